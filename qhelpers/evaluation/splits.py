@@ -1,0 +1,171 @@
+"""Ways to split rows into training and test: random, stratified, by time block, by group, official files.
+
+Every function returns two integer arrays, the row numbers of the training and of the test part. Which of them is honest depends on
+the data: rows a second apart, or from the same device, are not independent (see chapter 0.2).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+Indices = NDArray[np.int64]
+
+
+def random_split(n_rows: int, test_size: float | int, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Split rows at random.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    test_size : float or int
+        Share (0 to 1) or number of test rows.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers.
+    """
+    train, test = train_test_split(np.arange(n_rows), test_size=test_size, random_state=_seed(rng))
+    return train, test
+
+
+def stratified_split(y: ArrayLike, test_size: float | int, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Split rows at random with the class shares of `y`, shape (n_rows,), in both parts; arguments as in `random_split`."""
+    y = np.asarray(y)
+    train, test = train_test_split(np.arange(len(y)), test_size=test_size, stratify=y, random_state=_seed(rng))
+    return train, test
+
+
+def time_block_split(time: ArrayLike, n_blocks: int, held_out: int) -> tuple[Indices, Indices]:
+    """Hold out one of `n_blocks` contiguous blocks of time.
+
+    Parameters
+    ----------
+    time : array-like of shape (n_rows,)
+        Anything that sorts.
+    n_blocks : int
+        Number of blocks with equal numbers of rows, at least 2.
+    held_out : int
+        Which block is the test part, 0 to ``n_blocks - 1``.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers, each in time order.
+
+    Raises
+    ------
+    ValueError
+        If the block numbers do not fit.
+    """
+    order = np.argsort(np.asarray(time), kind="stable")
+    if not 2 <= n_blocks <= len(order) or not 0 <= held_out < n_blocks:
+        raise ValueError(
+            f"block {held_out} of {n_blocks} for {len(order)} rows; allowed are 2 to {len(order)} blocks, "
+            "numbered from 0: choose a smaller n_blocks or held_out"
+        )
+    blocks = np.array_split(order, n_blocks)
+    return np.concatenate([block for i, block in enumerate(blocks) if i != held_out]), blocks[held_out]
+
+
+def group_split(groups: ArrayLike, test_size: float, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Hold out whole groups, so that none has rows in both parts.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,)
+        Device, engine, bearing, day: what must not be split.
+    test_size : float
+        Share of the groups in the test part.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers.
+    """
+    groups = np.asarray(groups)
+    splitter = GroupShuffleSplit(n_splits=1, test_size=test_size, random_state=_seed(rng))
+    train, test = next(splitter.split(groups, groups=groups))
+    return train, test
+
+
+def official_split(official: ArrayLike | None, train: str = "train", test: str = "test") -> tuple[Indices, Indices]:
+    """Split as the publisher's files do.
+
+    Parameters
+    ----------
+    official : array-like of shape (n_rows,) or None
+        Name of the official part of each row (`Dataset.official`).
+    train, test : str
+        Prefixes of the parts: ``test="test"`` takes ``test1`` and ``test2`` together.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        If the data set has no official split, or no part of that name.
+    """
+    if official is None:
+        raise ValueError("this data set has no official split; use a random, time-block or group split")
+    names = np.asarray(official).astype(str)
+    parts = []
+    for prefix in (train, test):
+        rows = np.flatnonzero(np.char.startswith(names, prefix))
+        if not len(rows):
+            raise ValueError(f"no rows in an official part '{prefix}'; there are: {', '.join(sorted(set(names)))}")
+        parts.append(rows)
+    return parts[0], parts[1]
+
+
+def balanced_subsample(y: ArrayLike, n: int, rng: np.random.Generator, exclude: ArrayLike = ()) -> Indices:
+    """Draw `n` rows without replacement, half of each class, in random order.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Two classes.
+    n : int
+        Number of rows, even.
+    rng : numpy.random.Generator
+        Source of randomness.
+    exclude : array-like of int, optional
+        Row numbers that may not be drawn, for instance those already used for training.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        If there are not two classes, `n` is odd, or a class has too few rows.
+    """
+    y = np.asarray(y)
+    classes = np.unique(y)
+    if len(classes) != 2 or n < 2 or n % 2:
+        raise ValueError(f"{n} rows of {len(classes)} classes; allowed is an even number of rows of two classes")
+    free = np.ones(len(y), dtype=bool)
+    free[np.asarray(exclude, dtype=int)] = False
+    rows = []
+    for label in classes:
+        candidates = np.flatnonzero((y == label) & free)
+        if len(candidates) < n // 2:
+            raise ValueError(f"class {label} has {len(candidates)} rows left, {n // 2} are wanted; choose a smaller n")
+        rows.append(rng.choice(candidates, n // 2, replace=False))
+    return rng.permutation(np.concatenate(rows))
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31 - 1))

@@ -1,0 +1,374 @@
+"""The three quantum networks of the low-energy IoT paper as scikit-learn classifiers, in the paper's own libraries.
+
+* `QNNPClassifier`: PennyLane, angle encoding, RY-RX layers, mean squared error on ⟨Z₀⟩ (Section II-D, Algorithm 1).
+* `QNNQClassifier`: Qiskit's EstimatorQNN, Z feature map and RealAmplitudes, cross-entropy, an update a sample (II-E, Algorithm 2).
+* `QNNHClassifier`: a small classical network in front of the same Qiskit network (II-F, Algorithm 3).
+
+All three standardise their features; where there are more than qubits, they keep as many principal components and standardise
+those again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from tqdm.auto import tqdm
+
+from qhelpers._extras import require
+from qhelpers.circuits import angle_ry_rx_circuit, z_real_amplitudes_circuit
+
+Array = NDArray[np.float64]
+
+
+class _QuantumClassifier(ClassifierMixin, BaseEstimator):
+    """What the three networks share: preparation of the features, the training loop, decisions at output 0."""
+
+    _batch: Literal["all", "one"]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        if "module_" in state:  # circuits hold closures, so the weights travel and the module is built anew
+            state = state | {"module_": {name: value.clone() for name, value in self.module_.state_dict().items()}}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "module_" in state:
+            self.module_ = self._module(self.n_inputs_, seed=0)
+            self.module_.load_state_dict(state["module_"])
+
+    def fit(self, X: ArrayLike, y: ArrayLike, X_val: ArrayLike | None = None, y_val: ArrayLike | None = None) -> Any:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features in any units.
+        y : array-like of shape (n_samples,)
+            Two classes; the larger label is the positive one.
+        X_val, y_val : array-like, optional
+            Samples that are scored after each epoch and never trained on; they add ``val_loss`` and ``val_accuracy`` to `history_`.
+
+        Returns
+        -------
+        self
+            With ``classes_``, ``module_`` (torch module), ``preparation_`` and ``history_`` (lists with one number an epoch:
+            ``loss`` and ``accuracy`` of the training samples as seen during the epoch).
+
+        Raises
+        ------
+        ValueError
+            If the features are not finite numbers, there are not two classes, or a parameter is out of range.
+        """
+        torch = require("torch", "circuits")
+        X, y = validate_data(self, X, y)
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) > 2:
+            raise ValueError(
+                f"Only binary classification is supported. The labels hold {len(self.classes_)} classes; train one network a class instead."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError("The labels hold 1 class; a classifier needs samples of 2 classes: draw them from both.")
+        if self.epochs < 1 or not self.learning_rate > 0:
+            raise ValueError(
+                f"epochs={self.epochs}, learning_rate={self.learning_rate}; allowed are at least 1 epoch and a rate above 0"
+            )
+        random = check_random_state(self.random_state)
+        self.preparation_ = self._preparation(X.shape[1])
+        inputs = torch.as_tensor(self._encode(self.preparation_.fit_transform(X)), dtype=self._dtype)
+        signs = torch.as_tensor(np.where(y == self.classes_[1], 1.0, -1.0), dtype=self._dtype)
+        seed = int(random.randint(2**31 - 1))
+        self.n_inputs_ = inputs.shape[1]
+        self.module_ = self._module(self.n_inputs_, seed)
+        optimiser = torch.optim.Adam(self.module_.parameters(), lr=self.learning_rate)
+        validation = None
+        if X_val is not None:
+            X_val = validate_data(self, X_val, reset=False)
+            validation = (self._tensor(X_val), torch.as_tensor(np.where(np.asarray(y_val) == self.classes_[1], 1.0, -1.0)))
+        self.history_ = {"loss": [], "accuracy": []} | ({"val_loss": [], "val_accuracy": []} if validation else {})
+        rows = [slice(None)] if self._batch == "all" else [slice(i, i + 1) for i in range(len(inputs))]
+        for _ in tqdm(range(self.epochs), desc=type(self).__name__, unit="epoch", disable=not self.progress, leave=False):
+            self._epoch(optimiser, inputs, signs, rows)
+            if validation:
+                self._validate(*validation)
+        return self
+
+    def _epoch(self, optimiser: Any, inputs: Any, signs: Any, rows: list[slice]) -> None:
+        losses, hits = [], 0
+        for part in rows:
+            output = self.module_(inputs[part]).reshape(-1)
+            loss = self._loss(output, signs[part])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(float(loss.detach()))
+            hits += int(((output.detach() > 0) == (signs[part] > 0)).sum())
+        self.history_["loss"].append(float(np.mean(losses)))
+        self.history_["accuracy"].append(hits / len(inputs))
+
+    def _validate(self, inputs: Any, signs: Any) -> None:
+        torch = require("torch", "circuits")
+        with torch.no_grad():
+            output = self._output(inputs)
+            self.history_["val_loss"].append(float(self._loss(output, signs.to(output.dtype))))
+        self.history_["val_accuracy"].append(float(((output > 0) == (signs > 0)).double().mean()))
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Output of the network, shape (n_samples,): the positive class where it is above 0."""
+        check_is_fitted(self, "module_")
+        torch = require("torch", "circuits")
+        X = validate_data(self, X, reset=False)
+        with torch.no_grad():
+            output: Array = self._output(self._tensor(X)).double().numpy()
+        return output
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Class of each sample, shape (n_samples,)."""
+        positive = (self.decision_function(X) > 0).astype(int)
+        labels: NDArray[Any] = self.classes_[positive]
+        return labels
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Probabilities that the network states, shape (n_samples, 2), not calibrated."""
+        positive = self._probability(self.decision_function(X))
+        return np.column_stack([1 - positive, positive])
+
+    def _output(self, inputs: Any) -> Any:
+        torch = require("torch", "circuits")
+        if self._batch == "all":
+            return self.module_(inputs).reshape(-1)
+        return torch.cat([self.module_(one).reshape(-1) for one in inputs.split(1)])
+
+    def _tensor(self, X: Array) -> Any:
+        torch = require("torch", "circuits")
+        return torch.as_tensor(self._encode(self.preparation_.transform(X)), dtype=self._dtype)
+
+    def _preparation(self, n_features: int) -> Any:
+        if n_features <= self.n_qubits:
+            return make_pipeline(StandardScaler())
+        return make_pipeline(StandardScaler(), PCA(self.n_qubits, svd_solver="full"), StandardScaler())
+
+    def _encode(self, features: Array) -> Array:
+        return features
+
+    @property
+    def _dtype(self) -> Any:
+        return require("torch", "circuits").float32
+
+    @staticmethod
+    def _loss(output: Any, signs: Any) -> Any:
+        torch = require("torch", "circuits")
+        return torch.nn.functional.binary_cross_entropy_with_logits(output, (signs + 1) / 2)
+
+    @staticmethod
+    def _probability(output: Array) -> Array:
+        return 1 / (1 + np.exp(-output))
+
+    def _module(self, n_inputs: int, seed: int) -> Any:
+        raise NotImplementedError
+
+
+class QNNPClassifier(_QuantumClassifier):
+    r"""QNN-P: a PennyLane circuit whose :math:`\langle Z_0 \rangle` is fitted to labels ±1 (Eqs. 12-21, Algorithm 1).
+
+    All samples make one update. The weights are drawn once, uniformly from [0, 2π), not anew in each iteration as line 9 of
+    Algorithm 1 says.
+
+    Parameters
+    ----------
+    n_qubits : int, default=4
+        Width of the circuit.
+    n_layers : int, default=3
+        Layers of RY, RX and CNOTs.
+    entangler : {"chain", "ring", "none"}, default="chain"
+        Which CNOTs follow the rotations; the paper does not say. ``"none"`` is the separable twin.
+    fill : {"idle", "repeat"}, default="idle"
+        What the qubits beyond the features read: nothing, or the features again.
+    epochs : int, default=100
+        Updates.
+    learning_rate : float, default=0.1
+        Step of Adam (β₁ = 0.9, β₂ = 0.999).
+    random_state : int, RandomState or None
+        Draws the first weights.
+    progress : bool, default=False
+        Show a progress bar.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> X, y = make_blobs(60, centers=2, random_state=0)
+    >>> QNNPClassifier(epochs=20, random_state=0).fit(X, y).score(X, y) > 0.8
+    True
+    """
+
+    _batch = "all"
+
+    def __init__(
+        self,
+        n_qubits: int = 4,
+        n_layers: int = 3,
+        entangler: str = "chain",
+        fill: str = "idle",
+        epochs: int = 100,
+        learning_rate: float = 0.1,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> None:
+        self.n_qubits = n_qubits
+        self.n_layers = n_layers
+        self.entangler = entangler
+        self.fill = fill
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+        self.progress = progress
+
+    @property
+    def _dtype(self) -> Any:
+        return require("torch", "circuits").float64
+
+    @staticmethod
+    def _loss(output: Any, signs: Any) -> Any:
+        return ((output - signs) ** 2).mean()
+
+    @staticmethod
+    def _probability(output: Array) -> Array:
+        return (1 + output) / 2
+
+    def _encode(self, features: Array) -> Array:
+        if self.fill not in ("idle", "repeat"):
+            raise ValueError(f"fill={self.fill!r} is unknown; allowed are 'idle' and 'repeat'")
+        if self.fill == "idle":
+            return features
+        return np.take(features, np.arange(self.n_qubits) % features.shape[1], axis=1)
+
+    def _module(self, n_inputs: int, seed: int) -> Any:
+        torch, qml = require("torch", "circuits"), require("pennylane", "circuits")
+        circuit = angle_ry_rx_circuit(n_inputs, self.n_qubits, self.entangler)
+        node = qml.QNode(circuit, qml.device("default.qubit", wires=self.n_qubits), interface="torch", diff_method="backprop")
+        generator = torch.Generator().manual_seed(seed)
+        layer = qml.qnn.TorchLayer(
+            node,
+            {"weights": (self.n_layers, self.n_qubits, 2)},
+            init_method={"weights": lambda weights: torch.nn.init.uniform_(weights, 0, 2 * np.pi, generator=generator)},
+        )
+        return layer.double()
+
+
+class QNNQClassifier(_QuantumClassifier):
+    """QNN-Q: Qiskit's EstimatorQNN behind a TorchConnector, an update a sample (Section II-E, Algorithm 2).
+
+    Z feature map, RealAmplitudes, Qiskit's default observable (Z on every qubit); its expectation value, between -1 and 1, is taken
+    as the logit of a binary cross-entropy, as the paper does. Samples come in the order given, in training and in testing.
+
+    Whatever the weights, this network gives a sample and its mirror image the same output, f(x) = f(-x) with x standardised: turning
+    the sign of every input conjugates the state, RealAmplitudes and the observable are real, and an expectation value does not see
+    the conjugation. Two classes on opposite sides of the mean are one to it (hence the tag ``poor_score``).
+
+    Parameters
+    ----------
+    n_qubits : int, default=2
+        Width of the circuit.
+    map_reps, ansatz_reps : int, default=1
+        Repetitions of feature map and ansatz; the paper leaves them open.
+    epochs : int, default=5
+        Passes over the samples.
+    learning_rate : float, default=0.03
+        Step of Adam.
+    random_state : int, RandomState or None
+        Draws the first weights, uniformly from [-1, 1).
+    progress : bool, default=False
+        Show a progress bar.
+    """
+
+    _batch = "one"
+
+    def __init__(
+        self,
+        n_qubits: int = 2,
+        map_reps: int = 1,
+        ansatz_reps: int = 1,
+        epochs: int = 5,
+        learning_rate: float = 0.03,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> None:
+        self.n_qubits = n_qubits
+        self.map_reps = map_reps
+        self.ansatz_reps = ansatz_reps
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+        self.progress = progress
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = type(self) is QNNQClassifier
+        return tags
+
+    def _connector(self, n_inputs: int, seed: int, input_gradients: bool) -> Any:
+        networks = require("qiskit_machine_learning.neural_networks", "circuits")
+        connectors = require("qiskit_machine_learning.connectors", "circuits")
+        circuit, inputs, weights = z_real_amplitudes_circuit(n_inputs, self.n_qubits, self.map_reps, self.ansatz_reps)
+        network = networks.EstimatorQNN(
+            circuit=circuit, input_params=inputs, weight_params=weights, input_gradients=input_gradients
+        )
+        first = np.random.default_rng(seed).uniform(-1, 1, network.num_weights)
+        return connectors.TorchConnector(network, initial_weights=first)
+
+    def _module(self, n_inputs: int, seed: int) -> Any:
+        return self._connector(n_inputs, seed, input_gradients=False)
+
+
+class QNNHClassifier(QNNQClassifier):
+    """QNN-H: a classical network, QNN-Q's circuit and a last linear unit, trained together (Section II-F, Algorithm 3, Figure 2c).
+
+    The paper names a CNN and draws a dense input layer and hidden layer; a row of two to five numbers has nothing to convolve, so the
+    network is dense: features, `hidden` ReLU units, one number a qubit, the circuit, one logit. All features enter; no PCA.
+
+    Parameters
+    ----------
+    hidden : int, default=8
+        Units of the hidden layer.
+    n_qubits, map_reps, ansatz_reps, epochs, learning_rate, random_state, progress
+        As for `QNNQClassifier`.
+    """
+
+    def __init__(
+        self,
+        hidden: int = 8,
+        n_qubits: int = 2,
+        map_reps: int = 1,
+        ansatz_reps: int = 1,
+        epochs: int = 5,
+        learning_rate: float = 0.03,
+        random_state: Any = None,
+        progress: bool = False,
+    ) -> None:
+        super().__init__(n_qubits, map_reps, ansatz_reps, epochs, learning_rate, random_state, progress)
+        self.hidden = hidden
+
+    def _preparation(self, n_features: int) -> Any:
+        return make_pipeline(StandardScaler())
+
+    def _module(self, n_inputs: int, seed: int) -> Any:
+        torch = require("torch", "circuits")
+        connector = self._connector(self.n_qubits, seed, input_gradients=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            before = [torch.nn.Linear(n_inputs, self.hidden), torch.nn.ReLU(), torch.nn.Linear(self.hidden, self.n_qubits)]
+            return torch.nn.Sequential(*before, connector, torch.nn.Linear(1, 1))
