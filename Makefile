@@ -1,0 +1,68 @@
+# The book's commands. `make` alone lists them. Everything runs in .venv, which the first command builds.
+#
+#   PROFILE=quick|laptop|paper  SOURCE=twin|real  SEED=0   what the notebooks are executed with
+#   ONLY=1.1                                              only notebooks whose path contains this (no site)
+#   JOBS=2                                                notebooks at a time (default: cores, as far as memory goes)
+#   PORT=8000                                             where `make serve` listens
+#   ARGS=...                                              passed on to pytest, `make data`, `make records` and `make bench`
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# The first of these that runs; a missing or wrong one is explained by book/bootstrap.py.
+PYTHON ?= $(shell for p in python3.11 python3 python; do if $$p -c '' 2>/dev/null; then echo $$p; break; fi; done)
+PROFILE ?= quick
+SOURCE ?= twin
+SEED ?= 0
+PORT ?= 8000
+
+BIN := .venv/bin
+# Parallelism is by processes; threads of several processes on the same cores slow each other down many times over.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export NUMBA_NUM_THREADS ?= 1
+export JUPYTER_PLATFORM_DIRS ?= 1
+
+.PHONY: help set-up book lab serve test data records bench lock clean
+
+help: ## list the commands
+	@echo "Commands (make COMMAND):"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Variables: PROFILE=quick|laptop|paper  SOURCE=twin|real  SEED=0  ONLY=1.1  JOBS=2  PORT=8000  ARGS=..."
+
+set-up: ## build .venv from requirements.lock (the other commands do it by themselves)
+	@if [ -z "$(PYTHON)" ]; then echo "set-up: no Python found; install Python 3.11, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; fi
+	@$(PYTHON) book/bootstrap.py
+
+book: set-up ## execute the notebooks and render the site into build/site
+	@$(BIN)/python book/build.py --profile $(PROFILE) --source $(SOURCE) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY))
+
+lab: set-up ## open JupyterLab on the notebooks (this machine only)
+	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks --ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
+
+serve: ## show the built site at http://127.0.0.1:8000/ (this machine only)
+	@if [ ! -f build/site/index.html ]; then echo "serve: no site in build/site yet; run: make book" >&2; exit 2; fi
+	@echo "serve: http://127.0.0.1:$(PORT)/  (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory build/site
+
+test: set-up ## lint, format, types and tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest $(ARGS)
+
+data: set-up ## download the official data into your data home
+	@$(BIN)/python -m qhelpers.datasets download $(ARGS)
+
+records: set-up ## resume the recorded runs on real data; says first what they will cost
+	@$(BIN)/python -m qhelpers.runs run low-energy --profile laptop --source real $(ARGS)
+
+bench: set-up ## time a training step of the circuits in PennyLane and Qiskit
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+lock: set-up ## resolve pyproject.toml anew into requirements.lock
+	@$(PYTHON) book/bootstrap.py lock
+
+clean: ## remove everything made (build/ and caches), but not .venv
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	find book notebooks qhelpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
