@@ -1,0 +1,172 @@
+"""What every chapter's first and last cells need: parameters checked, data of the chosen source, records, claims, a footer."""
+
+from __future__ import annotations
+
+import html
+import platform
+import time
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from qhelpers import datasets, figures
+from qhelpers._extras import require
+from qhelpers.runs import PROFILES, SOURCES, records
+from qhelpers.runs.experiment import check_choice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning", "matplotlib")
+
+
+@dataclass
+class Page:
+    """A running chapter.
+
+    Attributes
+    ----------
+    chapter, profile, source : str
+    seed : int
+    """
+
+    chapter: str
+    profile: str
+    source: str
+    seed: int
+    _started: float = field(default_factory=time.perf_counter, repr=False)
+
+    @property
+    def quick(self) -> bool:
+        """Whether the live cells should take seconds."""
+        return self.profile == "quick"
+
+    def dataset(self, name: str, n: int | None = None) -> datasets.Dataset:
+        """Data set of the page's source; `n` sets the size of a twin and is ignored for real data."""
+        if self.source == "real":
+            return datasets.load(name, source="real")
+        return datasets.load(name, source="twin", n=n, seed=self.seed)
+
+    def recorded(self, experiment: str, **wanted: Any) -> list[records.Record]:
+        """Records on real data that fit, see `qhelpers.runs.records.select`.
+
+        Raises
+        ------
+        RecordsError
+            If there are none: a page does not go on without the records that it names.
+        """
+        measured = [r for r in records.read(experiment) if r.source == "real" and r.profile in ("laptop", "paper")]
+        found = records.select(measured, **wanted)
+        if not found:
+            raise records.RecordsError(
+                f"chapter {self.chapter} names records of {experiment} with {wanted}, and there are none in {records.root()}; "
+                f"make them with: python -m qhelpers.runs run {experiment} --profile laptop --source real"
+            )
+        return found
+
+    def frame(self, experiment: str, **wanted: Any) -> pd.DataFrame:
+        """`recorded` as a table: a row a trained model."""
+        table: pd.DataFrame = records.frame(self.recorded(experiment, **wanted))
+        return table
+
+    def claims(self, *ids: str, caption: str) -> None:
+        """Show claims as the paper prints them: place, quantity, printed value, and a link to what became of each."""
+        from qhelpers import ledger
+
+        rows = [ledger.claim(one) for one in ids]
+        _claim_table([(c.id, c.where, c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
+
+    def verdicts(self, *ids: str, caption: str) -> None:
+        """Show what became of claims: printed, measured, verdict."""
+        from qhelpers import ledger
+
+        known = {verdict.id: verdict for verdict in ledger.verdicts()}
+        rows = []
+        for one in ids:
+            claim, verdict = ledger.claim(one), known[one]
+            measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
+            if verdict.sd is not None:
+                measured += f" ± {verdict.sd:.3f} (n = {verdict.n_seeds})"
+            rows.append((one, claim.where, claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
+        _claim_table(rows, caption)
+
+    def finish(self) -> None:
+        """Show the versions and the seconds of this run."""
+        versions = [f"Python {platform.python_version()}"]
+        for package in _SHOWN:
+            try:
+                versions.append(f"{package} {metadata.version(package)}")
+            except metadata.PackageNotFoundError:
+                continue
+        seconds = time.perf_counter() - self._started
+        text = f"This run: {seconds:.0f} s after the imports, profile {self.profile}, source {self.source}, seed {self.seed}. "
+        _show(f'<p class="qh-footer">{text}{html.escape(" · ".join(versions))}</p>', text + " · ".join(versions))
+
+
+def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
+    """Check a notebook's parameters, set the look of its figures and say what runs live and what was recorded.
+
+    Parameters
+    ----------
+    chapter : str
+        Number, for instance ``"1.1"``.
+    profile : {"quick", "laptop", "paper"}
+        Budget of the live cells.
+    source : {"twin", "real"}
+        Synthetic twin, which ships as code, or the official files.
+    seed : int
+        From which everything random in the notebook follows, 0 or larger.
+
+    Returns
+    -------
+    Page
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not allowed.
+    """
+    check_choice("profile", profile, PROFILES)
+    check_choice("source", source, SOURCES)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed {seed!r}; allowed is a whole number from 0: give one with -p seed 0")
+    figures.style()
+    data = (
+        "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a measurement)"
+        if source == "twin"
+        else "the <strong>real data</strong>"
+    )
+    text = (
+        f"What runs live on this page uses {data}, profile <code>{profile}</code>, seed {seed}. "
+        "What is called <strong>recorded</strong> was measured on the real data."
+    )
+    _show(f'<div class="qh-banner qh-{source}" role="note">{text}</div>', f"live: {source}, {profile}, seed {seed}")
+    return Page(chapter, profile, source, seed)
+
+
+def _printed(claim: Any) -> str:
+    if claim.printed is None:
+        return "lost"
+    return str(claim.printed)
+
+
+def _claim_table(rows: list[tuple[str, str, str, str, tuple[str, str] | None]], caption: str) -> None:
+    judged = bool(rows) and rows[0][4] is not None
+    heads = ["claim", "where", "quantity", "printed", *(["measured", "verdict"] if judged else [])]
+    body = ""
+    for identifier, where, quantity, printed, found in rows:
+        link = f'<a href="../scoreboard.html#{html.escape(identifier)}"><code>{html.escape(identifier)}</code></a>'
+        cells = [html.escape(text) for text in (where, quantity, printed, *(found or ()))]
+        body += f"<tr><td>{link}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
+    label = html.escape(caption, quote=True)
+    plain = "\n".join(" | ".join([*row[:4], *(row[4] or ())]) for row in rows)
+    _show(
+        f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
+        plain,
+    )
+
+
+def _show(markup: str, plain: str) -> None:
+    require("IPython.display", "book").display({"text/html": markup, "text/plain": plain}, raw=True)

@@ -1,0 +1,199 @@
+"""One look for every figure and table of the book, readable on light and dark pages.
+
+A figure is shown as inline SVG whose black is the text colour of the page, with a caption and a text for those who cannot see it.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from qhelpers._extras import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Colours of Okabe and Ito, which colour-blind readers can tell apart, in the order in which figures use them.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999")
+
+_INK = "#000000"
+_count = itertools.count(1)
+
+
+def style() -> None:
+    """Set matplotlib's defaults to the look of the book: open axes, quiet grid, transparent ground."""
+    matplotlib = require("matplotlib", "figures")
+    require("matplotlib.style", "figures")
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": (7.2, 3.4),
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "savefig.facecolor": "none",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+            "axes.titlesize": "medium",
+            "axes.grid": True,
+            "grid.color": "#808080",
+            "grid.alpha": 0.25,
+            "legend.frameon": False,
+            "font.size": 10.5,
+            "lines.linewidth": 1.8,
+            "svg.fonttype": "path",
+        }
+    )
+
+
+def svg(fig: Figure, alt: str) -> str:
+    """Render a matplotlib figure as an SVG element without size, in the page's text colour where it is black.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        It is closed afterwards.
+    alt : str
+        What the figure shows, for those who cannot see it.
+
+    Returns
+    -------
+    str
+        ``<svg role="img" aria-label=...>...</svg>``; its width follows the page, up to its own size.
+
+    Raises
+    ------
+    ValueError
+        If `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError("the figure has no alt text; say in a sentence what it shows")
+    pyplot = require("matplotlib.pyplot", "figures")
+    buffer = io.StringIO()
+    mark = f"qf{next(_count)}"
+    with require("matplotlib", "figures").rc_context({"svg.hashsalt": mark, "svg.fonttype": "path"}):
+        fig.savefig(buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None, "Creator": None})
+    pyplot.close(fig)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
+    text = re.sub(r'\bid="', f'id="{mark}-', text)
+    text = re.sub(r'(xlink:href="|url\()#', rf"\1#{mark}-", text)
+    text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
+    text = re.sub(r'(fill|stroke)="(#000000|#000|black)"', r'\1="currentColor"', text)
+    width = re.search(r'width="([\d.]+)pt"', text)
+    size = f"{float(width[1]) * 4 / 3:.0f}px" if width else "100%"
+    opening = f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" style="width:100%;max-width:{size};height:auto" '
+    text = re.sub(r"<svg ", opening, text, count=1)
+    text = re.sub(r'(<svg [^>]*?) height="[\d.]+pt"', r"\1", text, count=1)
+    text = re.sub(r'(<svg [^>]*?) width="[\d.]+pt"', r"\1", text, count=1)
+    # glyphs are drawn with the default fill (black); inherit the text colour instead
+    text = text.replace("<g ", '<g fill="currentColor" ', 1)
+    return re.sub(r"\n\s*\n+", "\n", text)
+
+
+def show(fig: Figure, *, alt: str, caption: str) -> None:
+    """Display a figure with its caption in a notebook.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    alt : str
+        What the figure shows, in a sentence.
+    caption : str
+        What to see in it; plain text or inline HTML.
+    """
+    _display(f'<figure class="qh-figure">{svg(fig, alt)}<figcaption>{caption}</figcaption></figure>', alt)
+
+
+def table(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None = None, index: bool = False) -> None:
+    """Display a table with its caption in a notebook.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        A row a line. Cells of HTML are escaped.
+    caption : str
+        What to see in it.
+    formats : mapping of str to str, optional
+        Format of a column's numbers, for instance ``{"accuracy": "{:.3f}"}``; missing values are shown as an empty cell.
+    index : bool, default=False
+        Show the index as the first column; it needs a name.
+    """
+    _display(table_html(data, caption=caption, formats=formats, index=index), data.to_string(index=index))
+
+
+def table_html(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None = None, index: bool = False) -> str:
+    """`table` as HTML: header cells with scope, numbers aligned right, wide tables scroll inside their frame."""
+    data = data.reset_index() if index else data
+    formats = formats or {}
+
+    def cell(column: str, value: Any) -> str:
+        missing = value is None or (isinstance(value, float) and np.isnan(value))
+        text = "" if missing else formats.get(column, "{}").format(value)
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        return f'<td class="num">{html.escape(text)}</td>' if number else f"<td>{html.escape(text)}</td>"
+
+    head = "".join(f'<th scope="col">{html.escape(str(column))}</th>' for column in data.columns)
+    rows = "".join(
+        "<tr>" + "".join(cell(str(c), v) for c, v in zip(data.columns, row, strict=True)) + "</tr>"
+        for row in data.itertuples(index=False, name=None)
+    )
+    return (
+        f'<div class="qh-table" tabindex="0" role="region" aria-label="{html.escape(re.sub("<[^>]+>", "", caption), quote=True)}"><table>'
+        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def band(ax: Axes, curves: ArrayLike, *, label: str, color: str, x: Sequence[float] | None = None) -> None:
+    """Draw the mean of curves and a band that holds the middle 80 % of them.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    curves : array-like of shape (n_curves, n_points)
+        Curves of unequal length may end in NaN.
+    label, color : str
+    x : sequence of float, optional
+        Positions; 1, 2, ... by default.
+    """
+    values = np.asarray(curves, dtype=float)
+    positions = np.arange(1, values.shape[1] + 1) if x is None else np.asarray(x)
+    low, high = np.nanquantile(values, [0.1, 0.9], axis=0)
+    ax.fill_between(positions, low, high, color=color, alpha=0.2, linewidth=0)
+    ax.plot(positions, np.nanmean(values, axis=0), color=color, label=label)
+
+
+def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw measured scores beside the printed number of each row.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    rows : sequence of mapping
+        ``label`` (str), ``values`` (measured scores, a number a seed), ``printed`` (float or None), ``control`` (bool): top to bottom.
+    """
+    for place, row in enumerate(rows):
+        values = np.asarray(row["values"], dtype=float)
+        color = PALETTE[6] if row.get("control") else PALETTE[0]
+        spread = np.linspace(-0.22, 0.22, len(values)) if len(values) > 1 else np.zeros(1)
+        ax.scatter(values, place + spread, s=9, color=color, alpha=0.55, linewidths=0, zorder=3)
+        ax.plot([values.mean()] * 2, [place - 0.33, place + 0.33], color=color, linewidth=2.6, zorder=4)
+        if row.get("printed") is not None:
+            ax.scatter([row["printed"]], [place], marker="D", s=42, facecolor="none", edgecolor=PALETTE[4], linewidths=1.8, zorder=5)
+    ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.grid(axis="y", visible=False)
+
+
+def _display(markup: str, plain: str) -> None:
+    display = require("IPython.display", "book")
+    display.display({"text/html": markup, "text/plain": plain}, raw=True)

@@ -1,0 +1,277 @@
+"""Records: one JSON object a line for each trained model, its arrays in an ``.npz`` beside it.
+
+A record is appended under a lock and flushed to disk before the next run counts as done. A torn last line, left by a killed
+process, is reported and set aside; a foreign line anywhere else is an error that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+FILE = "runs.jsonl"
+
+
+class RecordsError(Exception):
+    """A records folder or file that cannot be read or written as it is."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One trained model.
+
+    Attributes
+    ----------
+    id : str
+        Hash of experiment, version, config, seed and fingerprint of the data (`identify`).
+    experiment, version : str
+        What was run, and which edition of its code.
+    config : dict
+        Everything that was chosen: model, data, regime, budget.
+    seed : int
+        From which subsample, split, initialisation and order are drawn.
+    source : {"real", "twin"}
+        Measured data or synthetic twin.
+    fingerprint : str
+        Of the data, see `qhelpers.datasets.Dataset`.
+    profile : {"quick", "laptop", "paper"}
+        Budget.
+    metrics : dict of float
+        Scores between 0 and 1 on the test samples; ``train_accuracy`` on the training samples.
+    confusion : dict of int
+        ``tp``, ``fp``, ``fn``, ``tn`` on the test samples.
+    chosen : dict
+        What an inner split chose (learning rate, epochs), with all trials.
+    seconds, cpu_seconds : float
+        Wall clock and processor time of the whole run, tuning included.
+    train_seconds : float
+        Wall clock of the final training alone.
+    peak_memory_mb : float
+        Largest resident size of the process.
+    cpu : str
+        Model of the processor.
+    versions : dict of str
+        Python and the packages that decide the numbers.
+    finished : str
+        UTC time, ISO 8601.
+    """
+
+    id: str
+    experiment: str
+    version: str
+    config: dict[str, Any]
+    seed: int
+    source: str
+    fingerprint: str
+    profile: str
+    metrics: dict[str, float]
+    confusion: dict[str, int]
+    chosen: dict[str, Any]
+    seconds: float
+    cpu_seconds: float
+    train_seconds: float
+    peak_memory_mb: float
+    cpu: str
+    versions: dict[str, str]
+    finished: str
+    folder: Path | None = field(default=None, compare=False)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Arrays stored beside the record: curves, test scores and labels, weights."""
+        if self.folder is None or not (self.folder / f"{self.id}.npz").exists():
+            raise RecordsError(
+                f"record {self.id} of {self.experiment} has no arrays beside it; run the experiment again to make them"
+            )
+        with np.load(self.folder / f"{self.id}.npz", allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+
+_KEYS = frozenset(f.name for f in fields(Record)) - {"folder"}
+
+
+def identify(experiment: str, version: str, config: Mapping[str, Any], seed: int, fingerprint: str) -> str:
+    """Hash of what decides a run's result, 16 hexadecimal digits."""
+    text = json.dumps([experiment, version, dict(config), seed, fingerprint], sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def root() -> Path:
+    """Folder of the committed records: ``QHELPERS_RECORDS``, else ``records/`` of the checkout.
+
+    Raises
+    ------
+    RecordsError
+        If there is neither.
+    """
+    if named := os.environ.get("QHELPERS_RECORDS"):
+        return Path(named)
+    package = Path(__file__).resolve().parents[2]
+    for folder in (package, Path.cwd(), *Path.cwd().parents):
+        if (folder / "records").is_dir() and (folder / "notebooks").is_dir():
+            return folder / "records"
+    raise RecordsError(
+        "no records/ folder in the checkout or above the current folder; work in a clone of the book or name one in QHELPERS_RECORDS"
+    )
+
+
+def folder_for(source: str, profile: str) -> Path:
+    """Where a run is recorded: ``records/`` for real data in the laptop or paper profile, ``build/records/`` for all else."""
+    committed = root()
+    return committed if source == "real" and profile in ("laptop", "paper") else committed.parent / "build" / "records"
+
+
+def experiments(folder: Path | None = None) -> list[str]:
+    """Names of the experiments that have records."""
+    folder = folder or root()
+    return sorted(path.parent.name for path in folder.glob(f"*/{FILE}")) if folder.is_dir() else []
+
+
+def read(experiment: str, folder: Path | None = None) -> list[Record]:
+    """All records of an experiment, in the order they were made.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    folder : Path, optional
+        Records folder; the committed one by default.
+
+    Returns
+    -------
+    list of Record
+        Empty if there are none.
+
+    Raises
+    ------
+    RecordsError
+        If a line before the last is no record; file and line are named.
+
+    Warns
+    -----
+    UserWarning
+        If the last line is torn; it is passed over.
+    """
+    path = (folder or root()) / experiment / FILE
+    if not path.exists():
+        return []
+    raw = path.read_bytes()
+    lines = raw.split(b"\n")
+    torn = lines.pop()  # what follows the last line end: empty in a whole file
+    if torn:
+        warnings.warn(
+            f"{path}: the last line is torn ({len(torn)} bytes without a line end) and was passed over; "
+            "the next run sets it aside in a file of its own",
+            stacklevel=2,
+        )
+    return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
+
+
+def _parse(path: Path, number: int, line: bytes) -> Record:
+    try:
+        entry = json.loads(line)
+        missing = _KEYS - set(entry)
+    except (ValueError, TypeError):
+        entry, missing = {}, _KEYS
+    if missing:
+        raise RecordsError(
+            f"{path}, line {number} is no record ({line[:60].decode(errors='replace')!r}); a record is a JSON object with the keys "
+            f"{', '.join(sorted(_KEYS))}. Move that line out of the file; nothing else was changed"
+        )
+    return Record(**{key: entry[key] for key in _KEYS}, folder=path.parent)
+
+
+def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> None:
+    """Store a record and its arrays; both are on disk when this returns.
+
+    Parameters
+    ----------
+    record : Record
+        What was measured. A record whose id is there already is not stored again.
+    arrays : mapping of str to ndarray
+        Stored in ``<id>.npz``, floating-point numbers in single precision.
+    folder : Path
+        Records folder.
+
+    Raises
+    ------
+    RecordsError
+        If the folder cannot be written.
+    """
+    target = folder / record.experiment
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with FileLock(target / ".lock"):
+            _set_torn_line_aside(target / FILE)
+            if any(known.id == record.id for known in read(record.experiment, folder)):
+                return
+            _write_arrays(target / f"{record.id}.npz", arrays)
+            entry = {key: value for key, value in asdict(record).items() if key != "folder"}
+            with open(target / FILE, "ab") as stream:
+                stream.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+    except OSError as error:
+        raise RecordsError(
+            f"cannot write records to {target} ({error.strerror}); make room or the folder writable, then run again: "
+            "what was recorded before is kept"
+        ) from error
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    small = {name: np.float32(a) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for name, a in arrays.items()}
+    part = path.with_suffix(".part")
+    with open(part, "wb") as stream:
+        np.savez_compressed(stream, **small)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def _set_torn_line_aside(path: Path) -> None:
+    if not path.exists():
+        return
+    raw = path.read_bytes()
+    whole = raw.rfind(b"\n") + 1
+    if whole == len(raw):
+        return
+    with open(path.with_suffix(".torn"), "ab") as aside:
+        aside.write(raw[whole:] + b"\n")
+    with open(path, "r+b") as stream:
+        stream.truncate(whole)
+
+
+def select(found: Iterable[Record], **wanted: Any) -> list[Record]:
+    """Records whose attributes (``source``, ``profile``, ``seed``, ...) or config entries equal `wanted`."""
+
+    def value(record: Record, key: str) -> Any:
+        return getattr(record, key) if key in _KEYS else record.config.get(key)
+
+    return [record for record in found if all(value(record, key) == wish for key, wish in wanted.items())]
+
+
+def frame(found: Iterable[Record]) -> Any:
+    """Records as a pandas DataFrame: a row a record, with config entries, metrics, seed, source and times as columns."""
+    import pandas as pd
+
+    plain = (
+        "id",
+        "experiment",
+        "seed",
+        "source",
+        "profile",
+        "seconds",
+        "cpu_seconds",
+        "train_seconds",
+        "peak_memory_mb",
+    )
+    rows = [{key: getattr(r, key) for key in plain} | r.config | r.metrics | r.confusion for r in found]
+    return pd.DataFrame(rows)
