@@ -158,7 +158,10 @@ def pinned(name, lock):
 
 
 def bring_uv(root, env):
-    """Install uv into `.venv` with pip and return the command that installs; without uv, pip's and the name of what is missing."""
+    """Install uv into `.venv` with pip; return the command that installs and what it must do without.
+
+    Where there is no uv for the machine, the command is pip's own, and the lock's line for uv is left out.
+    """
     python = python_of(root / ".venv")
     uv = python.parent / ("uv.exe" if os.name == "nt" else "uv")
     want = pinned("uv", (root / "requirements.lock").read_text())
@@ -231,20 +234,26 @@ def set_up(root):
 
 
 def lock(root):
-    """Resolve pyproject.toml with all extras into requirements.lock, keeping the pins that still fit."""
+    """Resolve pyproject.toml with all extras into requirements.lock, keeping the installed versions that still fit."""
     uv = python_of(root / ".venv").parent / "uv"
-    target = root / "requirements.lock"
     made = root / "build" / "requirements.lock"
     made.parent.mkdir(exist_ok=True)
-    made.write_bytes(target.read_bytes())
+    freeze = [str(uv), "pip", "freeze", "--exclude-editable", "--python", str(python_of(root / ".venv"))]
+    made.write_text(subprocess.run(freeze, stdout=subprocess.PIPE, universal_newlines=True, check=True).stdout)
     command = [uv, "pip", "compile", root / "pyproject.toml", "--all-extras", "--python-version", "3.11"]
     command += ["--no-header", "--no-annotate", "--quiet", "-o", made]
     run(command, uv_environment(pip_config(), os.environ), "resolving pyproject.toml")
+    text = made.read_text()
+    if "nvidia-" in text:
+        raise SetupError(
+            "this would lock torch's CUDA build and its drivers for everybody. Set PIP_EXTRA_INDEX_URL to PyTorch's "
+            "own CPU index (see README.md), remove .venv, and run make lock again."
+        )
     # Without local labels (torch's +cpu), so that the lock holds on every index.
-    text = LOCK_HEADER + re.sub(r"\+[\w.]+$", "", made.read_text(), flags=re.MULTILINE)
+    text = LOCK_HEADER + re.sub(r"\+[\w.]+$", "", text, flags=re.MULTILINE)
     made.write_text(text)
-    made.replace(target)
-    print("lock: {} packages; `make book` installs what changed".format(text.count("==")))
+    made.replace(root / "requirements.lock")
+    print("lock: {} packages; the next make installs what changed".format(text.count("==")))
 
 
 @contextlib.contextmanager
