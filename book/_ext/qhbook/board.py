@@ -1,0 +1,269 @@
+"""The claims of the papers as figure, table and links; every number comes from the ledger when the book is built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+logger = logging.getLogger(__name__)
+
+#: Page that holds the table; a claim's id is the anchor of its row.
+SCOREBOARD = "scoreboard"
+
+#: Order of the verdicts in figures, and what each means in a few words.
+VERDICTS = {
+    "holds": "what was printed is what the method gives",
+    "exceeded": "the method gives more than was printed",
+    "holds, for another reason": "holds, but so does a control without the quantum part",
+    "inconclusive": "the spread is too wide to have refuted it",
+    "falls short": "the method gives less than was printed",
+    "implausible": "improbable if the printed numbers were honest measurements",
+    "cannot hold": "arithmetic forbids it, whatever was measured",
+    "not measurable": "needs what is not at hand",
+    "lost": "the number is missing in the text",
+    "pending": "not yet run",
+}
+PAPERS = {"1": "Low-energy IoT", "2": "Threat detection", "3": "Remaining useful life", "4": "Bearing faults"}
+NETWORKS = {"qnn-p": "QNN-P (PennyLane)", "qnn-q": "QNN-Q (Qiskit)", "qnn-h": "QNN-H (hybrid)"}
+WHY = ' data-name="failed checks:"'
+DATA = {"occupancy": "Is the room occupied?", "ton_iot_gps": "Is the GPS tracker under attack?"}
+
+
+def slug(verdict: str) -> str:
+    """Return a verdict as the name of a style class."""
+    return "qh-v-" + verdict.replace(",", "").replace(" ", "-")
+
+
+def verdicts() -> list[Any]:
+    """Return the ledger's verdicts, one a claim."""
+    from qhelpers import ledger
+
+    return list(ledger.verdicts())
+
+
+def figure(rows: list[Any]) -> str:
+    """Return the claims by verdict, one stacked bar a paper, with a legend that holds the counts."""
+    bars = []
+    for paper in sorted({row.paper for row in rows}):
+        counts = Counter(row.verdict for row in rows if row.paper == paper)
+        named = [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
+        alt = ", ".join(f"{count} {verdict}" for verdict, count in named)
+        parts = "".join(
+            f'<span class="{slug(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
+            for verdict, count in named
+        )
+        name = f"Part {escape(paper)}, {escape(PAPERS.get(paper, 'another paper'))}: {sum(counts.values())} claims"
+        bars.append(
+            f'<div class="qh-bar-row"><div class="qh-bar-name">{name}</div>'
+            f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{parts}</div></div>'
+        )
+    total = Counter(row.verdict for row in rows)
+    legend = "".join(
+        f'<li><span class="qh-verdict {slug(verdict)}"><strong>{total[verdict]}</strong> {escape(verdict)}</span></li>'
+        for verdict in VERDICTS
+        if total[verdict]
+    )
+    caption = (
+        "Every claim of the papers treated so far, by verdict. The length of a colour is the number of claims; "
+        "the counts come from the ledger at the time this page was built."
+    )
+    return (
+        f'<figure class="qh-figure qh-board">{"".join(bars)}<ul class="qh-legend">{legend}</ul>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number as text, or a dash."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def measured(row: Any) -> str:
+    """Return what was measured for a claim: mean, spread and how many runs."""
+    if row.measured is None:
+        return "–"
+    spread = "" if row.sd is None else f" ± {row.sd:.3g}"
+    return f"{row.measured:.4g}{spread} (n = {row.n_seeds})"
+
+
+def place(row: Any) -> str:
+    """Return where a claim stands; the number takes its place in the words quoted around it."""
+    return row.where.replace("{}", row.printed or "…")
+
+
+def table(rows: list[Any]) -> str:
+    """Return all claims as a table, one row a claim, each with an anchor."""
+    body = []
+    for row in rows:
+        failed = "; ".join(str(check) for check in row.failed_checks)
+        anchor = escape(row.id)
+        body.append(
+            f'<tr id="{anchor}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
+            f'<td><a href="#{anchor}">{escape(row.id)}</a></td>'
+            f"<td>{escape(place(row))}</td>"
+            f'<td class="num" data-name="printed">{escape(row.printed or "lost")}</td>'
+            f'<td class="num" data-name="measured">{escape(measured(row))}</td>'
+            f'<td><span class="qh-verdict {slug(row.verdict)}">{escape(row.verdict)}</span></td>'
+            f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
+        )
+    head = "".join(
+        f'<th scope="col"{css}>{name}</th>'
+        for name, css in (
+            ("claim", ""),
+            ("where", ""),
+            ("printed", ' class="num"'),
+            ("measured: mean ± sd", ' class="num"'),
+            ("verdict", ""),
+            ("failed checks", ""),
+        )
+    )
+    return (
+        '<div class="qh-table" role="region" aria-label="All claims"><table class="qh-claims">'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def recorded(**config: Any) -> list[float]:
+    """Return the test accuracies of the recorded runs with this configuration, real data only."""
+    from qhelpers.runs import records
+
+    runs = records.select(records.read("low-energy"), source="real", **config)
+    return [run.metrics["accuracy"] for run in runs if run.profile in ("laptop", "paper")]
+
+
+def strip(rows: list[Any]) -> str:
+    """Return printed beside measured accuracy of the three networks, with the control of one threshold.
+
+    Each position is also in the text alternative of its row. Empty where nothing is recorded yet.
+    """
+    low, high = 0.5, 1.0
+
+    def at(value: float) -> str:
+        return f"{100 * (min(max(value, low), high) - low) / (high - low):.2f}%"
+
+    parts, any_measured = [], False
+    for data, question in DATA.items():
+        one = recorded(model="one-threshold", data=data, regime="300+300")
+        lines = []
+        for model, name in NETWORKS.items():
+            row = next((row for row in rows if is_accuracy(row, model, data)), None)
+            if row is None or row.printed is None:
+                continue
+            printed = float(row.printed)
+            marks, words = [], [f"{name}: printed {row.printed}"]
+            if row.measured is not None:
+                any_measured = True
+                if row.interval is not None:
+                    start, stop = row.interval
+                    marks.append(f'<i class="qh-range" style="--qh-from:{at(start)};--qh-to:{at(stop)}"></i>')
+                marks.append(f'<i class="qh-measured" style="--qh-at:{at(row.measured)}"></i>')
+                words.append(f"measured {measured(row)}")
+            if one:
+                mean = sum(one) / len(one)
+                marks.append(f'<i class="qh-control" style="--qh-at:{at(mean)}"></i>')
+                words.append(f"one threshold on one sensor {mean:.3f}")
+            marks.append(f'<i class="qh-printed" style="--qh-at:{at(printed)}"></i>')
+            lines.append(
+                f'<div class="qh-strip-row"><span>{escape(name)}</span>'
+                f'<div class="qh-strip-axis" role="img" aria-label="{escape(", ".join(words))}">{"".join(marks)}</div></div>'
+            )
+        if lines:
+            parts.append(f'<div class="qh-strip-group">{escape(question)}</div>{"".join(lines)}')
+    if not any_measured:
+        return ""
+    ticks = "".join(f'<span style="--qh-at:{at(tick / 10)}">{tick / 10:.1f}</span>' for tick in range(5, 11))
+    return (
+        f'<figure class="qh-figure qh-strip">{"".join(parts)}'
+        f'<div class="qh-strip-row" aria-hidden="true"><span>test accuracy</span><div class="qh-strip-scale">{ticks}</div></div>'
+        '<ul class="qh-strip-key"><li><i class="qh-printed"></i>printed in the paper</li>'
+        '<li><i class="qh-measured"></i>measured on the real data, mean over seeds</li>'
+        '<li><i class="qh-range"></i>where one more run should fall (95 %)</li>'
+        '<li><i class="qh-control"></i>one threshold on one sensor, no quantum part</li></ul>'
+        "<figcaption>Test accuracy of the three quantum networks: what the paper prints, and what its recipe gave when we "
+        "repeated it. Scores are on balanced test sets, where guessing gives 0.5.</figcaption></figure>"
+    )
+
+
+def is_accuracy(row: Any, model: str, data: str) -> bool:
+    """Tell whether a claim is the test accuracy that a table prints for a network on a data set."""
+    return (
+        row.quantity == "accuracy" and row.of.get("model") == model and row.of.get("data") == data and "Table" in row.where
+    )
+
+
+def findings(rows: list[Any]) -> str:
+    """Return in sentences how the claims of the papers stand, and the picture of printed beside measured."""
+    total = Counter(row.verdict for row in rows)
+    settled = sum(total.values()) - total["pending"] - total["lost"]
+    failed = sum(bool(row.failed_checks) for row in rows)
+    kinds = [f"<strong>{total[name]}</strong> {escape(name)}" for name in VERDICTS if total[name] and name != "pending"]
+    said = [
+        f"The ledger holds <strong>{sum(total.values())}</strong> claims of the paper treated so far; "
+        f"{settled} of them have a verdict: {', '.join(kinds)}."
+        if settled
+        else f"The ledger holds <strong>{sum(total.values())}</strong> claims of the paper treated so far; none has a verdict yet."
+    ]
+    if total["pending"]:
+        said.append(f"Waiting for runs that are not recorded yet: {total['pending']}.")
+    if failed:
+        said.append(f"Claims tied together by a check that needs no data, and that fails: {failed}.")
+    return strip(rows) + f"<p>{' '.join(said)}</p>"
+
+
+class LedgerDirective(SphinxDirective):
+    """A part of a page that is written from the ledger."""
+
+    has_content = False
+    final_argument_whitespace = True
+    option_spec = {"paper": directives.unchanged}
+    write = staticmethod(table)
+
+    def run(self) -> list[nodes.Node]:
+        """Return the part as HTML; the page is read again at every build."""
+        self.env.note_reread()
+        rows = [row for row in verdicts() if self.options.get("paper") in (None, row.paper)]
+        return [nodes.raw("", self.write(rows), format="html")]
+
+
+class FigureDirective(LedgerDirective):
+    """All claims by verdict."""
+
+    write = staticmethod(figure)
+
+
+class FindingsDirective(LedgerDirective):
+    """What has been found so far."""
+
+    write = staticmethod(findings)
+
+
+class ClaimRole(SphinxRole):
+    """A link to a claim's row on the scoreboard: ``{claim}`1.T1.qnn-p.f1```."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Return the link; an unknown claim is a warning, which fails the build."""
+        known = {row.id for row in verdicts()}
+        if self.text not in known:
+            logger.warning(
+                "unknown claim %r; known are the %d ids that `python -m qhelpers.ledger --json` lists",
+                self.text,
+                len(known),
+                location=self.get_location(),
+            )
+        address = self.env.app.builder.get_relative_uri(self.env.docname, SCOREBOARD)
+        return [nodes.reference("", self.text, internal=True, refuri=f"{address}#{self.text}")], []
+
+
+def setup(app: Sphinx) -> None:
+    """Register directives and role."""
+    app.add_directive("qh-scoreboard", LedgerDirective)
+    app.add_directive("qh-figure", FigureDirective)
+    app.add_directive("qh-findings", FindingsDirective)
+    app.add_role("claim", ClaimRole())

@@ -1,0 +1,164 @@
+"""The head of a chapter page, the path through the chapters, and the page on how the book was run."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+
+#: Words a minute of a careful reader, and minutes for a code cell with its output.
+READING_SPEED = 200
+MINUTES_PER_CELL = 0.3
+CLASS = ' class="num"'
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What the book knows of a notebook: its name without ending, title, question, and minutes to read it."""
+
+    name: str
+    title: str
+    question: str
+    minutes: int
+
+
+def read_chapter(file: Path, name: str) -> Chapter:
+    """Read title, question (the line in italics under the title) and length from a notebook."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    first = texts[0] if texts else ""
+    title = re.search(r"^#\s+(.+)$", first, re.MULTILINE)
+    question = re.search(r"^[*_]([^*_].*?)[*_]\s*$", first, re.MULTILINE | re.DOTALL)
+    words = sum(len(text.split()) for text in texts)
+    code = sum(cell["cell_type"] == "code" for cell in cells)
+    return Chapter(
+        name,
+        title[1].strip() if title else name,
+        " ".join(question[1].split()) if question else "",
+        max(1, round(words / READING_SPEED + code * MINUTES_PER_CELL)),
+    )
+
+
+def chapters(env: BuildEnvironment) -> list[Chapter]:
+    """Return the book's notebooks in reading order (that of their names)."""
+    names = sorted(name for name in env.found_docs if env.doc2path(name).endswith(".ipynb"))
+    return [read_chapter(Path(env.doc2path(name)), name) for name in names]
+
+
+def execution(app: Sphinx) -> dict[str, Any]:
+    """Return what the build noted when it executed the notebooks (``execution.json`` beside the pages), or nothing."""
+    file = Path(app.srcdir).parent / "execution.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a reader would say them."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def runs(app: Sphinx) -> dict[str, dict[str, Any]]:
+    """Return what the build noted of each executed notebook, by the name of its page."""
+    return {entry["page"]: entry for entry in execution(app).get("notebooks", [])}
+
+
+def cost(run: dict[str, Any]) -> str:
+    """Return time, memory, profile and data of a run in words."""
+    data = "synthetic twin" if run["parameters"]["source"] == "twin" else "real data"
+    memory = run["peak_memory_mb"] / 1024
+    return f"ran in {duration(run['seconds'])} with {memory:.1f} GB ({run['parameters']['profile']} profile, {data})"
+
+
+def add_head(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Put reading time, cost and the notebook's download under the title of a chapter."""
+    if doctree is None or not app.env.doc2path(pagename).endswith(".ipynb"):
+        return
+    chapter = read_chapter(Path(app.env.doc2path(pagename)), pagename)
+    run = runs(app).get(pagename)
+    facts = [f"{chapter.minutes} minutes to read"] + ([cost(run)] if run else [])
+    address = context["pathto"](f"_static/notebooks/{pagename}.ipynb", 1)
+    head = (
+        '<div class="qh-chapter-head">'
+        + "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+        + f'<a class="qh-download" href="{escape(address)}" download><i class="fa-solid fa-download" aria-hidden="true"></i>'
+        "Download this notebook</a></div>"
+    )
+    context["body"] = context["body"].replace("</h1>", "</h1>\n" + head, 1)
+
+
+def page_table(names: tuple[str, ...], rows: list[str], caption: str) -> str:
+    """Return a table of rows that are HTML already; columns whose cells are numbers are aligned by their class."""
+    numbers = {"seed", "time", "processor", "memory"}
+    head = "".join(f'<th scope="col"{CLASS if name in numbers else ""}>{name}</th>' for name in names)
+    return (
+        f'<div class="qh-table" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+class PathDirective(SphinxDirective):
+    """The chapters in reading order, each with its question and the minutes it takes."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the list; the page is read again at every build."""
+        self.env.note_reread()
+        rows = []
+        for chapter in chapters(self.env):
+            address = self.env.app.builder.get_relative_uri(self.env.docname, chapter.name)
+            rows.append(
+                f'<li><a href="{escape(address)}">{escape(chapter.title)}</a> ({chapter.minutes} minutes)<br>'
+                f"{escape(chapter.question)}</li>"
+            )
+        return [nodes.raw("", f'<ol class="qh-path">{"".join(rows)}</ol>', format="html")]
+
+
+class ExecutionDirective(SphinxDirective):
+    """Time, memory and parameters of every executed notebook, and the versions it ran with."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return table and lists; the page is read again at every build."""
+        self.env.note_reread()
+        noted = runs(self.env.app)
+        if not noted:
+            text = "These pages were built without executing notebooks; nothing was noted."
+            return [nodes.paragraph("", text)]
+        rows = []
+        for name, run in sorted(noted.items()):
+            address = self.env.app.builder.get_relative_uri(self.env.docname, name)
+            rows.append(
+                f'<tr><td><a href="{escape(address)}">{escape(name)}</a></td><td>{escape(run["parameters"]["profile"])}</td>'
+                f'<td>{escape(run["parameters"]["source"])}</td><td class="num">{run["parameters"]["seed"]}</td>'
+                f'<td class="num">{run["seconds"]:.1f} s</td><td class="num">{run["cpu_seconds"]:.1f} s</td>'
+                f'<td class="num">{run["peak_memory_mb"]:.0f} MB</td><td>{escape(run["finished"][:10])}</td></tr>'
+            )
+        total = sum(run["seconds"] for run in noted.values())
+        html = page_table(
+            ("notebook", "profile", "data", "seed", "time", "processor", "memory", "on"),
+            rows,
+            f"One row a notebook, as it was executed for this site; {total:.0f} s in all, one after another. Memory is the "
+            "largest resident size of its process.",
+        )
+        seen: dict[str, set[str]] = {}
+        for run in noted.values():
+            machine = {"processor": run["cpu"], "cores": str(run["cores"])}
+            for key, value in {**machine, **run["versions"]}.items():
+                seen.setdefault(key, set()).add(value)
+        facts = [
+            f"<tr><td>{escape(key)}</td><td>{escape(', '.join(sorted(values)))}</td></tr>" for key, values in seen.items()
+        ]
+        html += page_table(("what", "which"), facts, "The machine, and the versions that the notebooks ran with.")
+        return [nodes.raw("", html, format="html")]
+
+
+def setup(app: Sphinx) -> None:
+    """Register directives and the head of chapters."""
+    app.add_directive("qh-path", PathDirective)
+    app.add_directive("qh-execution", ExecutionDirective)
+    app.connect("html-page-context", add_head, priority=800)

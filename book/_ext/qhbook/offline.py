@@ -1,0 +1,141 @@
+"""Make the site self-contained: no address of another host, only the scripts that a page uses, and clean landmarks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+#: Package that carries MathJax 3.2.2, and the files of it that the configured loader asks for.
+MATHJAX_PACKAGE = "sphinx-mathjax-offline"
+MATHJAX_FILES = (
+    "startup.js",
+    "core.js",
+    "input/tex-full.js",
+    "output/svg.js",
+    "output/svg/fonts/tex.js",
+    "a11y/assistive-mml.js",
+)
+#: Listeners of sphinx_thebe that write the address of a script on another host into every page.
+THEBE_LISTENERS = {"init_thebe_core", "update_thebe_context"}
+#: Icons that the theme's scripts and style sheets may show, besides those found in the pages.
+THEME_ICONS = {"bell", "circle-exclamation", "triangle-exclamation", "circle-xmark", "lightbulb", "circle-info", "share"}
+FONT_AWESOME = "vendor/fontawesome"
+
+
+def drop_thebe(app: Sphinx) -> None:
+    """Disconnect the two listeners of sphinx_thebe that name another host."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [
+            listener
+            for listener in listeners
+            if not (
+                listener.handler.__module__.startswith("sphinx_thebe") and listener.handler.__name__ in THEBE_LISTENERS
+            )
+        ]
+
+
+def copy_mathjax(app: Sphinx) -> None:
+    """Copy the few files of MathJax that the pages load from the installed package into the site."""
+    if app.builder.format != "html":
+        return
+    carried = {
+        str(file).partition("/mathjax/")[2]: Path(str(file.locate()))
+        for file in distribution(MATHJAX_PACKAGE).files or ()
+    }
+    for name in MATHJAX_FILES:
+        if name not in carried:
+            raise ExtensionError(
+                f"{MATHJAX_PACKAGE} does not carry {name}; allowed is version 0.0.2, which does: "
+                "install the versions in requirements.lock"
+            )
+        target = Path(app.outdir) / "_static" / "mathjax" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(carried[name], target)
+
+
+def icon_style(script: str, style: str, names: set[str]) -> str:
+    """Return style rules that draw Font Awesome's solid icons from their outlines.
+
+    The theme loads 1.9 MB of script and fonts a page to show about a dozen icons; their outlines weigh a few kB, and
+    show in browsers that refuse fonts to pages opened as files.
+
+    Parameters
+    ----------
+    script, style : str
+        Font Awesome's ``all.min.js`` (outlines) and ``all.min.css`` (code point of each name and alias).
+    names : set of str
+        Icons in use, without the prefix ``fa-``; names that are no icons (``lg``, ``solid``) are passed over.
+    """
+    rules = []
+    for name in sorted(names):
+        code = re.search(rf"\.fa-{re.escape(name)}:before[^{{]*{{content:\"\\([0-9a-f]+)\"", style)
+        if code is None:
+            continue
+        outlines = re.findall(rf'\[(\d+),(\d+),\[[^\]]*\],"{code[1]}","([^"]+)"\]', script)
+        if not outlines:
+            continue
+        width, height, path = outlines[-1]  # brands, regular, solid: the last is the solid one
+        picture = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{path}'/></svg>"
+        outline = f'url("data:image/svg+xml,{quote(picture, safe=" /=:")}")'
+        rules.append(f".fa-{name}{{--qh-icon:{outline}}}")
+        if name in THEME_ICONS:
+            rules.append(f":root{{--qh-icon-{name}:{outline}}}")
+    return "\n".join(rules) + "\n"
+
+
+def mend_page(page: str) -> str:
+    """Return a page without Font Awesome's files, with every part inside a landmark and no empty table header."""
+    page = re.sub(r"\s*<(?:link|script)[^>]*vendor/fontawesome[^>]*>(?:</script>)?", "", page)
+    page = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", page)
+    page = page.replace('<div id="pst-skip-link" class="', '<div id="pst-skip-link" role="navigation" aria-label="Skip" class="')
+    page = page.replace('<div class="search-button__search-container">', '<div class="search-button__search-container" role="search">')
+    page = page.replace('<div class="bd-sidebar-primary bd-sidebar', '<div role="complementary" aria-label="Book" class="bd-sidebar-primary bd-sidebar')
+    return page
+
+
+def mend_site(app: Sphinx, exception: Exception | None) -> None:
+    """Mend every page once all are written; replace Font Awesome by the icons in use."""
+    if exception is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    used = set(THEME_ICONS)
+    for file in site.rglob("*.html"):
+        page = file.read_text(encoding="utf-8")
+        used.update(re.findall(r"\bfa-([a-z0-9-]+)", page))
+        file.write_text(mend_page(page), encoding="utf-8")
+    carrier = next((site / "_static" / FONT_AWESOME).glob("*/js/all.min.js"), None)
+    if carrier is not None:
+        styles = carrier.parents[1] / "css" / "all.min.css"
+        rules = icon_style(carrier.read_text(encoding="utf-8"), styles.read_text(encoding="utf-8"), used)
+        (site / "_static" / "qh-icons.css").write_text(rules, encoding="utf-8")
+        shutil.rmtree(site / "_static" / FONT_AWESOME)
+    for leftover in site.glob("_static/**/*.map"):
+        leftover.unlink()
+
+
+def plain_types(app: Sphinx, env: Any, node: nodes.Element, child: nodes.Element) -> nodes.Node | None:
+    """Show the words of a docstring's type field as text where they name no class of ours.
+
+    "array of shape (n,)" is no broken reference; a role written in a text (``{func}`name```) still is when it
+    leads nowhere, and fails the build.
+    """
+    if node.get("refdomain") == "py" and node.get("refspecific") and not node.get("refexplicit"):
+        return child
+    return None
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the steps."""
+    app.connect("builder-inited", drop_thebe)
+    app.connect("builder-inited", copy_mathjax)
+    app.connect("build-finished", mend_site, priority=900)
+    app.connect("missing-reference", plain_types, priority=900)
+    app.add_css_file("qh-icons.css", priority=899)
