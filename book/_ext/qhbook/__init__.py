@@ -10,21 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 from . import board, chapters, offline
 
 
-def add_assets(app: Sphinx) -> None:
-    """Add our style sheet and script, unless Jupyter Book has found them by itself."""
-    if not any(name.endswith("qh.css") for name, _ in app.registry.css_files):
-        app.add_css_file("qh.css", priority=900)
-    if not any(name and name.endswith("qh.js") for name, _ in app.registry.js_files):
-        app.add_js_file("qh.js")
+def add_assets(app: Sphinx, config: Config) -> None:
+    """Load our style sheet and script; Jupyter Book names what it finds in ``_static``, plain Sphinx does not."""
+    for name, listed in (("qh.css", config.html_css_files), ("qh.js", config.html_js_files)):
+        if not any(name == (one if isinstance(one, str) else one[0]) for one in listed):
+            listed.append(name)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
     for part in (offline, chapters, board):
         part.setup(app)
-    app.connect("builder-inited", add_assets, priority=950)
+    app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

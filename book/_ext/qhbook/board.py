@@ -7,7 +7,6 @@ from html import escape
 from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -193,9 +192,7 @@ def strip(rows: list[Any]) -> str:
 
 def is_accuracy(row: Any, model: str, data: str) -> bool:
     """Tell whether a claim is the test accuracy that a table prints for a network on a data set."""
-    return (
-        row.quantity == "accuracy" and row.of.get("model") == model and row.of.get("data") == data and "Table" in row.where
-    )
+    return row.quantity == "accuracy" and row.of.get("model") == model and row.of.get("data") == data and "Table" in row.where
 
 
 def findings(rows: list[Any]) -> str:
@@ -204,12 +201,8 @@ def findings(rows: list[Any]) -> str:
     settled = sum(total.values()) - total["pending"] - total["lost"]
     failed = sum(bool(row.failed_checks) for row in rows)
     kinds = [f"<strong>{total[name]}</strong> {escape(name)}" for name in VERDICTS if total[name] and name != "pending"]
-    said = [
-        f"The ledger holds <strong>{sum(total.values())}</strong> claims of the paper treated so far; "
-        f"{settled} of them have a verdict: {', '.join(kinds)}."
-        if settled
-        else f"The ledger holds <strong>{sum(total.values())}</strong> claims of the paper treated so far; none has a verdict yet."
-    ]
+    said = [f"The ledger holds <strong>{sum(total.values())}</strong> claims of the paper treated so far."]
+    said.append(f"With a verdict: {', '.join(kinds)}." if settled else "None has a verdict yet.")
     if total["pending"]:
         said.append(f"Waiting for runs that are not recorded yet: {total['pending']}.")
     if failed:
@@ -220,16 +213,12 @@ def findings(rows: list[Any]) -> str:
 class LedgerDirective(SphinxDirective):
     """A part of a page that is written from the ledger."""
 
-    has_content = False
-    final_argument_whitespace = True
-    option_spec = {"paper": directives.unchanged}
     write = staticmethod(table)
 
     def run(self) -> list[nodes.Node]:
         """Return the part as HTML; the page is read again at every build."""
         self.env.note_reread()
-        rows = [row for row in verdicts() if self.options.get("paper") in (None, row.paper)]
-        return [nodes.raw("", self.write(rows), format="html")]
+        return [nodes.raw("", self.write(verdicts()), format="html")]
 
 
 class FigureDirective(LedgerDirective):

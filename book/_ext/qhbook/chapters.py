@@ -150,9 +150,7 @@ class ExecutionDirective(SphinxDirective):
             machine = {"processor": run["cpu"], "cores": str(run["cores"])}
             for key, value in {**machine, **run["versions"]}.items():
                 seen.setdefault(key, set()).add(value)
-        facts = [
-            f"<tr><td>{escape(key)}</td><td>{escape(', '.join(sorted(values)))}</td></tr>" for key, values in seen.items()
-        ]
+        facts = [f"<tr><td>{escape(key)}</td><td>{escape(', '.join(sorted(values)))}</td></tr>" for key, values in seen.items()]
         html += page_table(("what", "which"), facts, "The machine, and the versions that the notebooks ran with.")
         return [nodes.raw("", html, format="html")]
 

@@ -27,6 +27,12 @@ MATHJAX_FILES = (
 THEBE_LISTENERS = {"init_thebe_core", "update_thebe_context"}
 #: Icons that the theme's scripts and style sheets may show, besides those found in the pages.
 THEME_ICONS = {"bell", "circle-exclamation", "triangle-exclamation", "circle-xmark", "lightbulb", "circle-info", "share"}
+#: Parts of the theme's page that stand outside any landmark, and what each becomes.
+LANDMARKS = {
+    '<div id="pst-skip-link"': 'role="navigation" aria-label="Skip"',
+    '<div class="search-button__search-container"': 'role="search"',
+    '<div class="bd-sidebar-primary bd-sidebar"': 'role="complementary" aria-label="Book"',
+}
 FONT_AWESOME = "vendor/fontawesome"
 
 
@@ -36,9 +42,7 @@ def drop_thebe(app: Sphinx) -> None:
         listeners[:] = [
             listener
             for listener in listeners
-            if not (
-                listener.handler.__module__.startswith("sphinx_thebe") and listener.handler.__name__ in THEBE_LISTENERS
-            )
+            if not (listener.handler.__module__.startswith("sphinx_thebe") and listener.handler.__name__ in THEBE_LISTENERS)
         ]
 
 
@@ -47,8 +51,7 @@ def copy_mathjax(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     carried = {
-        str(file).partition("/mathjax/")[2]: Path(str(file.locate()))
-        for file in distribution(MATHJAX_PACKAGE).files or ()
+        str(file).partition("/mathjax/")[2]: Path(str(file.locate())) for file in distribution(MATHJAX_PACKAGE).files or ()
     }
     for name in MATHJAX_FILES:
         if name not in carried:
@@ -92,12 +95,16 @@ def icon_style(script: str, style: str, names: set[str]) -> str:
 
 
 def mend_page(page: str) -> str:
-    """Return a page without Font Awesome's files, with every part inside a landmark and no empty table header."""
+    """Return a page without Font Awesome's files and with what helps assistive programs.
+
+    Every part stands in a landmark, an empty table header is a plain cell, and the list of references is not announced
+    as a list whose entries are none.
+    """
     page = re.sub(r"\s*<(?:link|script)[^>]*vendor/fontawesome[^>]*>(?:</script>)?", "", page)
     page = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", page)
-    page = page.replace('<div id="pst-skip-link" class="', '<div id="pst-skip-link" role="navigation" aria-label="Skip" class="')
-    page = page.replace('<div class="search-button__search-container">', '<div class="search-button__search-container" role="search">')
-    page = page.replace('<div class="bd-sidebar-primary bd-sidebar', '<div role="complementary" aria-label="Book" class="bd-sidebar-primary bd-sidebar')
+    page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    for opening, landmark in LANDMARKS.items():
+        page = page.replace(opening, f"{opening} {landmark}")
     return page
 
 

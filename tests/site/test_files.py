@@ -1,0 +1,135 @@
+"""The site as files: links, texts for pictures, weight, nothing of other hosts. No browser needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin, urlparse
+
+import pytest
+
+#: Attributes by which a page makes a browser fetch something (a link that a reader may follow is not one).
+FETCHING = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href"), ("object", "data")}
+
+
+class Outline(HTMLParser):
+    """Ids, links, fetched addresses and pictures of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+        self.nameless: list[str] = []
+        self.titles = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what an element brings."""
+        given = dict(attrs)
+        if given.get("id"):
+            self.ids.add(given["id"] or "")
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"] or "")
+        for element, attribute in FETCHING:
+            if tag == element and given.get(attribute) and given.get("rel") not in ("next", "prev", "canonical"):
+                self.fetched.append(given[attribute] or "")
+        picture = tag == "img" or (tag == "svg" and given.get("aria-hidden") != "true")
+        if picture and not (given.get("alt") or given.get("aria-label") or given.get("aria-labelledby")):
+            self.nameless.append(self.get_starttag_text() or tag)
+        self.titles += tag == "h1"
+
+
+@pytest.fixture(scope="module")
+def outlines(site: Path) -> dict[str, Outline]:
+    """Every page of the site, source listings included."""
+    return {
+        path.relative_to(site).as_posix(): Outline(path.read_text(encoding="utf-8"))
+        for path in site.rglob("*.html")
+        if not path.relative_to(site).as_posix().startswith("_static/")
+    }
+
+
+def broken(name: str, outline: Outline, outlines: dict[str, Outline], site: Path) -> list[str]:
+    """Internal links of a page that lead nowhere."""
+    wrong = []
+    for link in outline.links:
+        if urlparse(link).scheme or link.startswith("//"):
+            continue
+        target, fragment = urldefrag(urljoin(name, link))
+        target, fragment = unquote(target), unquote(fragment)
+        if not (site / target).exists() or (fragment and target in outlines and fragment not in outlines[target].ids):
+            wrong.append(link)
+    return wrong
+
+
+def test_internal_links_lead_somewhere(outlines: dict[str, Outline], site: Path) -> None:
+    wrong = {name: broken(name, outline, outlines, site) for name, outline in outlines.items()}
+    assert not {name: links for name, links in wrong.items() if links}
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = Outline(
+        '<h1 id="top">x</h1><a href="#top">a</a><a href="#gone">b</a><a href="gone.html">c</a><a href="https://x.org">d</a>'
+    )
+    (tmp_path / "index.html").touch()
+    assert broken("index.html", page, {"index.html": page}, tmp_path) == ["#gone", "gone.html"]
+
+
+def test_every_picture_has_a_text(outlines: dict[str, Outline]) -> None:
+    assert not {name: outline.nameless for name, outline in outlines.items() if outline.nameless}
+
+
+def test_a_picture_without_text_is_found() -> None:
+    page = Outline(
+        '<img src="a.png"><img src="b.png" alt="b"><svg></svg><svg aria-label="c"></svg><svg aria-hidden="true"></svg>'
+    )
+    assert len(page.nameless) == 2
+
+
+def test_no_page_names_another_host_for_what_it_loads(outlines: dict[str, Outline], site: Path) -> None:
+    wrong = {
+        name: [one for one in outline.fetched if urlparse(one).netloc or one.startswith("/")]
+        for name, outline in outlines.items()
+    }
+    assert not {name: addresses for name, addresses in wrong.items() if addresses}
+    assert "unpkg.com" not in "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
+
+
+def test_styles_load_nothing_from_elsewhere(site: Path) -> None:
+    for path in site.rglob("*.css"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", text), path
+
+
+def test_one_title_a_page(outlines: dict[str, Outline], page_name: str) -> None:
+    if page_name in ("genindex.html", "search.html", "py-modindex.html"):
+        pytest.skip("a page of the theme's own")
+    printed = 1  # the theme repeats the title in a block that only print shows
+    assert outlines[page_name].titles - printed == 1
+
+
+def test_site_is_light(site: Path) -> None:
+    weights = {path: path.stat().st_size for path in site.rglob("*") if path.is_file()}
+    heaviest = sorted(weights, key=weights.__getitem__)[-3:]
+    assert sum(weights.values()) < 60e6, [f"{path.name}: {weights[path] / 1e6:.1f} MB" for path in heaviest]
+
+
+def test_font_awesome_is_replaced_by_the_outlines_in_use(site: Path) -> None:
+    icons = (site / "_static" / "qh-icons.css").read_text(encoding="utf-8")
+    for name in ("magnifying-glass", "bars", "circle-half-stroke", "download", "angle-right"):
+        assert f".fa-{name}{{" in icons, name
+    assert len(icons) < 40_000
+    assert not (site / "_static" / "vendor" / "fontawesome").exists()
+
+
+def test_clean_notebooks_lie_ready_for_download(outlines: dict[str, Outline], site: Path) -> None:
+    chapters = [name for name in outlines if re.match(r"\d-[^/]+/", name)]
+    assert chapters, "the site has no chapter"
+    for name in chapters:
+        links = [link for link in outlines[name].links if link.endswith(".ipynb")]
+        assert len(links) == 1, name
+        notebook = json.loads((site / urljoin(name, links[0])).read_text(encoding="utf-8"))
+        assert not [cell for cell in notebook["cells"] if cell.get("outputs")], name
