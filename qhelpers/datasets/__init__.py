@@ -1,0 +1,22 @@
+"""Data sets of the book: official files known by their SHA-256, and synthetic twins that need no file."""
+
+from qhelpers.datasets import occupancy, ton_iot_gps  # noqa: F401  (registers them, in the order of the book)
+from qhelpers.datasets.base import Dataset, DatasetError, entry, names
+from qhelpers.datasets.comparison import compare, summary
+from qhelpers.datasets.download import fetch, status
+from qhelpers.datasets.files import data_home, folders
+from qhelpers.datasets.loading import load
+
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "compare",
+    "data_home",
+    "entry",
+    "fetch",
+    "folders",
+    "load",
+    "names",
+    "status",
+    "summary",
+]

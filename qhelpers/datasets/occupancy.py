@@ -1,0 +1,282 @@
+"""Occupancy of an office room from five sensors, a reading a minute (UCI 357): loader, checks and twin.
+
+L. M. Candanedo, V. Feldheim, Energy and Buildings 112 (2016) 28-39.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from qhelpers.datasets.base import Columns, DatasetError, Entry, OfficialFile, Variant, register
+from qhelpers.datasets.files import numbers, read_table, refuse, times
+
+FEATURES = ("Temperature", "Humidity", "Light", "CO2", "HumidityRatio")
+_HEADER = ("date", *FEATURES, "Occupancy")
+_POOLED = "Occupancy.csv"
+
+# In time order: the first test file lies before the training file. Rows, first time, length in minutes.
+_PARTS = {
+    "datatest.txt": ("test1", 2665, "2015-02-02 14:19:00"),
+    "datatraining.txt": ("train", 8143, "2015-02-04 17:51:00"),
+    "datatest2.txt": ("test2", 9752, "2015-02-11 14:48:00"),
+}
+_SIZE = sum(rows for _, rows, _ in _PARTS.values())
+
+
+def _parse(contents: dict[str, tuple[str, bytes]]) -> Columns:
+    """The three official files one after another in time order, or one of the known or accepted forms."""
+    tables = [_one_file(name, label, content) for name, (label, content) in contents.items()]
+    table = pd.concat(tables, ignore_index=True)
+    time = table["time"].to_numpy().astype("datetime64[s]")
+    if (np.diff(time) <= np.timedelta64(0, "s")).any():
+        raise DatasetError(
+            f"occupancy: {', '.join(contents)} overlap in time; allowed are files that follow one another. "
+            "Was an edition accepted for the wrong file? Fetch the official ones with `make data`."
+        )
+    pooled = _POOLED in contents
+    return Columns(
+        X=table[list(FEATURES)],
+        y=table["y"].to_numpy(),
+        groups=_calendar_day(time),
+        time=time,
+        official=None if pooled else table["official"].to_numpy(dtype="U5"),
+    )
+
+
+def _one_file(name: str, label: str, content: bytes) -> pd.DataFrame:
+    # The official files hold eight fields below seven names: the first, a row number, has none. The pooled one does not.
+    unnamed = name != _POOLED
+    text = read_table(label, content, _HEADER, len(_HEADER) + unnamed, bom=False)
+    time = times(label, text, "date", "%Y-%m-%d %H:%M:%S", "2015-02-04 17:51:00")
+    late = np.r_[False, np.diff(time) <= np.timedelta64(0, "s")]
+    refuse(label, text, "date", late, "a time after the one in the line before")
+    values = {column: numbers(label, text, column) for column in FEATURES}
+    for column, lowest in (("Humidity", 0.0), ("Light", 0.0), ("CO2", 0.0), ("HumidityRatio", 0.0)):
+        refuse(label, text, column, values[column] < lowest, f"a number of at least {lowest:g}")
+    refuse(label, text, "Occupancy", ~text["Occupancy"].isin(["0", "1"]).to_numpy(), "0 or 1")
+    if unnamed:
+        row = numbers(label, text, "row")
+        refuse(label, text, "row", np.r_[False, np.diff(row) != 1], "the row number that follows the one before")
+    label_of = text["Occupancy"].astype("int64").to_numpy()
+    official = "" if name == _POOLED else _PARTS[name][0]
+    return pd.DataFrame({"time": time, **values, "y": label_of, "official": official})
+
+
+def _calendar_day(time: np.ndarray) -> np.ndarray:
+    return time.astype("datetime64[D]").astype("U10")
+
+
+# --- the twin: a small model of the room -------------------------------------------------------------------------
+#
+# One line a day from 2 February on, round numbers read off the real course; repeated where the twin is longer.
+# Night: temperature [°C], humidity ratio [g/kg], CO2 [ppm] at 06:00. Day: what full sun adds to the temperature [°C] and
+# to the light [lx]; what people add to temperature [°C], humidity ratio [g/kg] and CO2 [ppm]. Hours: arrival, and the
+# start and end of a long absence. From the eleventh day on (the third file) CO2 rises without people: ventilation changed.
+_DAYS = np.array(
+    # night T, W, CO2 | sun T, sun lx | people T, W, CO2 | arrival, away from, to
+    [
+        (20.6, 3.4, 440, 1.5, 130, 2.2, 1.3, 850, 7.7, 0, 0),
+        (20.3, 3.3, 440, 1.4, 200, 1.7, 1.4, 950, 7.6, 0, 0),
+        (20.5, 3.6, 470, 3.6, 330, 1.6, 1.3, 850, 7.6, 0, 0),
+        (20.9, 3.5, 440, 0.4, 100, 1.6, 1.1, 700, 7.7, 0, 0),
+        (20.2, 2.8, 435, 0.5, 80, 1.6, 0.5, 470, 7.7, 0, 0),
+        (19.7, 2.8, 437, 3.7, 360, 0.0, 0.0, 0, 7.7, 0, 0),
+        (19.3, 4.2, 437, 1.3, 150, 0.0, 0.0, 0, 7.7, 0, 0),
+        (19.4, 3.8, 450, 0.6, 60, 2.2, 2.3, 1350, 8.7, 0, 0),
+        (20.2, 4.8, 455, 0.3, 40, 1.4, 0.8, 600, 8.6, 0, 0),
+        (20.5, 4.7, 480, 0.3, 40, 1.5, 0.6, 550, 8.6, 0, 0),
+        (20.5, 3.6, 540, 3.0, 260, 1.5, 0.7, 380, 8.5, 10.6, 16.2),
+        (20.8, 3.9, 570, 2.4, 360, 1.2, 0.6, 110, 9.0, 0, 0),
+        (19.7, 5.2, 503, 1.3, 90, 0.0, 0.0, 0, 8.7, 0, 0),
+        (20.0, 4.9, 540, 3.4, 180, 0.0, 0.0, 0, 8.7, 0, 0),
+        (20.3, 3.9, 800, 0.3, 80, 1.5, 0.5, 230, 8.7, 0, 0),
+        (20.1, 4.4, 760, 0.3, 50, 1.8, 0.8, 520, 8.6, 0, 0),
+        (20.8, 4.0, 1450, 0.2, 40, 1.0, 0.6, 350, 9.1, 0, 0),
+    ]
+)
+_START = np.datetime64("2015-02-02T00:00:00")
+
+
+def _twin(n: int, rng: np.random.Generator) -> Columns:
+    """Three stretches of minutes with the official holes between them; fewer rows thin them evenly, more lengthen them."""
+    rows = _shares(n)
+    lengths = [max(own, part[1]) for own, part in zip(rows, _PARTS.values(), strict=True)]
+    starts = _starts(lengths)
+    minutes = int(starts[-1] + lengths[-1])
+    room = _room(minutes, rng)
+    kept = [start + np.linspace(0, length - 1, own).astype(int) for start, length, own in zip(starts, lengths, rows, strict=True)]
+    where = np.concatenate(kept)
+    table = room.iloc[where]
+    # Steps of 59, 61, 60, 60, 60 s, as in the official files.
+    in_part = where - np.repeat(starts, rows)
+    time = _START + where * np.timedelta64(60, "s") - (in_part % 5 == 1) * np.timedelta64(1, "s")
+    return Columns(
+        X=table[list(FEATURES)].reset_index(drop=True),
+        y=table["y"].to_numpy(),
+        groups=_calendar_day(time),
+        time=time,
+        official=np.repeat([part for part, _, _ in _PARTS.values()], rows).astype("U5"),
+    )
+
+
+def _shares(n: int) -> list[int]:
+    """`n` rows divided among the three files as officially, exact in sum."""
+    edges = np.round(np.cumsum([0, *(part[1] for part in _PARTS.values())]) * (n / _SIZE)).astype(int)
+    return np.diff(edges).tolist()
+
+
+def _starts(lengths: list[int]) -> list[int]:
+    """First minute of each file, counted from midnight of 2 February; the holes between them are the official ones."""
+    official = [int((np.datetime64(part[2]) - _START) / np.timedelta64(60, "s")) for part in _PARTS.values()]
+    longer = np.cumsum([0, *(own - part[1] for own, part in zip(lengths, _PARTS.values(), strict=True))])
+    return [start + int(extra) for start, extra in zip(official, longer[:-1], strict=True)]
+
+
+def _room(minutes: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The room, minute by minute: who is in it, what lamps and sun do, and what the sensors make of it."""
+    n_days = -(-minutes // 1440) + 1
+    day, minute = np.divmod(np.arange(n_days * 1440), 1440)
+    hour = minute / 60
+    plan = _DAYS[np.arange(n_days) % len(_DAYS)]
+    sun_t, sun_lx, people_t, people_w, people_c = plan[day, 3:8].T
+
+    present, lamps = _presence(plan, rng)
+    sun = np.clip(np.sin(np.pi * (hour - 7.6) / 9.6), 0, None) * (hour < 17.2)
+    clouds = np.exp(_drift(len(day), 0.35, 20, rng) + _drift(len(day), 0.25, 2, rng))
+    daylight = np.minimum(sun_lx * sun * clouds * 0.95, 900)
+    flash = rng.random(len(day)) < np.where((sun_t > 2) & (np.abs(hour - 9.7) < 0.12), 0.15, 0)
+    light = np.where(lamps, 425 + rng.normal(0, 7, len(day)) + 0.5 * daylight, daylight)
+    light = np.where(flash, light + rng.uniform(300, 1100, len(day)), light)
+    light = np.where((light < 4) | (~lamps & (sun == 0)), 0, light)
+    switching = np.r_[False, lamps[1:] != lamps[:-1]]  # a minute's mean over the moment of switching
+    light = np.where(switching, light + rng.uniform(0.1, 0.9, len(day)) * (np.r_[0, light[:-1]] - light), light)
+
+    at_six = np.arange(n_days) * 1440 + 360
+    base_t, base_w, base_c = (np.interp(np.arange(len(day)), at_six, plan[:, column]) for column in (0, 1, 2))
+    temperature = base_t + _slow(sun_t * sun * 1.45, 100) + _slow(people_t * present, 150) + _drift(len(day), 0.12, 300, rng)
+    ratio = base_w + _slow(people_w * present, 120) + _drift(len(day), 0.12, 400, rng)
+    people = np.exp(_drift(len(day), 0.25, 120, rng))  # how many there are
+    carbon = base_c + _slow(people_c * present * people, 70) + _drift(len(day), 6, 30, rng)
+    restless = base_c > 900  # the last night: strong swings in an empty room
+    carbon = carbon + restless * _drift(len(day), 130, 15, rng)
+
+    temperature = _mean_of_readings(temperature + rng.normal(0, 0.02, len(day)), 0.1, rng)
+    humidity = _mean_of_readings(ratio / _ratio_at_one_percent(temperature), 0.1, rng)
+    return pd.DataFrame(
+        {
+            "Temperature": temperature,
+            "Humidity": humidity,
+            "Light": _mean_of_readings(light, 1, rng),
+            "CO2": _mean_of_readings(carbon + rng.normal(0, 4, len(day)), 1, rng),
+            "HumidityRatio": humidity * _ratio_at_one_percent(temperature) / 1000,
+            "y": present.astype("int64"),
+        }
+    )
+
+
+def _presence(plan: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Minutes with somebody in the room, and minutes with the lamps on, both as booleans."""
+    present = np.zeros(len(plan) * 1440, bool)
+    lamps = present.copy()
+    weekend = np.is_busday(_START.astype("datetime64[D]") + np.arange(len(plan)), weekmask="Sat Sun")
+    for number, day in enumerate(plan):
+        if weekend[number]:
+            continue
+        midnight = 1440 * number
+        arrival, lunch, leaving = rng.normal((60 * day[8], 785, 1083), (4, 6, 2)).astype(int)
+        present[midnight + arrival : midnight + leaving] = True
+        lamps[midnight + arrival : midnight + leaving] = True
+        for start, stop in ((lunch, lunch + int(rng.integers(22, 32))), (int(60 * day[9]), int(60 * day[10]))):
+            present[midnight + start : midnight + stop] = False
+            lamps[midnight + start : midnight + stop - int(rng.integers(2, 9))] = False  # lit before somebody sits down
+        for _ in range(rng.poisson(3)):  # somebody steps out and leaves the lamps on
+            start = int(rng.integers(arrival + 5, leaving))
+            present[midnight + start : midnight + start + int(rng.integers(1, 8))] = False
+    lamps |= present
+    return present, lamps
+
+
+def _slow(drive: np.ndarray, minutes: float) -> np.ndarray:
+    """Answer of a first-order lag (a wall, a volume of air) with this time constant."""
+    return pd.Series(drive).ewm(alpha=1 - np.exp(-1 / minutes), adjust=False).mean().to_numpy()
+
+
+def _drift(length: int, sd: float, minutes: float, rng: np.random.Generator) -> np.ndarray:
+    """Stationary first-order noise with standard deviation `sd` and correlation time `minutes`."""
+    keep = np.exp(-1 / minutes)
+    return _slow(rng.standard_normal(length), minutes) * sd * np.sqrt((1 + keep) / (1 - keep))
+
+
+def _mean_of_readings(values: np.ndarray, step: float, rng: np.random.Generator) -> np.ndarray:
+    """What a minute shows: the mean of one to four readings, each rounded to the sensor's step."""
+    readings = rng.choice([1, 2, 3, 4], size=len(values), p=[0.4, 0.25, 0.2, 0.15])
+    return np.round(values / step * readings) / readings * step
+
+
+def _ratio_at_one_percent(temperature: np.ndarray) -> np.ndarray:
+    """Grams of water per kilogram of dry air at one per cent relative humidity and 101,325 Pa (Magnus formula)."""
+    saturation = 611.2 * np.exp(17.62 * temperature / (243.12 + temperature))
+    return 0.01 * 622 * saturation / 101_325
+
+
+_CRLF = "the same values with CRLF line ends, as some programs and version control systems leave them"
+ENTRY = register(
+    Entry(
+        name="occupancy",
+        title="Occupancy of an office room, five sensors, a reading a minute (UCI 357)",
+        page="https://archive.ics.uci.edu/dataset/357/occupancy+detection",
+        url="https://archive.ics.uci.edu/static/public/357/occupancy+detection.zip",
+        by_hand="download the archive from the page and put it, packed or not, into the data home",
+        licence="CC BY 4.0 (to be checked at the source)",
+        citation="L. M. Candanedo, V. Feldheim: Accurate occupancy detection of an office room from light, temperature, "
+        "humidity and CO2 measurements using statistical learning models. Energy and Buildings 112 (2016) 28-39. "
+        "doi:10.1016/j.enbuild.2015.11.071",
+        files=(
+            OfficialFile("datatest.txt", 200_766, "1b92c7c1b2838963464fa891a610cf3c5db4becb7189189b29b330107a584c7f"),
+            OfficialFile("datatraining.txt", 596_674, "b2c4d0ce2b9e4e453c476f7125ef31aeec2d1f5c7f5572d0e80de3df6521ab56"),
+            OfficialFile("datatest2.txt", 699_664, "d026d1bd5aeccd4aff4f3b3710d48e40613bd5fc370db7e61bbdcaa50d985095"),
+        ),
+        variants=(
+            Variant(
+                "datatest.txt",
+                203_432,
+                "1bb45388f8f228dbeb4d268b1088b690daf77207ffdddce2c2d856580948a972",
+                f"datatest.txt: {_CRLF}",
+            ),
+            Variant(
+                "datatraining.txt",
+                604_818,
+                "034506256a005e0ecdec7395d93a21bbe81fff30077edd023306c1b5156c631f",
+                f"datatraining.txt: {_CRLF}",
+            ),
+            Variant(
+                "datatest2.txt",
+                709_417,
+                "3ed90e39db314280cb253aa3e90e0af2cf2f8bea5d9703ed7458988ee128505e",
+                f"datatest2.txt: {_CRLF}",
+            ),
+            Variant(
+                _POOLED,
+                1_375_350,
+                "7f84fc99a679e9562ed1d5945ac9f6864cf54b6334a09e220b8fac8e7c743e4c",
+                "all three files pooled into one in time order, so that training and test rows can no longer be told apart",
+                instead_of_all=True,
+            ),
+            Variant(
+                _POOLED,
+                1_395_911,
+                "34695ec6ff1ef2253cd9825f94da6164af6848ae38879d8cd3a822396515f471",
+                "all three files pooled into one in time order, with CRLF line ends",
+                instead_of_all=True,
+            ),
+        ),
+        units={"Temperature": "°C", "Humidity": "%", "Light": "lx", "CO2": "ppm", "HumidityRatio": "kg/kg"},
+        meaning={0: "empty", 1: "occupied"},
+        parse=_parse,
+        twin=_twin,
+        twin_size=_SIZE,
+        twin_minimum=100,
+        twin_version=1,
+    )
+)

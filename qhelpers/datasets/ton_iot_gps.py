@@ -1,0 +1,314 @@
+"""GPS tracker of the TON_IoT testbed (UNSW Canberra), normal running and seven kinds of attack: loader, checks, twin.
+
+A. Alsaedi, N. Moustafa, Z. Tari, A. Mahmood, A. Anwar, IEEE Access 8 (2020) 165130-165150.
+
+Two editions of the train/test file are public. They hold the same attacks and differ in their normal rows only, so a
+result has to say which one it used: ``ton_iot_gps`` (58,960 rows) or ``ton_iot_gps_38960``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from qhelpers.datasets.base import Columns, Entry, OfficialFile, Variant, register
+from qhelpers.datasets.files import numbers, read_table, refuse, times
+
+FEATURES = ("latitude", "longitude")
+TYPES = ("normal", "scanning", "injection", "ddos", "password", "xss", "ransomware", "backdoor")
+_CLOCK = np.timedelta64(-7, "h")  # date and time are this far from ts, which is UTC
+_PAUSE = np.timedelta64(1, "h")
+
+
+def _parse(contents: dict[str, tuple[str, bytes]], *, stamped: bool) -> Columns:
+    """The official file; `stamped`: with the column ts (the edition of 58,960 rows)."""
+    ((label, content),) = contents.values()
+    header = [*(["ts"] if stamped else []), "date", "time", *FEATURES, "label", "type"]
+    text = read_table(label, content, header, len(header), bom=True)
+    # Dates and times carry blanks in some blocks of rows (" 1-Apr-19", " 18:31:39 ") and none in others.
+    text["date"], text["time"] = text["date"].str.strip(), text["time"].str.strip()
+    text["date and time"] = text["date"] + " " + text["time"]
+    time = times(label, text, "date and time", "%d-%b-%y %H:%M:%S", "25-Apr-19 18:31:39")
+    values = {column: numbers(label, text, column) for column in FEATURES}
+    refuse(label, text, "label", ~text["label"].isin(["0", "1"]).to_numpy(), "0 or 1")
+    refuse(label, text, "type", ~text["type"].isin(TYPES).to_numpy(), ", ".join(TYPES))
+    y = text["label"].astype("int64").to_numpy()
+    family = text["type"].to_numpy(dtype="U10")
+    refuse(label, text, "label", y != (family != "normal"), "0 where type is normal, and 1 elsewhere")
+    if stamped:
+        utc = numbers(label, text, "ts").astype("int64").astype("datetime64[s]")
+        refuse(label, text, "ts", utc + _CLOCK != time, "the Unix time seven hours ahead of date and time")
+    return Columns(X=pd.DataFrame(values), y=y, groups=_sessions(time, family), time=time, family=family)
+
+
+def _sessions(time: np.ndarray, family: np.ndarray) -> np.ndarray:
+    """Name of the session of each row: rows of one type that follow one another in time without a pause of an hour."""
+    order = np.argsort(time, kind="stable")
+    names = np.empty(len(time), dtype="U13")
+    last: dict[str, np.datetime64] = {}
+    count: dict[str, int] = {}
+    before = None
+    change = np.r_[True, (family[order][1:] != family[order][:-1]) | (np.diff(time[order]) > _PAUSE)]
+    for rows in np.split(order, np.flatnonzero(change)[1:]):
+        kind = str(family[rows[0]])
+        if kind != before or time[rows[0]] - last[kind] > _PAUSE:
+            count[kind] = count.get(kind, 0) + 1
+        names[rows] = f"{kind} {count[kind]}"
+        last[kind], before = time[rows[-1]], kind
+    return names
+
+
+# --- the twin: the trackers of the testbed -----------------------------------------------------------------------
+#
+# In the official file every tracker is a script: it starts at latitude 0 and longitude 10 and, about every five seconds,
+# adds to each a random number between 0 and 0.1. So both rise together for as long as it runs, to latitudes that no map
+# has, and only their difference wanders. In the normal sessions of 31 March and 2 April one more tracker starts every
+# second, which is why most normal rows lie near the start, and dozens fall into one second.
+_SPEED = 0.0093  # degrees a second
+_STEP = 0.05  # degrees: mean of one random number
+_BEAT = _STEP / _SPEED  # seconds between two of them
+_STEP_SD = _STEP / np.sqrt(3)
+_CROWD_BEAT = 5  # seconds, in a crowd
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of rows in the order of the file.
+
+    ``blocks`` is the place among the runs of one type in the edition of 58,960 and of 38,960 rows (0: not in it);
+    ``trackers`` holds latitude and longitude minus latitude of each tracker at the start, None for a crowd that
+    began `seconds` earlier; ``jitter`` spreads the rows in time (in steps).
+    """
+
+    kind: str
+    blocks: tuple[int, int]
+    rows: int
+    start: str
+    stop: str
+    trackers: tuple[tuple[float, float], ...] | None
+    seconds: int = 0
+    jitter: float = 0.35
+
+
+_PIECES = (
+    _Piece("ddos", (1, 1), 728, "04-25 18:31:39", "04-25 19:10:46", ((116.5, 15.6), (121.7, 13.3)), jitter=0.2),
+    _Piece("backdoor", (2, 2), 5000, "04-28 08:57:17", "04-28 11:44:04", ((61.1, 13.8), (36.2, 10.4), (33.2, 10.4))),
+    _Piece("ddos", (3, 3), 594, "04-25 19:10:49", "04-25 19:38:18", ((137.1, 16.0), (143.5, 13.3)), jitter=0.2),
+    _Piece(
+        "injection",
+        (4, 4),
+        2903,
+        "04-25 08:52:56",
+        "04-25 09:43:35",
+        ((101.0, 9.8), (82.0, 8.6), (44.7, 9.4), (45.5, 10.2), (67.7, 6.4)),
+    ),
+    _Piece("normal", (5, 5), 1400, "03-31 12:41:05", "03-31 12:41:31", None, 253),
+    _Piece("ddos", (6, 6), 617, "04-25 19:38:21", "04-25 20:09:30", ((151.3, 16.9), (158.6, 13.3)), jitter=0.2),
+    _Piece("ddos", (6, 6), 234, "04-25 20:13:20", "04-25 21:05:38", ((170.9, 18.1), (177.3, 12.4)), jitter=0.2),
+    _Piece("ddos", (6, 6), 553, "04-26 06:46:51", "04-26 07:33:52", ((504.4, 22.3), (523.2, 6.6)), jitter=0.2),
+    _Piece("ddos", (6, 6), 2274, "04-25 14:42:34", "04-25 16:30:16", ((0.0, 10.0), (-5.0, 10.0)), jitter=0.2),
+    _Piece("injection", (7, 7), 93, "04-25 10:13:53", "04-25 10:15:11", ((7.5, 10.2), (89.1, 9.5), (109.3, 8.2), (144.5, 9.7))),
+    _Piece(
+        "injection",
+        (7, 7),
+        2004,
+        "04-25 08:16:24",
+        "04-25 08:52:53",
+        ((81.2, 10.6), (61.9, 10.0), (25.4, 10.1), (25.9, 8.9), (48.1, 7.5)),
+    ),
+    _Piece("normal", (8, 8), 4890, "03-31 12:43:48", "03-31 12:44:43", None, 416),
+    _Piece("password", (9, 9), 3553, "04-26 13:39:51", "04-26 16:33:00", ((0.0, 10.0), (-1.5, 10.0)), jitter=0.2),
+    _Piece("password", (9, 9), 1200, "04-26 16:33:01", "04-26 16:55:22", ((92.0, 10.2), (89.5, 5.6), (0.0, 10.0), (-1.0, 10.0))),
+    _Piece(
+        "password",
+        (9, 9),
+        247,
+        "04-26 18:28:26",
+        "04-26 18:34:29",
+        ((62.6, 9.3), (155.9, 6.6), (153.0, 9.2), (59.7, 13.1), (59.1, 10.5)),
+    ),
+    _Piece(
+        "ransomware",
+        (10, 10),
+        2833,
+        "04-28 03:54:31",
+        "04-28 05:27:26",
+        ((0.0, 10.0), (-8.0, 10.0), (-16.5, 10.0), (-21.0, 10.0)),
+    ),
+    _Piece("scanning", (11, 11), 550, "04-23 20:20:29", "04-23 23:53:52", ((128.6, 9.6),), jitter=0.1),
+    _Piece("xss", (12, 12), 577, "04-27 04:57:51", "04-27 05:40:52", ((0.0, 10.0), (-0.7, 10.0)), jitter=0.3),
+    _Piece("normal", (13, 8), 57, "03-31 12:41:32", "03-31 12:41:32", None, 280),
+    _Piece("normal", (13, 8), 780, "03-31 12:44:44", "03-31 12:44:52", None, 472),
+    _Piece("normal", (13, 8), 898, "04-01 14:56:37", "04-01 15:22:32", ((0.0, 10.0), (-1.8, 10.0)), jitter=0.2),
+    _Piece("normal", (13, 8), 2880, "04-01 17:02:36", "04-01 18:22:35", ((69.9, 12.6), (66.3, 8.0), (69.4, 11.5)), jitter=0.2),
+    _Piece("normal", (13, 8), 4095, "03-31 12:36:52", "03-31 12:40:11", None, 0),
+    _Piece("normal", (13, 0), 1544, "04-01 18:22:37", "04-01 19:05:29", ((112.0, 12.0), (109.0, 6.8), (114.0, 12.0)), jitter=0.2),
+    _Piece("normal", (13, 0), 9480, "03-31 12:41:33", "03-31 12:43:47", None, 281),
+    _Piece("normal", (13, 0), 2472, "03-31 12:40:12", "03-31 12:41:04", None, 200),
+    _Piece("normal", (13, 0), 1544, "04-01 22:05:33", "04-01 22:48:26", ((235.7, 3.7), (230.0, 13.6), (235.0, 5.0)), jitter=0.2),
+    _Piece("normal", (13, 0), 4960, "04-02 04:00:01", "04-02 04:02:08", None, 143),
+)
+
+
+def _twin(n: int, rng: np.random.Generator, *, edition: int) -> Columns:
+    """Trackers as the testbed runs them; `edition` 0 or 1. With their own sizes, both editions share all common rows."""
+    streams = rng.spawn(len(_PIECES) + 2)
+    density = max(1, -(-n // _SIZES[edition]))  # trackers a second: one, more only in a larger twin
+    crowds = {"03-31": _crowd(500, density, streams[-1]), "04-02": _crowd(500, density, streams[-2])}
+    inside = [number for number, piece in enumerate(_PIECES) if piece.blocks[edition]]
+    inside.sort(key=lambda number: _PIECES[number].blocks[edition])
+    edges = np.cumsum([0, *(_PIECES[number].rows for number in inside)])
+    counts = np.diff(np.round(edges * (n / edges[-1])).astype(int))
+    parts = []
+    for number, count in zip(inside, counts, strict=True):
+        piece = _PIECES[number]
+        if piece.trackers is None:
+            rows = _from_crowd(piece, int(count), *crowds[piece.start[:5]])
+        else:
+            rows = _from_trackers(piece, int(count), streams[number])
+        parts.append(rows.assign(kind=piece.kind))
+    table = pd.concat(parts, ignore_index=True)
+    time = table["time"].to_numpy().astype("datetime64[s]")
+    family = table["kind"].to_numpy(dtype="U10")
+    return Columns(
+        X=table[list(FEATURES)],
+        y=(family != "normal").astype("int64"),
+        groups=_sessions(time, family),
+        time=time,
+        family=family,
+    )
+
+
+def _from_trackers(piece: _Piece, count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of a few trackers in turn. A latitude below 0 at the start of the piece means that it starts later."""
+    assert piece.trackers is not None
+    start, stop = _ends(piece)
+    seconds = float((stop - start) / np.timedelta64(1, "s"))
+    step = seconds / max(count - 1, 1)
+    at = np.sort(np.clip(np.arange(count) * step + rng.normal(0, piece.jitter * step, count), 0, seconds))
+    who = np.arange(count) % len(piece.trackers)
+    latitude, offset = np.empty(count), np.empty(count)
+    for number, (first, gap) in enumerate(piece.trackers):
+        begin = max(0.0, -first / _SPEED)
+        mine = np.flatnonzero((who == number) & (at >= begin))
+        # a tracker that has not started yet leaves its turn to the first one
+        who[(who == number) & (at < begin)] = 0
+        if number == 0:
+            continue
+        latitude[mine], offset[mine] = _walk(at[mine] - begin, max(first, 0.0), gap, rng)
+    mine = np.flatnonzero(who == 0)
+    latitude[mine], offset[mine] = _walk(at[mine], *piece.trackers[0], rng)
+    return pd.DataFrame({"time": start + at.astype("timedelta64[s]"), "latitude": latitude, "longitude": latitude + offset})
+
+
+def _walk(at: np.ndarray, first: float, gap: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude, and longitude minus latitude, of one tracker at these seconds after its start."""
+    passed = np.diff(at, prepend=at[:1])
+    sd = _STEP_SD * np.sqrt(passed / _BEAT)
+    wander, apart = np.cumsum(rng.standard_normal((2, len(at))) * sd, axis=1)
+    fresh = first == 0.0
+    latitude = np.maximum(first + _SPEED * (at - at[:1] * fresh) + wander, 0.0)
+    return latitude, np.maximum(gap + apart * np.sqrt(2), 10.0 - latitude if fresh else 0.0)
+
+
+def _crowd(seconds: int, density: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude and longitude after 0, 1, 2, ... beats, shape ``(seconds, density, beats)``: `density` trackers a second."""
+    steps = rng.uniform(0, 2 * _STEP, (2, seconds, density, seconds // _CROWD_BEAT))
+    steps[..., 0] = 0
+    latitude, longitude = np.cumsum(steps, axis=-1)
+    return latitude, longitude + 10
+
+
+def _from_crowd(piece: _Piece, count: int, latitude: np.ndarray, longitude: np.ndarray) -> pd.DataFrame:
+    """Rows of all trackers of a crowd, second by second, the oldest tracker first, thinned evenly to `count`."""
+    start, stop = _ends(piece)
+    which = []
+    for second in range(int((stop - start) / np.timedelta64(1, "s")) + 1):
+        elapsed = piece.seconds + second
+        beats = np.repeat(np.arange(elapsed // _CROWD_BEAT, -1, -1), latitude.shape[1])
+        twin = np.tile(np.arange(latitude.shape[1]), len(beats) // latitude.shape[1])
+        which.append(np.stack([np.full(len(beats), second), elapsed - beats * _CROWD_BEAT, twin, beats]))
+    rows = np.concatenate(which, axis=1)
+    second, started, twin, beats = rows[:, np.floor(np.arange(count) * (rows.shape[1] / max(count, 1))).astype(int)]
+    return pd.DataFrame(
+        {
+            "time": start + second.astype("timedelta64[s]"),
+            "latitude": latitude[started, twin, beats],
+            "longitude": longitude[started, twin, beats],
+        }
+    )
+
+
+def _ends(piece: _Piece) -> tuple[np.datetime64, np.datetime64]:
+    start, stop = (np.datetime64(f"2019-{clock.replace(' ', 'T')}") for clock in (piece.start, piece.stop))
+    return start, stop
+
+
+_PAGE = "https://research.unsw.edu.au/projects/toniot-datasets"
+_OFFICIAL = OfficialFile(
+    "Train_Test_IoT_GPS_Tracker.csv", 3_814_166, "3589a16ad6a449b636a988c6131c838843c7fb18bc96d4c2303f95f8aab10d37"
+)
+_SMALLER = OfficialFile(
+    "Train_Test_IoT_GPS_Tracker_38960.csv", 2_122_967, "71c6cc302b14822aea699cf41a02dad36089ea59b87a28000b38a44b2d23cb9b"
+)
+_SIZES = (58_960, 38_960)
+_CITATION = (
+    "A. Alsaedi, N. Moustafa, Z. Tari, A. Mahmood, A. Anwar: TON_IoT telemetry dataset: a new generation dataset of IoT and "
+    "IIoT for data-driven intrusion detection systems. IEEE Access 8 (2020) 165130-165150. doi:10.1109/ACCESS.2020.3022862"
+)
+
+
+def _entry(edition: int, name: str, file: OfficialFile, changed: tuple[tuple[int, str, str], ...]) -> Entry:
+    rows = f"{_SIZES[edition]:,} rows"
+    return Entry(
+        name=name,
+        title=f"GPS tracker of the TON_IoT testbed, train/test file, edition of {rows}",
+        page=_PAGE,
+        url=None,
+        by_hand=f"open {_PAGE}, follow its link to the shared folder, take Train_Test_IoT_GPS_Tracker.csv from the train/test "
+        f"sets of IoT devices (the edition of {rows}; both are about), "
+        "and put it, under any name, packed or not, into the data home",
+        licence="free for academic use with citation, other use by arrangement with the authors (to be checked at the source)",
+        citation=_CITATION,
+        files=(file,),
+        variants=tuple(Variant(file.name, size, digest, what) for size, digest, what in changed),
+        units={"latitude": "°", "longitude": "°"},
+        meaning={0: "normal", 1: "attack"},
+        parse=partial(_parse, stamped=edition == 0),
+        twin=partial(_twin, edition=edition),
+        twin_size=_SIZES[edition],
+        twin_minimum=200,
+        twin_version=1,
+    )
+
+
+_LF = "the same values, line ends changed from CRLF to LF"
+_NO_BOM = "the same values, without the byte order mark at the start"
+_NEITHER = "the same values, line ends changed from CRLF to LF and without the byte order mark at the start"
+ENTRY = register(
+    _entry(
+        0,
+        "ton_iot_gps",
+        _OFFICIAL,
+        (
+            (3_755_205, "eacf3898b05c2b2dd52330986bfde088effc2883220fe903a73bd811fe74ad57", _LF),
+            (3_814_163, "6dec532a0734b07a38122b8441540084fffe9e777ea7733c162a2c470236b1bc", _NO_BOM),
+            (3_755_202, "95fa843339c369ac1c2dd384e41e291729afdecd30df8a7aa62cdfe181d4a565", _NEITHER),
+        ),
+    )
+)
+ENTRY_38960 = register(
+    _entry(
+        1,
+        "ton_iot_gps_38960",
+        _SMALLER,
+        (
+            (2_084_006, "39fb7fb18eabfebb98eec4ffe1acac43f2e39a5d8a762db74910ff260ebe2b3b", _LF),
+            (2_122_964, "ad06365aa7462f9f01e1b6b1d2385317668877456c958e37cd23938fc63b9d38", _NO_BOM),
+            (2_084_003, "99bbec1083e15fd3e835e469ea7289b673f902869f1d68f6cef36a204c3b810c", _NEITHER),
+        ),
+    )
+)
