@@ -1,0 +1,97 @@
+"""What all tests share: one thread a process, the markers' conditions, the site and the build under test."""
+
+import functools
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+# Before anything imports NumPy or torch. Threads of several processes on the same cores slow each other down.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: What a browser test needs, each under any of its names.
+BROWSER = (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",))
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--require-site",
+        action="store_true",
+        default=bool(os.environ.get("QHELPERS_REQUIRE_SITE")),
+        help="a missing site or browser fails the tests that need it, rather than skipping them (QHELPERS_REQUIRE_SITE=1)",
+    )
+
+
+def load_script(name):
+    """Import a script of `book/`, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"book_{name}", ROOT / "book" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def build():
+    """The build pipeline, `book/build.py`."""
+    return load_script("build")
+
+
+@pytest.fixture(scope="session")
+def bootstrap():
+    """The set-up, `book/bootstrap.py`."""
+    return load_script("bootstrap")
+
+
+@pytest.fixture(scope="session")
+def site(request):
+    """The folder of the built site."""
+    folder = ROOT / "build" / "site"
+    if not (folder / "index.html").exists():
+        missing(request.config, "there is no site in build/site; make it with: make book")
+    return folder
+
+
+def missing(config, reason):
+    """Skip, or fail where the site is required."""
+    if config.getoption("--require-site"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@functools.cache
+def real_data_problem(name):
+    """Say why a data set's official files cannot be had, or nothing."""
+    from qhelpers import datasets
+
+    try:
+        datasets.load(name, source="real")
+    except datasets.DatasetError as error:
+        return str(error)
+    return None
+
+
+def pytest_runtest_setup(item):
+    """Skip what lacks its data or browser, saying what is missing. The marker may name data sets; else all are needed."""
+    marker = item.get_closest_marker("needs_data")
+    if marker is not None:
+        from qhelpers import datasets
+
+        for name in marker.args or datasets.names():
+            problem = real_data_problem(name)
+            if problem and item.config.getoption("--require-site") and os.environ.get("QHELPERS_DATA"):
+                pytest.fail(f"QHELPERS_DATA is set, but {name} cannot be read: {problem}", pytrace=False)
+            if problem:
+                pytest.skip(f"needs the official data set {name!r} (QHELPERS_DATA, or make data): {problem}")
+    if item.get_closest_marker("needs_browser") is not None:
+        absent = [names[0] for names in BROWSER if not any(map(shutil.which, names))]
+        if absent:
+            missing(item.config, f"needs {' and '.join(absent)} (Debian: apt-get install chromium chromium-driver)")

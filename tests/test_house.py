@@ -1,0 +1,355 @@
+"""What holds the house together: one set of packages, rooms that import one way, commands that are listed."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import qhelpers
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "qhelpers"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def lock():
+    """The lock as a dict of canonical name to Requirement."""
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    names = [canonicalize_name(pin.name) for pin in pins]
+    assert len(set(names)) == len(names), "a package stands in the lock twice"
+    return dict(zip(names, pins, strict=True))
+
+
+def version(pin):
+    (specifier,) = pin.specifier
+    return Version(specifier.version)
+
+
+# --- one set of packages ---------------------------------------------------------------------------------------------
+
+
+def test_the_lock_holds_exact_public_versions():
+    for pin in lock().values():
+        (specifier,) = pin.specifier
+        assert specifier.operator == "=="
+        assert version(pin).local is None, f"{pin}: a local label is found on one index only"
+        assert not (pin.extras or pin.url)
+
+
+@pytest.mark.parametrize("group", ["dependencies", *EXTRAS])
+def test_the_lock_satisfies_the_package(group):
+    pins = lock()
+    for line in PROJECT["dependencies"] if group == "dependencies" else EXTRAS[group]:
+        wanted = Requirement(line)
+        pin = pins.get(canonicalize_name(wanted.name))
+        assert pin is not None, f"{wanted} is not in the lock; run: make lock"
+        assert version(pin) in wanted.specifier, f"{wanted}, but the lock has {pin}; run: make lock"
+
+
+def test_the_lock_holds_nothing_that_nobody_needs():
+    pins = lock()
+    todo = [Requirement(line) for group in (PROJECT["dependencies"], *EXTRAS.values()) for line in group]
+    needed = set()
+    while todo:
+        wanted = todo.pop()
+        name = canonicalize_name(wanted.name)
+        if (name, frozenset(wanted.extras)) in needed or name not in pins:
+            continue
+        needed.add((name, frozenset(wanted.extras)))
+        for line in importlib.metadata.requires(name) or []:
+            further = Requirement(line)
+            marker = further.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras)):
+                todo.append(further)
+    assert set(pins) - {name for name, _ in needed} == set()
+
+
+def test_these_tests_run_on_the_lock():
+    differing = {}
+    for name, pin in lock().items():
+        installed = Version(importlib.metadata.version(name))
+        if installed.public != version(pin).public:
+            differing[name] = f"{installed} installed, {version(pin)} in the lock"
+    assert not differing
+
+
+def test_conda_users_get_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *conda, pip = environment["dependencies"]
+    assert pip == {"pip": ["-r requirements.lock", "-e ."]}
+    assert set(conda) == {"python=3.11", "pip"}
+    assert Version("3.11") in Requirement(f"python{PROJECT['requires-python']}").specifier
+
+
+def test_one_python_everywhere(bootstrap):
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert bootstrap.WANTED == (3, 11)
+    assert tools["mypy"]["python_version"] == "3.11"
+    assert tools["ruff"]["target-version"] == "py311"
+    assert sys.version_info[:2] == bootstrap.WANTED
+
+
+def test_one_version_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(citation["version"]) == qhelpers.__version__
+    assert importlib.metadata.version("qhelpers") == qhelpers.__version__
+    assert f"## {qhelpers.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_package_brings_its_claims_and_types(tmp_path):
+    copy = tmp_path / "project"
+    for path in [
+        *SOURCES,
+        *PACKAGE.rglob("*.yaml"),
+        PACKAGE / "py.typed",
+        *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
+    ]:
+        target = copy / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    code = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("qhelpers/")}
+    wanted = {path.relative_to(ROOT).as_posix() for path in [*SOURCES, *PACKAGE.rglob("*.yaml"), PACKAGE / "py.typed"]}
+    assert packed == wanted
+
+
+# --- rooms that import one way ---------------------------------------------------------------------------------------
+
+#: Room to what it may import of ours. `cli` and `chapter` stand above all; nothing imports them.
+ROOMS = {
+    "datasets": set(),
+    "signals": set(),
+    "circuits": set(),
+    "qubo": set(),
+    "evaluation": set(),
+    "figures": set(),
+    "models": {"circuits", "qubo", "signals"},
+    "runs": {"datasets", "signals", "circuits", "qubo", "models", "evaluation"},
+    "ledger": {"runs.records", "evaluation"},
+    "chapter": {"datasets", "runs.records", "ledger", "figures"},
+    "cli": {"datasets", "runs", "ledger"},
+}
+#: What every room may use: the version, and the message about a missing extra.
+COMMON = {"", "_extras"}
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path, text=None):
+    """Yield (imported dotted name, whether only when a function is called) of a source file, relative ones resolved."""
+    tree = ast.parse(path.read_text(encoding="utf-8") if text is None else text)
+    inside = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)}
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test).endswith("TYPE_CHECKING")
+        for node in ast.walk(block)
+    }
+    parts = ["qhelpers", *path.relative_to(PACKAGE).with_suffix("").parts][:-1]
+    for node in ast.walk(tree):
+        late = id(node) in inside or id(node) in typing_only
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, late
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parts[: len(parts) + 1 - node.level]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            for alias in node.names:
+                # `from qhelpers.runs import records` imports a module, `from qhelpers import __version__` a name.
+                below = ROOT / (module + "." + alias.name).replace(".", "/")
+                is_module = below.is_dir() or below.with_suffix(".py").exists()
+                yield f"{module}.{alias.name}" if is_module else module, late
+
+
+def ours(path, text=None):
+    """Yield the names below `qhelpers` that a source file imports."""
+    for name, _ in imports(path, text):
+        if name == "qhelpers" or name.startswith("qhelpers."):
+            yield name.removeprefix("qhelpers").lstrip(".")
+
+
+def allowed(importer, imported):
+    room = importer.split(".")[0]
+    if imported in COMMON or imported.split(".")[0] == room:
+        return True
+    return any(imported == name or imported.startswith(f"{name}.") for name in ROOMS[room])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[module_name(path) or "qhelpers" for path in SOURCES])
+def test_rooms_import_one_way(path):
+    importer = module_name(path)
+    if importer in COMMON:
+        assert not set(ours(path)) - COMMON
+        return
+    assert importer.split(".")[0] in ROOMS, "a new room: say in ROOMS what it may import"
+    assert [name for name in ours(path) if not allowed(importer, name)] == []
+
+
+def test_the_layering_test_can_fail():
+    assert not allowed("ledger.verdicts", "runs.experiment")
+    assert not allowed("datasets.base", "evaluation")
+    assert not allowed("models.low_energy", "runs")
+    assert allowed("ledger.verdicts", "runs.records")
+    file = PACKAGE / "ledger" / "written_for_this_test.py"
+    for text in (
+        "from qhelpers.runs import records",
+        "from ..runs import records",
+        "import qhelpers.runs.records",
+        "def late():\n    from qhelpers.runs import records",
+    ):
+        assert list(ours(file, text)) == ["runs.records"]
+
+
+def test_the_command_line_imports_when_called():
+    assert [name for name, late in imports(PACKAGE / "cli.py") if name.startswith("qhelpers.") and not late] == []
+
+
+# --- light by itself, and clear about what is missing ----------------------------------------------------------------
+
+DISTRIBUTIONS = importlib.metadata.packages_distributions()
+CORE = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+BY_EXTRA = {name: {canonicalize_name(Requirement(line).name) for line in lines} for name, lines in EXTRAS.items()}
+#: Ocean is one declared package of many parts.
+PARTS = {"dimod", "dwave-samplers", "dwave-system", "dwave-graphs", "dwave-optimization", "dwave-preprocessing", "minorminer"}
+BY_EXTRA["annealing"] |= PARTS
+#: Rooms that a plain `pip install .` gives, without any extra.
+LIGHT = [
+    "qhelpers",
+    "qhelpers.cli",
+    "qhelpers.datasets",
+    "qhelpers.evaluation",
+    "qhelpers.runs",
+    "qhelpers.runs.records",
+    "qhelpers.ledger",
+]
+
+
+def heavy_modules():
+    """Top-level modules of everything that only an extra brings."""
+    optional = set().union(*BY_EXTRA.values()) - CORE
+    return sorted(module for module, owners in DISTRIBUTIONS.items() if {canonicalize_name(name) for name in owners} & optional)
+
+
+BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {modules!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def run_without_extras(code):
+    script = BLOCK.format(modules=set(heavy_modules())) + code
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_core_rooms_import_without_extras(name):
+    done = run_without_extras(f"import {name}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_package_names_its_extra():
+    code = """
+from qhelpers._extras import require
+try:
+    require("pennylane", "circuits")
+except ImportError as error:
+    print(error)
+"""
+    done = run_without_extras(code)
+    assert done.stdout.strip() == (
+        "pennylane is not installed; it comes with the extra 'circuits'. Install it with: pip install 'qhelpers[circuits]'"
+    )
+
+
+def required():
+    """Yield (file, module, extra) of every `require(module, extra)` in the package."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "require" and len(node.args) == 2:
+                module, extra = (ast.literal_eval(argument) for argument in node.args)
+                yield path.relative_to(ROOT).as_posix(), module, extra
+
+
+def test_messages_about_extras_are_true():
+    found = list(required())
+    assert found
+    for where, module, extra in found:
+        assert extra in EXTRAS, f"{where}: there is no extra {extra!r}"
+        owners = {canonicalize_name(name) for name in DISTRIBUTIONS[module.split(".")[0]]}
+        assert owners & BY_EXTRA[extra], f"{where}: the extra {extra!r} does not bring {module}"
+
+
+def test_every_import_is_declared():
+    declared = CORE.union(*BY_EXTRA.values())
+    missing = set()
+    for path in SOURCES:
+        for name, _ in imports(path):
+            top = name.split(".")[0]
+            if top in sys.stdlib_module_names or top in ("qhelpers", "__future__"):
+                continue
+            if not {canonicalize_name(owner) for owner in DISTRIBUTIONS.get(top, [])} & declared:
+                missing.add(f"{path.relative_to(ROOT)} imports {top}")
+    assert not missing
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)[1].split())
+
+
+def test_make_alone_lists_every_command_with_a_line():
+    done = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = dict(re.findall(r"^  ([a-z-]+) +(\S.*)$", done.stdout, re.MULTILINE))
+    assert set(listed) == targets()
+    assert {"book", "test", "lab", "serve", "data", "records", "bench", "clean"} <= set(listed)
+
+
+def test_the_readme_names_only_commands_that_exist():
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert named <= targets()
+    assert {"book", "test"} <= named
+
+
+@pytest.mark.parametrize("command", ["data", "runs", "ledger"])
+def test_each_sub_command_explains_itself(command):
+    done = run_command(command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+def test_an_unknown_sub_command_lists_what_there_is():
+    done = run_command("audits")
+    assert done.returncode == 2
+    assert "no command 'audits'; there are: data, runs, ledger" in done.stderr
+
+
+def run_command(*arguments):
+    (target,) = [value for name, value in PROJECT["scripts"].items() if name == "qhelpers"]
+    module, function = target.split(":")
+    code = f"import sys; from {module} import {function}; sys.exit({function}())"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)

@@ -1,0 +1,137 @@
+"""Every notebook keeps the promises that a reader relies on, and runs."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = ROOT / "notebooks"
+NOTEBOOKS = sorted(path for path in BASE.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+NAMES = [path.relative_to(BASE).with_suffix("").as_posix() for path in NOTEBOOKS]
+PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
+#: "About 12": what fits on a phone's screen without scrolling.
+LONGEST_CELL = 14
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+
+
+def cells(path, kind):
+    return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def code_tree(cell):
+    """Parse a code cell, its magics and shell lines left out."""
+    return ast.parse("\n".join(line for line in source(cell).splitlines() if not line.lstrip().startswith(("%", "!"))))
+
+
+def tagged(path):
+    return [cell for cell in cells(path, "code") if "parameters" in cell["metadata"].get("tags", [])]
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS, "notebooks/ holds no notebook"
+
+
+def test_the_table_of_contents_names_every_notebook():
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    pages = {chapter["file"] for part in toc.get("parts", [toc]) for chapter in part.get("chapters", [])}
+    chapters = {page for page in pages if not any((ROOT / "book" / f"{page}{end}").exists() for end in (".md", ".rst"))}
+    assert chapters == set(NAMES)
+
+
+@every_notebook
+def test_one_cell_sets_the_three_parameters(path):
+    (cell,) = tagged(path)
+    values = {node.targets[0].id: ast.literal_eval(node.value) for node in code_tree(cell).body}
+    assert values == PARAMETERS
+
+
+@every_notebook
+def test_every_parameter_is_used(path):
+    (cell,) = tagged(path)
+    others = [other for other in cells(path, "code") if other != cell]
+    read = {
+        node.id
+        for other in others
+        for node in ast.walk(code_tree(other))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    assert set(PARAMETERS) <= read
+
+
+@every_notebook
+def test_git_holds_no_outputs(path):
+    for cell in cells(path, "code"):
+        assert not cell["outputs"]
+        assert cell["execution_count"] is None
+    done = subprocess.run(
+        [sys.executable, "-m", "nbstripout", "--verify", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"clean it with: nbstripout {path.relative_to(ROOT)}"
+
+
+@every_notebook
+def test_code_cells_are_short(path):
+    long = {}
+    for number, cell in enumerate(cells(path, "code"), 1):
+        lines = [line for line in source(cell).splitlines() if line.strip()]
+        if len(lines) > LONGEST_CELL:
+            long[f"code cell {number}, {lines[0]!r}"] = len(lines)
+    assert not long, f"more than {LONGEST_CELL} lines"
+
+
+@every_notebook
+def test_a_chapter_defines_no_classes(path):
+    for cell in cells(path, "code"):
+        assert not [node.name for node in ast.walk(code_tree(cell)) if isinstance(node, ast.ClassDef)]
+
+
+@every_notebook
+def test_the_subtitle_is_a_question(path):
+    first = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
+    assert first["cell_type"] == "markdown"
+    lines = [line for line in source(first).splitlines() if line.strip()]
+    assert re.match(r"# \S", lines[0])
+    subtitle = re.match(r"([*_])(.+?)\1\s*$", "\n".join(lines[1:]).split("\n\n")[0], re.DOTALL)
+    assert subtitle, "the line under the title is the chapter's question, in italics"
+    assert subtitle[2].rstrip().endswith("?")
+
+
+def run(build, path, parameters):
+    """Execute a notebook as the book does; a result that `make book` has left is taken."""
+    wanted = [job for job in build.jobs(ROOT, parameters) if job.source == path]
+    (outcome,) = build.execute(wanted, n_jobs=1)
+    assert not outcome.failure, build.describe(outcome)
+    return json.loads(outcome.job.cached.read_text(encoding="utf-8"))
+
+
+@every_notebook
+@pytest.mark.timeout(900)
+def test_it_runs_on_its_twin(build, path):
+    executed = run(build, path, PARAMETERS)
+    assert any(cell.get("outputs") for cell in executed["cells"])
+    assert not any(output["output_type"] == "error" for cell in executed["cells"] for output in cell.get("outputs", []))
+
+
+def first_of_each_part():
+    parts = {}
+    for path in NOTEBOOKS:
+        parts.setdefault(path.parent, path)
+    return [pytest.param(path, id=path.relative_to(BASE).with_suffix("").as_posix()) for path in parts.values()]
+
+
+@pytest.mark.needs_data
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("path", first_of_each_part())
+def test_one_of_each_part_runs_on_real_data(build, path):
+    run(build, path, PARAMETERS | {"source": "real"})
