@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,28 @@ class Page:
         table: pd.DataFrame = records.frame(self.recorded(experiment, **wanted))
         return table
 
+    def printed(self, claim: str, missing_ok: bool = False) -> float | None:
+        """Number that the paper prints for a claim; None where there is no such claim and `missing_ok`, or it was lost."""
+        from qhelpers import ledger
+
+        try:
+            text = ledger.claim(claim).printed
+        except (KeyError, ValueError):
+            if missing_ok:
+                return None
+            raise
+        return None if text is None else float(text)
+
+    def cost(self, experiment: str, models: Sequence[str]) -> str:
+        """Sentence on what the recorded runs of some models took: processor time and memory."""
+        runs = [run for model in models for run in self.recorded(experiment, model=model)]
+        minutes = sum(run.cpu_seconds for run in runs) / 60
+        memory = max(run.peak_memory_mb for run in runs)
+        return (
+            f"**Recorded** were {len(runs)} networks in {minutes:.0f} minutes of one core and at most {memory:,.0f} MB of memory "
+            f"({runs[0].cpu}). What this page itself takes is on [how this was run](../execution.md)."
+        )
+
     def claims(self, *ids: str, caption: str) -> None:
         """Show claims as the paper prints them: place, quantity, printed value, and a link to what became of each."""
         from qhelpers import ledger
@@ -89,6 +112,10 @@ class Page:
                 measured += f" ± {verdict.sd:.3f} (n = {verdict.n_seeds})"
             rows.append((one, claim.where, claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
+
+    def say(self, text: str) -> None:
+        """Show a sentence in Markdown whose numbers were put in by code."""
+        require("IPython.display", "book").display_markdown(text, raw=True)
 
     def finish(self) -> None:
         """Show the versions and the seconds of this run."""

@@ -147,29 +147,51 @@ def table_html(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] |
         "<tr>" + "".join(cell(str(c), v) for c, v in zip(data.columns, row, strict=True)) + "</tr>"
         for row in data.itertuples(index=False, name=None)
     )
+    label = html.escape(re.sub("<[^>]+>", "", caption), quote=True)
     return (
-        f'<div class="qh-table" tabindex="0" role="region" aria-label="{html.escape(re.sub("<[^>]+>", "", caption), quote=True)}"><table>'
+        f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table>'
         f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def band(ax: Axes, curves: ArrayLike, *, label: str, color: str, x: Sequence[float] | None = None) -> None:
-    """Draw the mean of curves and a band that holds the middle 80 % of them.
+def band(ax: Axes, curves: Sequence[ArrayLike], *, label: str, color: str) -> None:
+    """Draw the mean of curves over 1, 2, ... and a band that holds the middle 80 % of them.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-    curves : array-like of shape (n_curves, n_points)
-        Curves of unequal length may end in NaN.
+    curves : sequence of array-like of shape (n_points,)
+        A curve that is shorter than the others keeps its last value.
     label, color : str
-    x : sequence of float, optional
-        Positions; 1, 2, ... by default.
     """
-    values = np.asarray(curves, dtype=float)
-    positions = np.arange(1, values.shape[1] + 1) if x is None else np.asarray(x)
-    low, high = np.nanquantile(values, [0.1, 0.9], axis=0)
+    longest = max(len(np.atleast_1d(curve)) for curve in curves)
+    values = np.array([np.pad(np.asarray(c, dtype=float), (0, longest - len(np.atleast_1d(c))), mode="edge") for c in curves])
+    positions = np.arange(1, longest + 1)
+    low, high = np.quantile(values, [0.1, 0.9], axis=0)
     ax.fill_between(positions, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.plot(positions, np.nanmean(values, axis=0), color=color, label=label)
+    ax.plot(positions, values.mean(axis=0), color=color, label=label)
+
+
+def outputs(ax: Axes, scores: ArrayLike, labels: ArrayLike, meaning: Mapping[int, str], *, threshold: float = 0.0) -> None:
+    """Draw histograms of a network's outputs, one a class, with the threshold between them.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    scores : array-like of shape (n_samples,)
+    labels : array-like of shape (n_samples,)
+        0 or 1.
+    meaning : mapping of int to str
+        What the labels mean.
+    threshold : float, default=0
+        Where decisions are made.
+    """
+    values, classes = np.asarray(scores, dtype=float), np.asarray(labels)
+    edges = np.linspace(values.min(), values.max(), 41)
+    for label, color in ((0, PALETTE[0]), (1, PALETTE[1])):
+        ax.hist(values[classes == label], bins=edges, color=color, alpha=0.65, label=meaning[label])
+    ax.axvline(threshold, color="black", linewidth=1, linestyle="--")
+    ax.set(xlabel="output of the network", ylabel="test samples")
 
 
 def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -179,7 +201,8 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     ----------
     ax : matplotlib.axes.Axes
     rows : sequence of mapping
-        ``label`` (str), ``values`` (measured scores, a number a seed), ``printed`` (float or None), ``control`` (bool): top to bottom.
+        ``label`` (str), ``values`` (measured scores, a number a seed), ``printed`` (float or None), ``control`` (bool);
+        top to bottom.
     """
     for place, row in enumerate(rows):
         values = np.asarray(row["values"], dtype=float)
@@ -188,7 +211,9 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         ax.scatter(values, place + spread, s=9, color=color, alpha=0.55, linewidths=0, zorder=3)
         ax.plot([values.mean()] * 2, [place - 0.33, place + 0.33], color=color, linewidth=2.6, zorder=4)
         if row.get("printed") is not None:
-            ax.scatter([row["printed"]], [place], marker="D", s=42, facecolor="none", edgecolor=PALETTE[4], linewidths=1.8, zorder=5)
+            ax.scatter(
+                [row["printed"]], [place], marker="D", s=42, facecolor="none", edgecolor=PALETTE[4], linewidths=1.8, zorder=5
+            )
     ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)

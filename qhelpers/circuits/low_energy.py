@@ -62,7 +62,9 @@ def angle_ry_rx_circuit(n_features: int, n_qubits: int, entangler: str) -> Calla
         ``inputs`` has shape (n_features,) or (batch, n_features), ``weights`` (n_layers, n_qubits, 2): angles of RY and RX.
     """
     if not 1 <= n_features <= n_qubits:
-        raise ValueError(f"{n_features} features for {n_qubits} qubits; allowed are 1 to {n_qubits}: reduce them, by PCA for instance")
+        raise ValueError(
+            f"{n_features} features for {n_qubits} qubits; allowed are 1 to {n_qubits}: reduce them, by PCA for instance"
+        )
     qml = require("pennylane", "circuits")
     pairs = cnot_pairs(n_qubits, entangler)
 
@@ -100,7 +102,9 @@ def z_real_amplitudes_circuit(
         In the order of the features and of the weights.
     """
     if not 1 <= n_features <= n_qubits:
-        raise ValueError(f"{n_features} features for {n_qubits} qubits; allowed are 1 to {n_qubits}: reduce them, by PCA for instance")
+        raise ValueError(
+            f"{n_features} features for {n_qubits} qubits; allowed are 1 to {n_qubits}: reduce them, by PCA for instance"
+        )
     library = require("qiskit.circuit.library", "circuits")
     feature_map = library.z_feature_map(n_features, reps=map_reps)
     ansatz = library.real_amplitudes(n_qubits, reps=ansatz_reps, entanglement="linear")
@@ -110,7 +114,9 @@ def z_real_amplitudes_circuit(
     return circuit, list(feature_map.parameters), list(ansatz.parameters)
 
 
-def resources(n_features: int, n_qubits: int, circuit: Callable[[Any, Any], Any] | QuantumCircuit, weight_shape: tuple[int, ...]) -> dict[str, int]:
+def resources(
+    n_features: int, n_qubits: int, circuit: Callable[[Any, Any], Any] | QuantumCircuit, weight_shape: tuple[int, ...]
+) -> dict[str, int]:
     """Count what a circuit needs.
 
     Parameters
@@ -131,7 +137,8 @@ def resources(n_features: int, n_qubits: int, circuit: Callable[[Any, Any], Any]
 
     if callable(circuit):
         qml = require("pennylane", "circuits")
-        tape = qml.tape.make_qscript(circuit)(np.zeros(n_features), np.zeros(weight_shape)).expand(depth=1)
+        script = qml.tape.make_qscript(circuit)(np.zeros(n_features), np.zeros(weight_shape))
+        (tape,), _ = qml.transforms.decompose(script, gate_set={"RX", "RY", "CNOT"})
         widths, depth = [len(op.wires) for op in tape.operations], tape.graph.get_depth()
     else:
         widths, depth = [len(instruction.qubits) for instruction in circuit.data], circuit.depth()

@@ -1,7 +1,7 @@
 """The three quantum networks of the low-energy IoT paper as scikit-learn classifiers, in the paper's own libraries.
 
 * `QNNPClassifier`: PennyLane, angle encoding, RY-RX layers, mean squared error on ⟨Z₀⟩ (Section II-D, Algorithm 1).
-* `QNNQClassifier`: Qiskit's EstimatorQNN, Z feature map and RealAmplitudes, cross-entropy, an update a sample (II-E, Algorithm 2).
+* `QNNQClassifier`: Qiskit's EstimatorQNN, Z feature map and RealAmplitudes, cross-entropy, an update a sample (Algorithm 2).
 * `QNNHClassifier`: a small classical network in front of the same Qiskit network (II-F, Algorithm 3).
 
 All three standardise their features; where there are more than qubits, they keep as many principal components and standardise
@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from qhelpers._extras import require
 from qhelpers.circuits import angle_ry_rx_circuit, z_real_amplitudes_circuit
@@ -60,7 +60,7 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Two classes; the larger label is the positive one.
         X_val, y_val : array-like, optional
-            Samples that are scored after each epoch and never trained on; they add ``val_loss`` and ``val_accuracy`` to `history_`.
+            Samples scored after each epoch and never trained on; they add ``val_loss`` and ``val_accuracy`` to `history_`.
 
         Returns
         -------
@@ -79,7 +79,8 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         if len(self.classes_) > 2:
             raise ValueError(
-                f"Only binary classification is supported. The labels hold {len(self.classes_)} classes; train one network a class instead."
+                f"Only binary classification is supported. The labels hold {len(self.classes_)} classes; "
+                "train one network a class instead."
             )
         if len(self.classes_) < 2:
             raise ValueError("The labels hold 1 class; a classifier needs samples of 2 classes: draw them from both.")
@@ -98,7 +99,10 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         validation = None
         if X_val is not None:
             X_val = validate_data(self, X_val, reset=False)
-            validation = (self._tensor(X_val), torch.as_tensor(np.where(np.asarray(y_val) == self.classes_[1], 1.0, -1.0)))
+            validation = (
+                self._tensor(X_val),
+                torch.as_tensor(np.where(np.asarray(y_val) == self.classes_[1], 1.0, -1.0)),
+            )
         self.history_ = {"loss": [], "accuracy": []} | ({"val_loss": [], "val_accuracy": []} if validation else {})
         rows = [slice(None)] if self._batch == "all" else [slice(i, i + 1) for i in range(len(inputs))]
         for _ in tqdm(range(self.epochs), desc=type(self).__name__, unit="epoch", disable=not self.progress, leave=False):
@@ -270,13 +274,13 @@ class QNNPClassifier(_QuantumClassifier):
 
 
 class QNNQClassifier(_QuantumClassifier):
-    """QNN-Q: Qiskit's EstimatorQNN behind a TorchConnector, an update a sample (Section II-E, Algorithm 2).
+    """QNN-Q: Qiskit's EstimatorQNN behind a TorchConnector, an update a sample (Algorithm 2).
 
-    Z feature map, RealAmplitudes, Qiskit's default observable (Z on every qubit); its expectation value, between -1 and 1, is taken
-    as the logit of a binary cross-entropy, as the paper does. Samples come in the order given, in training and in testing.
+    Z feature map, RealAmplitudes, Qiskit's default observable (Z on every qubit); its expectation value, between -1 and 1, is
+    taken as the logit of a binary cross-entropy, as the paper does. Samples come in the order given, in training and in testing.
 
-    Whatever the weights, this network gives a sample and its mirror image the same output, f(x) = f(-x) with x standardised: turning
-    the sign of every input conjugates the state, RealAmplitudes and the observable are real, and an expectation value does not see
+    Whatever the weights, a sample and its mirror image get the same output, f(x) = f(-x) with x standardised: turning the
+    sign of every input conjugates the state, RealAmplitudes and the observable are real, and an expectation value does not see
     the conjugation. Two classes on opposite sides of the mean are one to it (hence the tag ``poor_score``).
 
     Parameters
@@ -335,10 +339,10 @@ class QNNQClassifier(_QuantumClassifier):
 
 
 class QNNHClassifier(QNNQClassifier):
-    """QNN-H: a classical network, QNN-Q's circuit and a last linear unit, trained together (Section II-F, Algorithm 3, Figure 2c).
+    """QNN-H: a classical network, QNN-Q's circuit and a last linear unit, trained together (Algorithm 3, Figure 2c).
 
-    The paper names a CNN and draws a dense input layer and hidden layer; a row of two to five numbers has nothing to convolve, so the
-    network is dense: features, `hidden` ReLU units, one number a qubit, the circuit, one logit. All features enter; no PCA.
+    The paper names a CNN and draws a dense input layer and hidden layer; a row of two to five numbers has nothing to convolve, so
+    the network is dense: features, `hidden` ReLU units, one number a qubit, the circuit, one logit. All features enter; no PCA.
 
     Parameters
     ----------
@@ -370,5 +374,9 @@ class QNNHClassifier(QNNQClassifier):
         connector = self._connector(self.n_qubits, seed, input_gradients=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            before = [torch.nn.Linear(n_inputs, self.hidden), torch.nn.ReLU(), torch.nn.Linear(self.hidden, self.n_qubits)]
+            before = [
+                torch.nn.Linear(n_inputs, self.hidden),
+                torch.nn.ReLU(),
+                torch.nn.Linear(self.hidden, self.n_qubits),
+            ]
             return torch.nn.Sequential(*before, connector, torch.nn.Linear(1, 1))

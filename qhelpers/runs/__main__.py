@@ -7,14 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from qhelpers.datasets import DatasetError
 from qhelpers.runs import experiment as experiments
 from qhelpers.runs.records import RecordsError
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m qhelpers.runs", description="Run experiments and record what they measure."
-    )
+    parser = argparse.ArgumentParser(prog="python -m qhelpers.runs", description="Run experiments and record what they measure.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="experiments, their configs and numbers of seeds")
     for name, text in (("run", "make the runs that are not recorded yet"), ("status", "how much is recorded")):
@@ -46,14 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. Every run that ended is recorded; the same command goes on from there.", file=sys.stderr)
         return 130
-    except (ValueError, RecordsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        from qhelpers.datasets import DatasetError
-
-        if not isinstance(error, DatasetError):
-            raise
+    except (ValueError, RecordsError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -85,9 +77,7 @@ def _wanted(pairs: Sequence[str]) -> dict[str, str]:
 def _jobs(arguments: argparse.Namespace, name: str) -> tuple[Any, Any]:
     from qhelpers.runs import execution, records
 
-    jobs = execution.jobs(
-        experiments.get(name), arguments.profile, arguments.source, arguments.seeds, **_wanted(arguments.only)
-    )
+    jobs = execution.jobs(experiments.get(name), arguments.profile, arguments.source, arguments.seeds, **_wanted(arguments.only))
     return jobs, records.folder_for(arguments.source, arguments.profile)
 
 
@@ -124,9 +114,7 @@ def _status(arguments: argparse.Namespace) -> int:
         jobs, folder = _jobs(arguments, name)
         todo = execution.pending(jobs, folder)
         minutes = execution.cost(todo, folder) / 60
-        print(
-            f"{name}: {len(jobs) - len(todo)} of {len(jobs)} runs recorded in {folder}; about {minutes:.0f} minutes of one core left"
-        )
+        print(f"{name}: {len(jobs) - len(todo)} of {len(jobs)} runs recorded in {folder}; about {minutes:.0f} core-minutes left")
     return 0
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from qhelpers import datasets
 from qhelpers.runs import records
@@ -69,12 +69,8 @@ def jobs(experiment: Experiment, profile: str, source: str, seeds: int | None = 
         raise ValueError(f"{seeds} seeds; allowed is 1 or more")
     grid = [(config, n) for config, n in experiment.grid(profile) if all(config.get(k) == v for k, v in wanted.items())]
     if not grid:
-        raise ValueError(
-            f"no config of {experiment.name} has {wanted}; `python -m qhelpers.runs list` shows what there is"
-        )
-    return [
-        Job(experiment.name, c, s, source, profile) for c, n in grid for s in range(seeds if seeds is not None else n)
-    ]
+        raise ValueError(f"no config of {experiment.name} has {wanted}; `python -m qhelpers.runs list` shows what there is")
+    return [Job(experiment.name, c, s, source, profile) for c, n in grid for s in range(seeds if seeds is not None else n)]
 
 
 def pending(all_jobs: list[Job], folder: Path) -> list[Job]:
@@ -87,8 +83,7 @@ def pending(all_jobs: list[Job], folder: Path) -> list[Job]:
     return [
         job
         for job in all_jobs
-        if records.identify(experiment.name, experiment.version, job.config, job.seed, prints[job.config["data"]])
-        not in done
+        if records.identify(experiment.name, experiment.version, job.config, job.seed, prints[job.config["data"]]) not in done
     ]
 
 
@@ -198,9 +193,7 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Itera
     """`run` with a progress bar and a line a result on standard error."""
     with tqdm(total=len(todo), unit="run", file=sys.stderr) as bar:
         for record in run(todo, folder, workers):
-            what = " ".join(
-                str(record.config[k]) for k in ("data", "regime", "model", "entangler") if k in record.config
-            )
+            what = " ".join(str(record.config[k]) for k in ("data", "regime", "model", "entangler") if k in record.config)
             bar.write(
                 f"{what}, seed {record.seed}: accuracy {record.metrics['accuracy']:.3f} in {record.seconds:.1f} s",
                 file=sys.stderr,

@@ -123,9 +123,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     for model, entanglers in ENTANGLERS.items():
         for entangler in entanglers:
             for cell in cells:
-                config = (
-                    {"model": model, "entangler": entangler, "max_epochs": EPOCHS[profile]["qnn-p"]} | cell | budget
-                )
+                config = {"model": model, "entangler": entangler, "max_epochs": EPOCHS[profile]["qnn-p"]} | cell | budget
                 entries.append((config, 2 if few else 20))
     for cell in cells:
         for model in ("qnn-q", "qnn-h"):

@@ -119,7 +119,7 @@ def root() -> Path:
         if (folder / "records").is_dir() and (folder / "notebooks").is_dir():
             return folder / "records"
     raise RecordsError(
-        "no records/ folder in the checkout or above the current folder; work in a clone of the book or name one in QHELPERS_RECORDS"
+        "no records/ folder in the checkout or above this folder; work in a clone of the book or name one in QHELPERS_RECORDS"
     )
 
 

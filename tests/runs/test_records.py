@@ -1,0 +1,126 @@
+"""Records survive what happens to files."""
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from qhelpers.runs import records
+from qhelpers.runs.records import Record, RecordsError
+
+RECORD = Record(
+    id="0" * 16,
+    experiment="trial",
+    version="1",
+    config={"model": "a", "data": "occupancy"},
+    seed=0,
+    source="real",
+    fingerprint="f",
+    profile="laptop",
+    metrics={"accuracy": 0.5},
+    confusion={"tp": 1, "fp": 1, "fn": 0, "tn": 0},
+    chosen={},
+    seconds=1.0,
+    cpu_seconds=1.0,
+    train_seconds=0.5,
+    peak_memory_mb=10.0,
+    cpu="c",
+    versions={"python": "3"},
+    finished="2026-01-01T00:00:00+00:00",
+)
+
+
+def record(number, **changes):
+    return replace(RECORD, id=f"{number:016x}", seed=number, **changes)
+
+
+def test_round_trip_with_arrays(tmp_path):
+    curve = np.linspace(0, 1, 7)
+    records.append(record(1), {"loss": curve, "labels": np.array([0, 1], dtype=np.int8)}, tmp_path)
+    (found,) = records.read("trial", tmp_path)
+    assert found == record(1)
+    np.testing.assert_allclose(found.arrays()["loss"], curve, atol=1e-7)
+    assert found.arrays()["labels"].dtype == np.int8
+    assert records.experiments(tmp_path) == ["trial"]
+    assert records.read("other", tmp_path) == []
+
+
+def test_same_id_is_stored_once(tmp_path):
+    records.append(record(1), {}, tmp_path)
+    records.append(record(1, seconds=9.0), {}, tmp_path)
+    assert [r.seconds for r in records.read("trial", tmp_path)] == [1.0]
+
+
+def test_torn_last_line_is_passed_over_then_set_aside(tmp_path):
+    records.append(record(1), {}, tmp_path)
+    path = tmp_path / "trial" / "runs.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:40])
+    with pytest.warns(UserWarning, match="last line is torn"):
+        assert len(records.read("trial", tmp_path)) == 1
+    records.append(record(2), {}, tmp_path)
+    assert [r.seed for r in records.read("trial", tmp_path)] == [1, 2]
+    assert (tmp_path / "trial" / "runs.torn").read_bytes() == whole[:40] + b"\n"
+
+
+@pytest.mark.parametrize("line", [b"not json", b"[1, 2]", b'{"id": "1"}', b"3", b"\xff\xfe", b""])
+def test_foreign_line_is_named_and_nothing_is_touched(tmp_path, line):
+    records.append(record(1), {}, tmp_path)
+    path = tmp_path / "trial" / "runs.jsonl"
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    before = path.read_bytes()
+    with pytest.raises(RecordsError, match=r"runs\.jsonl, line 1 is no record"):
+        records.read("trial", tmp_path)
+    with pytest.raises(RecordsError, match="line 1 is no record"):
+        records.append(record(2), {}, tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_arrays_that_are_gone_are_named(tmp_path):
+    records.append(record(1), {}, tmp_path)
+    (tmp_path / "trial" / f"{record(1).id}.npz").unlink()
+    with pytest.raises(RecordsError, match="has no arrays beside it"):
+        records.read("trial", tmp_path)[0].arrays()
+
+
+def test_folder_that_is_a_file_is_one_sentence(tmp_path):
+    (tmp_path / "trial").write_text("in the way")
+    with pytest.raises(RecordsError, match="cannot write records"):
+        records.append(record(1), {}, tmp_path)
+
+
+def test_identify_depends_on_each_part():
+    base = ("e", "1", {"a": 1, "b": [1, 2]}, 0, "f")
+    others = [("x", *base[1:]), ("e", "2", *base[2:]), ("e", "1", {"a": 1}, 0, "f"), (*base[:3], 1, "f"), (*base[:4], "g")]
+    assert len({records.identify(*base), *(records.identify(*one) for one in others)}) == 6
+    assert records.identify(*base) == records.identify("e", "1", {"b": [1, 2], "a": 1}, 0, "f")
+
+
+def test_select_and_frame():
+    found = [record(1), record(2, source="twin"), record(3, config={"model": "b", "data": "occupancy"})]
+    assert [r.seed for r in records.select(found, model="a", source="real")] == [1]
+    table = records.frame(found)
+    assert list(table["model"]) == ["a", "a", "b"] and list(table["accuracy"]) == [0.5] * 3 and list(table["tp"]) == [1] * 3
+
+
+def test_only_real_data_in_a_measuring_profile_goes_to_the_committed_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("QHELPERS_RECORDS", str(tmp_path / "records"))
+    assert records.folder_for("real", "laptop") == tmp_path / "records"
+    for source, profile in (("twin", "laptop"), ("twin", "paper"), ("real", "quick")):
+        assert records.folder_for(source, profile) == tmp_path / "build" / "records"
+
+
+def test_committed_records_are_whole_measured_on_real_data_and_free_of_secrets():
+    for name in records.experiments():
+        found = records.read(name)
+        assert len({r.id for r in found}) == len(found)
+        for r in found:
+            assert r.source == "real" and r.profile in ("laptop", "paper")
+            assert r.id == records.identify(r.experiment, r.version, r.config, r.seed, r.fingerprint)
+            counts = r.confusion
+            assert r.metrics["accuracy"] == pytest.approx((counts["tp"] + counts["tn"]) / sum(counts.values()))
+            assert os.path.expanduser("~") not in json.dumps([r.config, r.chosen, r.versions, r.cpu])
+            arrays = r.arrays()
+            assert len(arrays["test_scores"]) == len(arrays["test_labels"]) == sum(counts.values())
