@@ -1,0 +1,349 @@
+"""Comparing models: intervals, tests for re-splits of the same data, equivalence, and families of tests.
+
+Scores over re-splits of the same rows are not independent. `corrected_t_test` and `bayesian_comparison` take that into
+account; `bootstrap` resamples whole units (days, devices, engines) where rows of one unit depend on each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from qhelpers._extras import require
+
+# Below this many pairs LEDGER's rule is: estimates and intervals, no test.
+SMALLEST_TEST = 9
+
+
+@dataclass(frozen=True)
+class Test:
+    """Outcome of a paired test.
+
+    Attributes
+    ----------
+    difference : float
+        Mean of first minus second.
+    statistic, p : float
+        t statistic and two-sided p-value.
+    low, high : float
+        Confidence interval of the difference.
+    n : int
+        Number of pairs.
+    """
+
+    # pytest takes classes of this name for tests unless told otherwise.
+    __test__ = False
+
+    difference: float
+    statistic: float
+    p: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Outcome of two one-sided tests.
+
+    Attributes
+    ----------
+    difference : float
+        Mean of first minus second.
+    p : float
+        The larger of the two one-sided p-values.
+    margin : float
+        Differences within ± margin count as none.
+    equivalent : bool
+        Whether ``p`` is below the level.
+    n : int
+        Number of pairs.
+    """
+
+    difference: float
+    p: float
+    margin: float
+    equivalent: bool
+    n: int
+
+
+def prediction_interval(values: ArrayLike, k: int = 1, level: float = 0.95) -> tuple[float, float]:
+    """Interval in which the mean of k further runs lies, mean ± t·s·√(1/k + 1/n).
+
+    Parameters
+    ----------
+    values : array-like of shape (n_runs,)
+        Results of our runs, at least two.
+    k : int
+        Number of runs behind the number that is to be compared.
+    level : float
+        Coverage.
+
+    Returns
+    -------
+    lo, hi : float
+        In the unit of the values.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two values, k below 1, a level outside (0, 1), or values that are not finite.
+
+    Notes
+    -----
+    The interval of our own mean would shrink to a point with n and condemn honest papers.
+    """
+    x = _finite(values, "values", least=2)
+    if k < 1:
+        raise ValueError(f"k is {k}; it counts runs and must be at least 1")
+    _check_level(level)
+    half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) * math.sqrt(1 / k + 1 / len(x))
+    return float(x.mean() - half), float(x.mean() + half)
+
+
+def bootstrap(
+    values: ArrayLike,
+    units: ArrayLike | None = None,
+    *,
+    statistic: Callable[[np.ndarray], float] = np.mean,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+    random_state: int | np.random.Generator = 0,
+) -> tuple[float, float]:
+    """Percentile interval from resampling whole units.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        One value a row, such as 1 for a right and 0 for a wrong prediction.
+    units : array-like of shape (n_rows,), optional
+        What must be resampled together: day, device, engine. Rows are their own units by default.
+    statistic : callable
+        Of the resampled values.
+    n_resamples : int
+        Number of bootstraps.
+    level : float
+        Coverage.
+    random_state : int or numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    lo, hi : float
+        In the unit of the statistic.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, there are fewer than two units, or the level lies outside (0, 1).
+    """
+    x = _finite(values, "values", least=2)
+    _check_level(level)
+    names = np.arange(len(x)) if units is None else np.asarray(units)
+    if len(names) != len(x):
+        raise ValueError(f"{len(x)} values and {len(names)} units given; give one unit for each value")
+    _, numbers = np.unique(names, return_inverse=True)
+    count = int(numbers.max()) + 1
+    if count < 2:
+        raise ValueError("all values belong to one unit; a bootstrap by unit needs at least two")
+    rng = np.random.default_rng(random_state)
+    members = [np.flatnonzero(numbers == unit) for unit in range(count)]
+    draws = [statistic(x[np.concatenate([members[unit] for unit in rng.integers(0, count, count)])]) for _ in range(n_resamples)]
+    lo, hi = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(lo), float(hi)
+
+
+def corrected_t_test(first: ArrayLike, second: ArrayLike, test_share: float, level: float = 0.95) -> Test:
+    """Paired t test for scores over re-splits, with the variance of Nadeau and Bengio.
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n_splits,)
+        Scores of two models on the same splits.
+    test_share : float
+        Test rows over training rows of a split, for instance 0.25 for 80/20; 0 gives the plain paired test.
+    level : float
+        Of the confidence interval.
+
+    Returns
+    -------
+    Test
+
+    Raises
+    ------
+    ValueError
+        For fewer than nine pairs (give estimates and `prediction_interval` there), unequal lengths, or a negative share.
+
+    References
+    ----------
+    Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, 239-281.
+    """
+    difference = _pairs(first, second)
+    if test_share < 0:
+        raise ValueError(f"test_share is {test_share}; it is test rows over training rows, at least 0")
+    _check_level(level)
+    n = len(difference)
+    mean = float(difference.mean())
+    error = math.sqrt((1 / n + test_share) * float(difference.var(ddof=1)))
+    statistic = mean / error if error > 0 else (math.copysign(math.inf, mean) if mean else 0.0)
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    return Test(mean, statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), mean - half, mean + half, n)
+
+
+def bayesian_comparison(first: ArrayLike, second: ArrayLike, margin: float, *, runs: int = 1) -> tuple[float, float, float]:
+    """Posterior probabilities that the first is better, that both are practically equal, that the second is better.
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n_scores,)
+        Scores of two models over (repeated) cross-validation, higher is better.
+    margin : float
+        Region of practical equivalence.
+    runs : int
+        Repetitions of the cross-validation; the rest of the scores are its folds.
+
+    Returns
+    -------
+    first_better, equal, second_better : float
+        They add up to 1.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, the margin is not positive, or ``runs`` does not divide the number of scores.
+
+    References
+    ----------
+    Benavoli, A., Corani, G., Demšar, J. and Zaffalon, M. (2017). Time for a change: a tutorial for comparing multiple
+    classifiers through Bayesian analysis. Journal of Machine Learning Research 18(77), 1-36; computed by ``baycomp``.
+    """
+    x, y = _finite(first, "first", least=2), _finite(second, "second", least=2)
+    _same_length(x, y)
+    _check_margin(margin)
+    if runs < 1 or len(x) % runs:
+        raise ValueError(f"runs is {runs} for {len(x)} scores; it must divide their number")
+    baycomp = require("baycomp", "statistics")
+    left, equal, right = baycomp.two_on_single(x, y, rope=margin, runs=runs)
+    return float(left), float(equal), float(right)
+
+
+def equivalence(first: ArrayLike, second: ArrayLike, margin: float, alpha: float = 0.05) -> Equivalence:
+    """Two one-sided paired t tests: are two models equivalent within a margin stated beforehand?
+
+    Parameters
+    ----------
+    first, second : array-like of shape (n_pairs,)
+        Scores at the same seeds.
+    margin : float
+        Differences within ± margin count as none.
+    alpha : float
+        Level.
+
+    Returns
+    -------
+    Equivalence
+
+    Raises
+    ------
+    ValueError
+        For fewer than nine pairs, unequal lengths, or a margin that is not positive.
+
+    References
+    ----------
+    Schuirmann, D. J. (1987). Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680; computed by ``statsmodels``.
+    """
+    difference = _pairs(first, second)
+    _check_margin(margin)
+    mean = float(difference.mean())
+    if np.ptp(difference) == 0:  # no spread: the tests are decided by the one value
+        p = 0.0 if abs(mean) < margin else 1.0
+    else:
+        weightstats = require("statsmodels.stats.weightstats", "statistics")
+        p = float(weightstats.ttost_paired(difference, np.zeros_like(difference), -margin, margin)[0])
+    return Equivalence(mean, p, margin, p < alpha, len(difference))
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """p-values corrected so that the chance of any false positive in the family stays below the level.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (n_tests,)
+        All tests that are read together.
+
+    Returns
+    -------
+    ndarray of shape (n_tests,)
+        In the given order.
+
+    References
+    ----------
+    Holm, S. (1979). Scandinavian Journal of Statistics 6, 65-70.
+    """
+    return _corrected(p_values, "holm")
+
+
+def benjamini_hochberg(p_values: ArrayLike) -> np.ndarray:
+    """p-values corrected so that the expected share of false among all discoveries stays below the level.
+
+    Parameters
+    ----------
+    p_values : array-like of shape (n_tests,)
+        All tests that are counted together.
+
+    Returns
+    -------
+    ndarray of shape (n_tests,)
+        In the given order.
+
+    References
+    ----------
+    Benjamini, Y. and Hochberg, Y. (1995). Journal of the Royal Statistical Society B 57, 289-300.
+    """
+    return _corrected(p_values, "fdr_bh")
+
+
+def _corrected(p_values: ArrayLike, method: str) -> np.ndarray:
+    p = np.asarray(p_values, dtype=float)
+    if p.ndim != 1 or ((p < 0) | (p > 1) | np.isnan(p)).any():
+        raise ValueError("p-values must be a list of numbers between 0 and 1; give the uncorrected ones")
+    if not len(p):
+        return p
+    multitest: Any = require("statsmodels.stats.multitest", "statistics")
+    return np.asarray(multitest.multipletests(p, method=method)[1])
+
+
+def _finite(values: ArrayLike, name: str, least: int) -> np.ndarray:
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or len(x) < least or not np.isfinite(x).all():
+        raise ValueError(f"{name} has shape {x.shape}; it must be a list of at least {least} finite numbers")
+    return x
+
+
+def _same_length(x: np.ndarray, y: np.ndarray) -> None:
+    if len(x) != len(y):
+        raise ValueError(f"{len(x)} and {len(y)} scores given; pairs need the same seeds or splits for both")
+
+
+def _pairs(first: ArrayLike, second: ArrayLike) -> np.ndarray:
+    x, y = _finite(first, "first", least=1), _finite(second, "second", least=1)
+    _same_length(x, y)
+    if len(x) < SMALLEST_TEST:
+        raise ValueError(f"{len(x)} pairs given; below {SMALLEST_TEST} give estimates and intervals, no test")
+    return x - y
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it must lie between 0 and 1, for instance 0.95")
+
+
+def _check_margin(margin: float) -> None:
+    if not margin > 0:
+        raise ValueError(f"margin is {margin}; it must be positive and stated beforehand")

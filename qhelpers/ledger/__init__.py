@@ -1,0 +1,22 @@
+"""The ledger: every number that the papers print, whether it can be true, and what became of it."""
+
+from qhelpers.ledger.intervals import Interval, printed_interval
+from qhelpers.ledger.judgement import VERDICTS, ReadingVerdict, Verdict, scoreboard, verdict, verdicts
+from qhelpers.ledger.statements import Claim, Paper, claim, claims, paper, papers
+
+__all__ = [
+    "VERDICTS",
+    "Claim",
+    "Interval",
+    "Paper",
+    "ReadingVerdict",
+    "Verdict",
+    "claim",
+    "claims",
+    "paper",
+    "papers",
+    "printed_interval",
+    "scoreboard",
+    "verdict",
+    "verdicts",
+]

@@ -1,0 +1,404 @@
+"""Checks 7, 8, 10 and 12: counts and sums, one number in two places, speed, and rows that are too much alike."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+from qhelpers.ledger.checks.result import LEVEL, CheckResult, Printed, read, show, under_roundings
+from qhelpers.ledger.intervals import Interval, as_interval
+
+# Metrics that others of the same row determine: they count once when coincidences are weighed.
+_DETERMINED = {"f1": ("precision", "recall"), "mse": ("rmse",)}
+
+
+def count_of(printed: Printed, expected: int, what: str) -> CheckResult:
+    """Check 7: a printed count against what is listed or follows from the description.
+
+    Parameters
+    ----------
+    printed : str, int or Interval
+        The count as printed.
+    expected : int
+        Number of things listed.
+    what : str
+        What is counted.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+    passed = as_interval(printed).meets(float(expected))
+    sentence = f"{show(printed)} {what} printed, {expected} {'found' if passed else 'found instead'}"
+    return CheckResult(7, "count", "identity", passed, sentence, "as listed", (f"the list of {what} is complete",))
+
+
+def total_of(printed: Printed, parts: Mapping[str, Printed]) -> CheckResult:
+    """Check 7: rows of a table against its total.
+
+    Parameters
+    ----------
+    printed : str, float or Interval
+        The total as printed.
+    parts : mapping of str to printed number
+        Its parts.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        total = sum((read(part, rounding) for part in parts.values()), start=Interval(0.0, 0.0))
+        passed = read(printed, rounding).meets(total)
+        verb = "agrees" if passed else "cannot be"
+        return passed, f"total {show(printed)} {verb} with the sum of {', '.join(parts)}, which lies in {total}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(
+        7, "total", "identity", passed, sentence, "as listed", ("the parts are complete and do not overlap",), rounding
+    )
+
+
+def dense_parameters(widths: Sequence[int], bias: bool = True) -> int:
+    """Parameters of a dense network with given layer widths (for :func:`count_of`)."""
+    return sum((a + bias) * b for a, b in itertools.pairwise(widths))
+
+
+def window_count(printed: Printed, length: int, window: int, step: int) -> CheckResult:
+    """Check 7: the number of windows that a record gives.
+
+    Parameters
+    ----------
+    printed : str, int or Interval
+        Number of windows as printed.
+    length, window, step : int
+        Points of the record, of a window, and from one window to the next.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+
+    Raises
+    ------
+    ValueError
+        If one of the three is below 1.
+    """
+    if min(length, window, step) < 1:
+        raise ValueError(f"length, window and step given: {length}, {window}, {step}; all must be at least 1")
+    expected = 0 if length < window else (length - window) // step + 1
+    result = count_of(printed, expected, f"windows of {window} points every {step} in {length}")
+    return CheckResult(
+        7, "window-count", "identity", result.passed, result.sentence, "whole windows", ("only whole windows count",)
+    )
+
+
+def dimensions_agree(output: int, input_: int, where: str) -> CheckResult:
+    """Check 7: what one part puts out has the size that the next takes in."""
+    passed = output == input_
+    sentence = f"{where}: {output} values go out, {input_} go in"
+    return CheckResult(7, "dimensions", "identity", passed, sentence, "as described", ("nothing lies between the two parts",))
+
+
+def same_number(prints: Mapping[str, Printed]) -> CheckResult:
+    """Check 8: the same quantity, printed in several places, agrees.
+
+    Parameters
+    ----------
+    prints : mapping of str to printed number
+        At least two places and what each prints, possibly with different numbers of decimals.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        intervals = {name: read(value, rounding) for name, value in prints.items()}
+        passed = all(a.meets(b) for a, b in itertools.combinations(intervals.values(), 2))
+        shown = ", ".join(f"{show(value)} ({name})" for name, value in prints.items())
+        return passed, f"{'one number serves' if passed else 'no one number serves'} {shown}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(
+        8, "same-number", "identity", passed, sentence, "one result, printed several times", ("all name one result",), rounding
+    )
+
+
+def difference_of(printed: Printed, first: Printed, second: Printed) -> CheckResult:
+    """Check 8: a difference in the text follows from the two numbers (``"+4.7 pp"`` is given as ``"4.7%"``)."""
+    return _derived("difference", printed, first, second)
+
+
+def ratio_of(printed: Printed, first: Printed, second: Printed) -> CheckResult:
+    """Check 8: a ratio in the text ("1.4 times slower") follows from the two numbers."""
+    return _derived("ratio", printed, first, second)
+
+
+def relative_change_of(printed: Printed, new: Printed, old: Printed) -> CheckResult:
+    """Check 8: a relative change ("34 % less") follows from the two numbers, as a share of the old one."""
+    return _derived("relative change", printed, new, old)
+
+
+def superlative(winner: Printed, others: Mapping[str, Printed], better: str = "higher") -> CheckResult:
+    """Check 8: the best of all is the best of all; a tie within the rounding passes.
+
+    Parameters
+    ----------
+    winner : str, float or Interval
+        The number that is called best.
+    others : mapping of str to printed number
+        What it is compared with.
+    better : {"higher", "lower"}
+        Which side is best.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+
+    Raises
+    ------
+    ValueError
+        If ``better`` is neither of the two.
+    """
+    if better not in ("higher", "lower"):
+        raise ValueError(f"better is {better!r}; choose 'higher' or 'lower'")
+
+    def test(rounding: str) -> tuple[bool, str]:
+        best = read(winner, rounding)
+        beaten_by = []
+        for name, value in others.items():
+            other = read(value, rounding)
+            if not (other.at_most(best) if better == "higher" else best.at_most(other)):
+                beaten_by.append(f"{name} ({show(value)})")
+        if beaten_by:
+            return False, f"{show(winner)} is called best, but better are {', '.join(beaten_by)}"
+        return True, f"{show(winner)} is the best of {len(others) + 1}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(
+        8, "superlative", "identity", passed, sentence, "compared with all that are named", ("all were measured alike",), rounding
+    )
+
+
+def frames_and_latency(fps: Printed, latency: Printed) -> CheckResult:
+    """Check 10: frames a second are the inverse of the time for one frame.
+
+    Parameters
+    ----------
+    fps : str, float or Interval
+        Frames a second.
+    latency : str, float or Interval
+        Seconds, or with a unit (``"7.9 ms"``).
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``: with several frames in flight the two may differ.
+    """
+    return _product(
+        "frames-and-latency", "frames/s × latency", {"fps": fps, "latency": latency}, 1.0, "frames are handled one at a time"
+    )
+
+
+def runtime_from_calls(runtime: Printed, calls: Printed, time_per_call: Printed) -> CheckResult:
+    """Check 10: a run takes at least its calls times the time of a call.
+
+    Parameters
+    ----------
+    runtime, time_per_call : str, float or Interval
+        Seconds, or with a unit.
+    calls : str, int or Interval
+        Number of calls.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``.
+    """
+    return _at_least(
+        "runtime-from-calls", runtime, {"calls": calls, "time a call": time_per_call}, "calls run one after the other"
+    )
+
+
+def training_time(runtime: Printed, reads: Printed, updates: Printed, time_per_read: Printed) -> CheckResult:
+    """Check 10: training takes at least reads × updates × the time of a read."""
+    factors = {"reads": reads, "updates": updates, "time a read": time_per_read}
+    return _at_least("training-time", runtime, factors, "reads run one after the other and nothing is left out of the time")
+
+
+def repeated_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
+    """Check 12: two rows of a table that repeat each other more closely than separate measurements can.
+
+    How often two cells of a column are equal is taken from the table itself. Metrics that others of the row determine are
+    left out. The probability is that of at least one repetition among all pairs of rows.
+
+    Parameters
+    ----------
+    rows : mapping of str to row
+        At least two rows.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``; ``details["pairs"]`` names the rows that repeat.
+    """
+    metrics = _shared_metrics(rows)
+    names = list(rows)
+    pairs = list(itertools.combinations(names, 2))
+    equal = {metric: sum(_same(rows[a][metric], rows[b][metric]) for a, b in pairs) for metric in metrics}
+    repeated = [(a, b) for a, b in pairs if metrics and all(_same(rows[a][m], rows[b][m]) for m in metrics)]
+    chance = math.prod((equal[m] + 1) / (len(pairs) + 1) for m in metrics) if metrics else 1.0
+    return _alike("repeated-rows", repeated, chance, len(pairs), [f"{a} repeats {b}" for a, b in repeated], metrics)
+
+
+def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
+    """Check 12: a row that is another one, shifted by some columns.
+
+    Parameters
+    ----------
+    rows : mapping of str to row
+        At least two rows with the same columns in the order of the table.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``; ``details["pairs"]`` names the rows and how far one is shifted.
+    """
+    columns = [metric for metric in next(iter(rows.values())) if all(metric in row for row in rows.values())]
+    names = list(rows)
+    found, sentences, cases, matches, cells = [], [], 0, 0, 0
+    for a, b in itertools.permutations(names, 2):
+        left = [rows[a][metric] for metric in columns]
+        right = [rows[b][metric] for metric in columns]
+        for shift in range(1, len(columns)):
+            cases += 1
+            same = [_same(x, y) for x, y in zip(left, right[shift:] + right[:shift], strict=True)]
+            if all(same):
+                if (b, a) not in found:
+                    found.append((a, b))
+                    places = "one place" if shift == 1 else f"{shift} places"
+                    sentences.append(
+                        f"the cells of {a} are those of {b}, all moved by {places} to the left (the first to the end)"
+                    )
+            else:
+                matches, cells = matches + sum(same), cells + len(same)
+    # A copy shifted from a to b is also one from b to a: only unordered pairs are separate cases.
+    independent = _shared_metrics(rows)
+    chance = ((matches + 1) / (cells + 1)) ** max(len(independent), 1)
+    return _alike("shifted-rows", found, chance, cases // 2, sentences, independent)
+
+
+def multiples(first: Mapping[str, Printed], second: Mapping[str, Printed], names: tuple[str, str]) -> CheckResult:
+    """Check 12: one column that is a multiple of another throughout.
+
+    Parameters
+    ----------
+    first, second : mapping of str to printed number
+        The two columns by row; rows of both count.
+    names : tuple of str
+        Names of the columns.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``; needs at least four rows, else it passes. The probability is that of such agreement if the
+        ratio of each further row fell anywhere within the spread of the first column.
+    """
+    rows = [row for row in first if row in second]
+    ratios = {row: as_interval(first[row]) / as_interval(second[row]) for row in rows}
+    values = [as_interval(first[row]).mid for row in rows]
+    spread = max(values) - min(values) if values else 0.0
+    scale = max((abs(value) for value in values), default=0.0)
+    common = len(rows) >= 4 and max(r.lo for r in ratios.values()) <= min(r.hi for r in ratios.values())
+    probability = 1.0
+    if common and scale > 0:
+        for row in rows[1:]:
+            relative = ratios[row].width / max(abs(ratios[row].mid), 1e-300)
+            probability *= min(1.0, relative / max(spread / scale, 1e-300))
+    passed = not common or probability >= LEVEL
+    sentence = (
+        f"{names[0]} and {names[1]} {'are no multiples of one another' if passed else 'are multiples of one another in all rows'}"
+    )
+    if common:
+        sentence += f" (ratio between {max(r.lo for r in ratios.values()):.4g} and {min(r.hi for r in ratios.values()):.4g})"
+    assumed = ("the columns were measured separately",)
+    return CheckResult(12, "multiples", "other", passed, sentence, "separate measurements", assumed, probability=probability)
+
+
+def _derived(how: str, printed: Printed, first: Printed, second: Printed) -> CheckResult:
+    def test(rounding: str) -> tuple[bool, str]:
+        a, b = read(first, rounding), read(second, rounding)
+        expected = {"difference": lambda: a - b, "ratio": lambda: a / b, "relative change": lambda: a / b - 1}[how]()
+        value = read(printed, rounding)
+        passed = value.meets(expected) or (how == "relative change" and value.meets(abs(expected)))
+        verb = "follows" if passed else "does not follow"
+        return passed, f"{how} {show(printed)} {verb} from {show(first)} and {show(second)}, which give {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = ("it was worked out from these two numbers before they were rounded",)
+    return CheckResult(8, how.replace(" ", "-"), "identity", passed, sentence, "from the printed numbers", assumed, rounding)
+
+
+def _product(check: str, what: str, factors: Mapping[str, Printed], target: float, assumed: str) -> CheckResult:
+    def test(rounding: str) -> tuple[bool, str]:
+        product = math.prod((read(value, rounding) for value in factors.values()), start=Interval(1.0, 1.0))
+        passed = product.meets(target)
+        return passed, f"{what} lies in {product} and {'can' if passed else 'cannot'} be {target:g}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(10, check, "other", passed, sentence, "one after the other", (assumed,), rounding, 1.0 if passed else 0.0)
+
+
+def _at_least(check: str, runtime: Printed, factors: Mapping[str, Printed], assumed: str) -> CheckResult:
+    def test(rounding: str) -> tuple[bool, str]:
+        least = math.prod((read(value, rounding) for value in factors.values()), start=Interval(1.0, 1.0))
+        passed = least.at_most(read(runtime, rounding))
+        shown = " × ".join(f"{show(value)} {name}" for name, value in factors.items())
+        return passed, f"{show(runtime)} {'leaves room for' if passed else 'is shorter than'} {shown} = {least} s"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(10, check, "other", passed, sentence, "one after the other", (assumed,), rounding, 1.0 if passed else 0.0)
+
+
+def _same(a: Printed, b: Printed) -> bool:
+    """Printed to the same letter; at a full or empty score coincidence says nothing."""
+    return a == b and as_interval(a).mid not in (0.0, 1.0)
+
+
+def _shared_metrics(rows: Mapping[str, Mapping[str, Printed]]) -> list[str]:
+    shared = [metric for metric in next(iter(rows.values()), {}) if all(metric in row for row in rows.values())]
+    return [metric for metric in shared if not all(other in shared for other in _DETERMINED.get(metric, ("",)))]
+
+
+def _alike(
+    check: str, found: Sequence[tuple[str, str]], chance: float, cases: int, sentences: Sequence[str], metrics: Sequence[str]
+) -> CheckResult:
+    probability = -math.expm1(cases * math.log1p(-min(chance, 1 - 1e-12))) if found else 1.0
+    passed = not found or probability >= LEVEL
+    unique = list(dict.fromkeys(sentences))
+    if found:
+        sentence = f"{'; '.join(unique)}; by chance in some pair with probability {probability:.2g}"
+    else:
+        sentence = "no two rows are alike in all columns"
+    assumed = (
+        "the rows were measured separately",
+        f"weighed over {', '.join(metrics)}, whose cells agree by chance as often as in the table",
+    )
+    return CheckResult(
+        12,
+        check,
+        "other",
+        passed,
+        sentence,
+        "separate measurements",
+        assumed,
+        probability=probability,
+        details={"pairs": list(found)},
+    )

@@ -1,0 +1,313 @@
+"""Checks 5 and 6: errors of a regression against each other, their ranges, and the targets' own variance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qhelpers._extras import require
+from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, under_roundings
+from qhelpers.ledger.intervals import Interval
+from qhelpers.ledger.quantities import quantity as glossary
+
+
+def mse_from_rmse(rmse: Printed, mse: Printed, mean: bool = False) -> CheckResult:
+    """Check 5: RMSE² = MSE on one test set; for means over runs RMSE² ≤ MSE.
+
+    Parameters
+    ----------
+    rmse, mse : str, float or Interval
+        As printed, in the unit of the target and its square.
+    mean : bool
+        Both are means over runs, of which no spread is printed.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        square = read(rmse, rounding, "rmse").squared()
+        printed = read(mse, rounding, "mse")
+        passed = square.at_most(printed) if mean else square.meets(printed)
+        return (
+            passed,
+            f"MSE {show(mse)} {'agrees' if passed else 'cannot be'} with RMSE {show(rmse)}, whose square lies in {square}",
+        )
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = "mean over runs" if mean else "one test set"
+    assumed = "means over the same runs" if mean else "one test set, one run"
+    return CheckResult(5, "mse-from-rmse", "identity", passed, sentence, reading, (assumed,), rounding)
+
+
+def mean_mse_from_rmse(rmse: Printed, rmse_sd: Printed, mse: Printed, runs: int | None = None) -> CheckResult:
+    """Check 5 for means over runs: mean(MSE) = mean(RMSE)² + var(RMSE).
+
+    Parameters
+    ----------
+    rmse, rmse_sd, mse : str, float or Interval
+        Mean and spread of RMSE, mean of MSE, as printed.
+    runs : int, optional
+        With it, the spread may also be the one with n − 1 in the denominator, whose variance is then scaled back.
+
+    Returns
+    -------
+    CheckResult
+        An identity; it passes if either kind of spread makes the numbers agree.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        variance = read(rmse_sd, rounding, "rmse_sd").squared()
+        scales = [1.0] + ([(runs - 1) / runs] if runs and runs > 1 else [])
+        expected = [read(rmse, rounding, "rmse").squared() + variance * scale for scale in scales]
+        passed = any(one.meets(read(mse, rounding, "mse")) for one in expected)
+        verb = "agrees" if passed else "cannot be"
+        return passed, (
+            f"mean MSE {show(mse)} {verb} with RMSE {show(rmse)} ± {show(rmse_sd)}, which make it lie in "
+            + " or ".join(str(one) for one in expected)
+        )
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = ("means over the same runs", "spread with n in the denominator" + (" or n − 1" if runs else ""))
+    return CheckResult(5, "mean-mse-from-rmse", "identity", passed, sentence, "mean over runs", assumed, rounding)
+
+
+def mse_spread(rmse: Printed, rmse_sd: Printed, mse_sd: Printed, tolerance: float = 0.5) -> CheckResult:
+    """Check 5, approximate part: sd(MSE) ≈ 2 · RMSE · sd(RMSE).
+
+    Parameters
+    ----------
+    rmse, rmse_sd, mse_sd : str, float or Interval
+        As printed.
+    tolerance : float
+        Share of the expected spread by which the printed one may differ; the relation is the first term of a series.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``. How far honest numbers stray depends on the shape of their distribution, so the result has no
+        probability of its own.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        expected = read(rmse, rounding, "rmse") * read(rmse_sd, rounding, "rmse_sd") * 2
+        wide = Interval(expected.lo * (1 - tolerance), expected.hi * (1 + tolerance))
+        passed = wide.meets(read(mse_sd, rounding, "mse_sd"))
+        verb = "fits" if passed else "does not fit"
+        return passed, f"spread of MSE {show(mse_sd)} {verb} 2·RMSE·sd(RMSE) = {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = (f"first-order relation, {tolerance:.0%} of slack",)
+    return CheckResult(5, "mse-spread", "other", passed, sentence, "mean over runs", assumed, rounding)
+
+
+def mae_at_most_rmse(mae: Printed, rmse: Printed) -> CheckResult:
+    """Check 6: MAE ≤ RMSE, for one test set and for means over runs alike.
+
+    Parameters
+    ----------
+    mae, rmse : str, float or Interval
+        As printed, in one unit.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+    return _at_most(6, "mae-at-most-rmse", ("MAE", mae, "mae"), ("RMSE", rmse, "rmse"), magnitude=False)
+
+
+def bias_at_most_mae(bias: Printed, mae: Printed) -> CheckResult:
+    """Check 6: |mean bias| ≤ MAE.
+
+    Parameters
+    ----------
+    bias, mae : str, float or Interval
+        As printed, in one unit.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+    return _at_most(6, "bias-at-most-mae", ("|bias|", bias, "bias"), ("MAE", mae, "mae"), magnitude=True)
+
+
+def in_range(name: str, printed: Printed) -> CheckResult:
+    """Check 6: a printed number within the range of its quantity.
+
+    Parameters
+    ----------
+    name : str
+        From the glossary of quantities.
+    printed : str, float or Interval
+        As printed.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+    meaning = glossary(name)
+
+    def test(rounding: str) -> tuple[bool, str]:
+        whole = Interval(meaning.lo, meaning.hi)
+        value = read(printed, rounding)
+        passed = value.meets(whole)
+        return passed, f"{name} {show(printed)} {'lies within' if passed else 'lies outside'} {whole}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(6, "in-range", "identity", passed, sentence, "as defined", (f"{name}: {meaning.meaning}",), rounding)
+
+
+def one_variance(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
+    """Check 6: MSE/RSE, or MSE/(1 − R²), is the variance of the targets and so one number a test set.
+
+    Parameters
+    ----------
+    rows : mapping of str to row
+        Rows with ``mse`` (or ``rmse``) beside ``rse`` or ``r2``; a row may print the ``variance`` itself.
+
+    Returns
+    -------
+    CheckResult
+        An identity under the assumption of one test set; ``details["variance"]`` holds each row's interval.
+
+    Raises
+    ------
+    ValueError
+        If no row allows to work the variance out.
+    """
+    found: dict[str, Interval] = {}
+
+    def test(rounding: str) -> tuple[bool, str]:
+        found.clear()
+        for name, row in rows.items():
+            variance = _variance(row, rounding)
+            if variance is not None:
+                found[name] = variance
+        if not found:
+            raise ValueError("no row gives a variance; each needs mse or rmse beside rse or r2, or the variance itself")
+        passed = max(one.lo for one in found.values()) <= min(one.hi for one in found.values()) * (1 + 1e-9)
+        shown = ", ".join(f"{name} {one}" for name, one in found.items())
+        return passed, f"the rows {'allow one variance' if passed else 'need different variances'} of the targets: {shown}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = ("all rows come from one test set", "one run, or the same runs for all")
+    return CheckResult(
+        6,
+        "one-variance",
+        "identity",
+        passed,
+        sentence,
+        "one test set for all rows",
+        assumed,
+        rounding,
+        details={"variance": dict(found)},
+    )
+
+
+def errors_against_variance(row: Mapping[str, Printed], variance: float, size: int) -> CheckResult:
+    """Check 6 with the data at hand: MAE, RMSE, MSE and R² against the targets' known variance, by ``mlscorecheck``.
+
+    Parameters
+    ----------
+    row : mapping of str to printed number
+        Any of ``mae``, ``rmse``, ``mse``, ``r2``.
+    variance : float
+        Population variance of the test targets.
+    size : int
+        Number of test rows.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+    regression = require("mlscorecheck.check.regression", "statistics")
+    names = [name for name in ("mae", "rmse", "mse", "r2") if name in row]
+
+    def test(rounding: str) -> tuple[bool, str]:
+        intervals = {name: read(row[name], rounding, name) for name in names}
+        answer: dict[str, Any] = regression.check_1_testset_no_kfold(
+            var=variance,
+            n_samples=size,
+            scores={name: interval.mid for name, interval in intervals.items()},
+            eps={name: interval.width / 2 for name, interval in intervals.items()},
+        )
+        passed = not answer["inconsistency"]
+        shown = ", ".join(f"{name} {show(row[name])}" for name in names)
+        return passed, f"{shown} {'agree' if passed else 'do not agree'} with targets of variance {variance:.6g}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = (f"{size} test rows whose targets have variance {variance:.6g}",)
+    return CheckResult(6, "errors-against-variance", "identity", passed, sentence, "one test set", assumed, rounding)
+
+
+def mape_against_data(mape: Printed, mae: Printed, smallest: float, largest: float) -> CheckResult:
+    """Check 6: MAE/max|y| ≤ MAPE ≤ MAE/min|y|.
+
+    Parameters
+    ----------
+    mape : str, float or Interval
+        As printed, a share or with a per cent sign.
+    mae : str, float or Interval
+        In the unit of the target.
+    smallest, largest : float
+        Smallest and largest magnitude of the targets; a smallest of 0 leaves no upper bound.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 ≤ smallest ≤ largest and largest > 0.
+    """
+    if not 0 <= smallest <= largest or largest <= 0:
+        raise ValueError(f"magnitudes of the targets given: {smallest} to {largest}; need 0 <= smallest <= largest, largest > 0")
+
+    def test(rounding: str) -> tuple[bool, str]:
+        error = read(mae, rounding, "mae")
+        bounds = Interval(error.lo / largest, error.hi / smallest if smallest > 0 else float("inf"))
+        passed = read(mape, rounding, "mape").meets(bounds)
+        return passed, f"MAPE {show(mape)} {'fits' if passed else 'cannot be with'} MAE {show(mae)}: it must lie in {bounds}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = (f"targets between {smallest:g} and {largest:g} in magnitude",)
+    return CheckResult(6, "mape-against-data", "identity", passed, sentence, "one test set", assumed, rounding)
+
+
+def _variance(row: Mapping[str, Printed], rounding: str) -> Interval | None:
+    if "variance" in row:
+        return read(row["variance"], rounding, "variance")
+    if "mse" in row:
+        mse = read(row["mse"], rounding, "mse")
+    elif "rmse" in row:
+        mse = read(row["rmse"], rounding, "rmse").squared()
+    else:
+        return None
+    if "rse" in row:
+        return mse / read(row["rse"], rounding, "rse")
+    if "r2" in row:
+        unexplained = 1 - read(row["r2"], rounding, "r2")
+        return mse / Interval(max(unexplained.lo, 0.0), max(unexplained.hi, 0.0))
+    return None
+
+
+def _at_most(
+    number: int, check: str, small: tuple[str, Printed, str], large: tuple[str, Printed, str], *, magnitude: bool
+) -> CheckResult:
+    def test(rounding: str) -> tuple[bool, str]:
+        left = read(small[1], rounding, small[2])
+        left = abs(left) if magnitude else left
+        passed = left.at_most(read(large[1], rounding, large[2]))
+        verb = "is not above" if passed else "is above"
+        return passed, f"{small[0]} of {show(small[1])} {verb} {large[0]} of {show(large[1])}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(number, check, "identity", passed, sentence, "as defined", ("both over the same rows and runs",), rounding)

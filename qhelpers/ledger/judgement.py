@@ -1,0 +1,488 @@
+"""Verdicts: what became of each claim, computed from claims, checks and records and never written by hand."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
+from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
+from qhelpers.ledger.predicates import evaluate, terms
+from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# In the order of the scoreboard.
+VERDICTS = (
+    "holds",
+    "holds, for another reason",
+    "exceeded",
+    "inconclusive",
+    "falls short",
+    "cannot hold",
+    "implausible",
+    "not measurable",
+    "lost",
+    "pending",
+)
+# What counts as measured, the most favourable to the paper first.
+_FAVOUR = ("holds", "holds, for another reason", "exceeded", "inconclusive", "falls short", "pending")
+LEVEL = 0.95
+N_BOOTSTRAPS = 2000
+
+
+@dataclass(frozen=True)
+class ReadingVerdict:
+    """What became of a claim under one reading of what the text leaves open.
+
+    Attributes
+    ----------
+    reading : str
+        Names of the options, joined.
+    verdict : str
+        One of `VERDICTS`.
+    n : int
+        Seeds.
+    measured, sd : float or None
+        Mean and spread over seeds; for an ordering the share of bootstraps in which it holds, and None.
+    interval : tuple of float or None
+        Prediction interval.
+    p : float or None
+        Two-sided p-value of the printed interval against the prediction.
+    record_ids : tuple of str
+        What it rests on.
+    sentence : str
+        For a reader.
+    assumptions : tuple of str
+        What the reading fixes.
+    """
+
+    reading: str
+    verdict: str
+    n: int
+    measured: float | None = None
+    sd: float | None = None
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    record_ids: tuple[str, ...] = ()
+    sentence: str = ""
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim.
+
+    Attributes
+    ----------
+    id, paper, where, quantity, printed
+        As in the claim.
+    verdict : str
+        One of `VERDICTS`. With several readings the most favourable to the paper.
+    measured, sd, n_seeds, k, interval, p
+        Of the headline's reading: mean, spread, our seeds, the paper's runs, prediction interval, p-value.
+    record_ids : tuple of str
+        Records that the headline rests on.
+    assumptions : tuple of str
+        Everything that was assumed.
+    sentence : str
+        One sentence for a reader.
+    readings : tuple of ReadingVerdict
+        The verdict under each reading.
+    failed_checks : tuple of str
+        Checks that fail under every reading and tie this claim to others.
+    doubts : tuple of str
+        Checks that fail under some readings only, with what they found.
+    probability : float or None
+        Of what is seen, where a check that is no identity fails.
+    nearest : mapping or None
+        For what cannot be measured here: the nearest thing that was, set apart.
+    """
+
+    id: str
+    paper: str
+    where: str
+    quantity: str
+    printed: str | None
+    verdict: str
+    measured: float | None = None
+    sd: float | None = None
+    n_seeds: int = 0
+    k: int = 1
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    record_ids: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    sentence: str = ""
+    readings: tuple[ReadingVerdict, ...] = field(default=(), repr=False)
+    failed_checks: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = field(default=(), repr=False)
+    probability: float | None = None
+    nearest: Mapping[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionary for JSON."""
+        return asdict(self)
+
+
+@functools.cache
+def checks_of(number: str) -> tuple[CheckResult, ...]:
+    """All checks of one paper's claims; they need no records and are run once."""
+    return tuple(check_claims(paper(number)))
+
+
+def verdicts(paper_number: str | None = None, folder: Path | None = None) -> list[Verdict]:
+    """Verdicts of one paper's claims, or of all.
+
+    Parameters
+    ----------
+    paper_number : str, optional
+        ``"1"`` and so on; all papers where it is left out.
+    folder : Path, optional
+        Records folder; the committed one by default. Only records on real data in the laptop or paper profile count.
+
+    Returns
+    -------
+    list of Verdict
+        In the order of the claims.
+
+    Raises
+    ------
+    ValueError
+        If there is no such paper.
+    """
+    numbers = papers() if paper_number is None else [str(paper_number)]
+    evidence = Evidence(folder)
+    return [verdict for number in numbers for verdict in _paper_verdicts(number, evidence)]
+
+
+def verdict(claim_id: str, folder: Path | None = None) -> Verdict:
+    """The verdict of one claim.
+
+    Raises
+    ------
+    ValueError
+        If there is no such claim; near ones are named.
+    """
+    from qhelpers.ledger.statements import claim
+
+    number = claim(claim_id).paper
+    return next(one for one in verdicts(number, folder) if one.id == claim_id)
+
+
+def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> list[Verdict]:
+    """Verdicts of a paper's claims from its checks and records.
+
+    Parameters
+    ----------
+    book : Paper
+        With its claims.
+    results : sequence of CheckResult
+        Outcome of all checks.
+    evidence : Evidence
+        Records.
+
+    Returns
+    -------
+    list of Verdict
+    """
+    failed: dict[str, list[tuple[CheckResult, ...]]] = {}
+    for group in failed_groups(results):
+        for name in group[0].claims:
+            failed.setdefault(name, []).append(group)
+    doubted: dict[str, list[CheckResult]] = {}
+    for result in results:
+        if not result.passed:
+            for name in result.claims:
+                doubted.setdefault(name, []).append(result)
+    return [_verdict(book, claim, failed.get(claim.id, []), doubted.get(claim.id, []), evidence) for claim in book.claims]
+
+
+def scoreboard(folder: Path | None = None) -> pd.DataFrame:
+    """Verdicts counted by paper, with what chance alone would do.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Records folder.
+
+    Returns
+    -------
+    DataFrame
+        A row a paper: claims, one column a verdict, and ``tested`` (numbers set beside at least three seeds), ``refuted``
+        (falls short or exceeded), ``refuted_fdr`` (those that Benjamini and Hochberg leave at 5 %), ``expected_by_chance``
+        (how many of the tested would be refuted if all were true, at most).
+    """
+    import pandas as pd
+
+    found = verdicts(folder=folder)
+    rows = []
+    for number in papers():
+        own = [one for one in found if one.paper == number]
+        counts = {name: sum(one.verdict == name for one in own) for name in VERDICTS}
+        rows.append({"paper": number, "claims": len(own), **counts, **chance(own)})
+    return pd.DataFrame(rows).set_index("paper")
+
+
+def chance(found: Sequence[Verdict]) -> dict[str, float]:
+    """How many refutations chance alone would make, and how many are left when that is controlled.
+
+    Parameters
+    ----------
+    found : sequence of Verdict
+        The verdicts that are counted together.
+
+    Returns
+    -------
+    dict
+        ``tested``, ``refuted``, ``refuted_fdr``, ``expected_by_chance``, as in `scoreboard`.
+    """
+    from qhelpers.evaluation.comparison import benjamini_hochberg
+
+    tested = [one for one in found if one.p is not None and one.verdict in _FAVOUR]
+    corrected = benjamini_hochberg([one.p for one in tested if one.p is not None])
+    refuted = [one.verdict in ("falls short", "exceeded") for one in tested]
+    kept = sum(bad and p < 1 - LEVEL for bad, p in zip(refuted, corrected, strict=True))
+    return {
+        "tested": len(tested),
+        "refuted": sum(refuted),
+        "refuted_fdr": int(kept),
+        "expected_by_chance": round((1 - LEVEL) * len(tested), 2),
+    }
+
+
+def _paper_verdicts(number: str, evidence: Evidence) -> list[Verdict]:
+    return judge(paper(number), checks_of(number), evidence)
+
+
+def _verdict(
+    book: Paper, claim: Claim, failed: Sequence[tuple[CheckResult, ...]], doubts: Sequence[CheckResult], evidence: Evidence
+) -> Verdict:
+    identities = [group for group in failed if group[0].kind == "identity"]
+    others = [group for group in failed if group[0].kind != "identity"]
+    readings = _readings(book, claim, evidence)
+    measured = [one for one in readings if one.n > 0]
+    headline = min(measured or readings, key=lambda one: _FAVOUR.index(one.verdict), default=None)
+    nearest = None
+    probability = None
+    assumptions: tuple[str, ...] = ()
+    if claim.printed is None:
+        name, sentence = "lost", "The number is not in the text; that is no fault of the paper."
+    elif identities:
+        name = "cannot hold"
+        found = "; ".join(dict.fromkeys(group[0].sentence for group in identities))
+        sentence = f"These numbers cannot all be true, and none of them alone is called wrong: {found}."
+        assumptions = tuple(dict.fromkeys(a for group in identities for one in group for a in one.assumptions))
+    elif others:
+        name = "implausible"
+        known = [one.probability for group in others for one in group if one.probability is not None]
+        probability = min(known, default=None)
+        sentence = "; ".join(dict.fromkeys(group[0].sentence for group in others)).capitalize() + "."
+        assumptions = tuple(dict.fromkeys(a for group in others for one in group for a in one.assumptions))
+    elif claim.needs:
+        name, sentence = "not measurable", f"It needs {claim.needs}."
+        nearest = _nearest(claim, readings)
+        if nearest:
+            sentence += f" Nearest, and no substitute: {nearest['sentence']}."
+    elif claim.quantity == "count" and "members" in claim.of:
+        name, sentence = "holds", f"Counted in the text: {len(claim.of['members'])} {claim.of.get('things', 'things')}."
+    elif claim.awaits:
+        name, sentence = "pending", f"In scope and not yet run; it awaits {claim.awaits}."
+    elif headline is None:
+        name, sentence = "pending", "In scope and not yet run."
+    else:
+        name, sentence = headline.verdict, headline.sentence
+        if len({one.verdict for one in measured}) > 1:
+            tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
+            sentence += f" Readings differ, and the most favourable to the paper is the headline ({tally})."
+    if headline is None or claim.needs:
+        headline = ReadingVerdict("", "pending", 0)
+    return Verdict(
+        id=claim.id,
+        paper=claim.paper,
+        where=claim.where,
+        quantity=claim.quantity,
+        printed=claim.printed,
+        verdict=name,
+        measured=headline.measured,
+        sd=headline.sd,
+        n_seeds=headline.n,
+        k=book.runs,
+        interval=headline.interval,
+        p=headline.p,
+        record_ids=headline.record_ids,
+        assumptions=assumptions + headline.assumptions,
+        sentence=sentence,
+        readings=tuple(readings),
+        failed_checks=tuple(dict.fromkeys(group[0].check for group in failed)),
+        doubts=tuple(dict.fromkeys(f"{one.check} ({one.reading}): {one.sentence}" for one in doubts)),
+        probability=probability,
+        nearest=nearest,
+    )
+
+
+def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerdict]:
+    measured_by = claim.measured_by
+    if measured_by is None or claim.printed is None:
+        return []
+    if claim.kind == "ordering":
+        return [
+            _ordering(predicate, options, str(measured_by["experiment"]), evidence)
+            for predicate in claim.predicates
+            if terms(predicate)
+            for options in book.readings([{"model": t.model, "data": t.data} for t in terms(predicate)])
+        ]
+    if claim.kind != "number":
+        return []
+    return [_number(book, claim, options, evidence) for options in book.readings([measured_by["config"]])]
+
+
+def _source(claim: Claim) -> tuple[str, Mapping[str, Any]]:
+    """Experiment and config that measure a number."""
+    measured_by = claim.measured_by or {}
+    return str(measured_by.get("experiment", "")), measured_by.get("config", {})
+
+
+def _overlay(config: Mapping[str, Any], options: Sequence[Reading]) -> dict[str, Any]:
+    """A config with what the readings fix; whom a reading concerns is asked of the config before any of them."""
+    fixed = dict(config)
+    for option in options:
+        if option.concerns(config):
+            fixed |= option.config
+    return fixed
+
+
+def _named(options: Sequence[Reading]) -> tuple[str, tuple[str, ...]]:
+    return ", ".join(option.name for option in options) or "as printed", tuple(f"{o.why}: {o.name}" for o in options)
+
+
+def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evidence) -> ReadingVerdict:
+    from qhelpers.evaluation.comparison import prediction_interval
+
+    experiment, config = _source(claim)
+    sample = evidence.sample(experiment, _overlay(config, options), claim.metric)
+    name, assumptions = _named(options)
+    n = len(sample.seeds)
+    mean = float(sample.values.mean()) if n else None
+    sd = float(sample.values.std(ddof=1)) if n > 1 else None
+    if n < SMALLEST_N or mean is None or sd is None:
+        sentence = f"Only {n} of at least {SMALLEST_N} seeds are recorded." if n else "No record yet."
+        return ReadingVerdict(name, "pending", n, mean, sd, record_ids=sample.ids, sentence=sentence, assumptions=assumptions)
+    k = book.runs
+    lo, hi = prediction_interval(sample.values, k=k, level=LEVEL)
+    printed, meaning = claim.interval(), claim.meaning
+    met = printed.lo <= hi + 1e-12 and lo <= printed.hi + 1e-12
+    margin = meaning.margin(mean)
+    control = ""
+    if not met:
+        short = printed.lo > hi if meaning.better != "lower" else printed.hi < lo
+        verdict_ = "falls short" if short else "exceeded"
+        says = f"the printed {claim.printed} lies outside"
+    elif (hi - lo) / 2 > margin:
+        verdict_, says = (
+            "inconclusive",
+            f"wider than ± {margin:.3g}, so that the printed {claim.printed} could not have been refuted",
+        )
+    else:
+        control = _control(book, claim, options, sample, evidence)
+        verdict_ = "holds, for another reason" if control else "holds"
+        says = f"the printed {claim.printed} lies within"
+    runs = "one run" if k == 1 else f"the mean of {k} runs"
+    sentence = (
+        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs} would lie in [{lo:.3f}, {hi:.3f}] "
+        f"in {LEVEL:.0%} of cases: {says}.{control}"
+    )
+    p = _p_value(printed.lo, printed.hi, mean, sd, n, k)
+    return ReadingVerdict(name, verdict_, n, mean, sd, (lo, hi), p, sample.ids, sentence, assumptions)
+
+
+def _p_value(low: float, high: float, mean: float, sd: float, n: int, k: int) -> float:
+    """Two-sided probability of a k-run mean as far from ours as the nearest number that could have been printed so."""
+    from scipy import stats
+
+    distance = max(0.0, low - mean, mean - high)
+    error = sd * math.sqrt(1 / k + 1 / n)
+    if error == 0:
+        return 1.0 if distance == 0 else 0.0
+    return float(2 * stats.t.sf(distance / error, n - 1))
+
+
+def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Sample, evidence: Evidence) -> str:
+    """Sentence on the first control without the claimed ingredient that is equivalent within the margin, else empty."""
+    from qhelpers.evaluation.comparison import SMALLEST_TEST, equivalence
+
+    experiment, config = _source(claim)
+    if claim.of.get("split") == "train":
+        return ""
+    for control in book.controls:
+        if control.model != config.get("model"):
+            continue
+        changed = _overlay({**config, "model": control.control}, options)
+        other = evidence.sample(experiment, changed, claim.metric)
+        common = sorted(set(sample.seeds) & set(other.seeds))
+        if len(common) < SMALLEST_TEST:
+            continue
+        ours = [sample.values[sample.seeds.index(seed)] for seed in common]
+        theirs = [other.values[other.seeds.index(seed)] for seed in common]
+        margin = claim.meaning.margin(float(np.mean(ours)))
+        if equivalence(ours, theirs, margin).equivalent:
+            return (
+                f" So does {control.control}, which is without {control.without}: {np.mean(theirs):.3f}, equivalent within "
+                f"± {margin:.3g} over {len(common)} paired seeds."
+            )
+    return ""
+
+
+def _ordering(predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence) -> ReadingVerdict:
+    name, assumptions = _named(options)
+    reading = str(predicate["reading"])
+    name, assumptions = f"{reading}; {name}", (f"the sentence means: {reading}", *assumptions)
+    samples = {
+        term: evidence.sample(experiment, _overlay({"model": term.model, "data": term.data}, options), term.metric)
+        for term in terms(predicate)
+    }
+    lacking = list(dict.fromkeys(f"{t.model} on {t.data}" for t, s in samples.items() if len(s.seeds) < SMALLEST_N))
+    if lacking:
+        sentence = f"No verdict before {', '.join(lacking)} has {SMALLEST_N} seeds ({name})."
+        return ReadingVerdict(name, "pending", 0, sentence=sentence, assumptions=assumptions)
+    common = sorted(set.intersection(*(set(sample.seeds) for sample in samples.values())))
+    n = len(common)
+    ids = tuple(dict.fromkeys(s.ids[s.seeds.index(seed)] for s in samples.values() for seed in common))
+    if n < SMALLEST_N:
+        sentence = f"Only {n} seeds are common to all that is compared; at least {SMALLEST_N} are needed ({name})."
+        return ReadingVerdict(name, "pending", n, record_ids=ids, sentence=sentence, assumptions=assumptions)
+    draws = np.random.default_rng(0).integers(0, n, (N_BOOTSTRAPS, n))
+    means = {
+        term: np.array([sample.values[sample.seeds.index(seed)] for seed in common])[draws].mean(axis=1)
+        for term, sample in samples.items()
+    }
+    held = evaluate(predicate, lambda model, data, metric: means[model, data, metric])  # type: ignore[index]
+    share = float(np.mean(held))
+    verdict_ = "holds" if share >= LEVEL else "falls short" if share <= 1 - LEVEL else "inconclusive"
+    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds ({name})."
+    return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions)
+
+
+def _nearest(claim: Claim, readings: Sequence[ReadingVerdict]) -> dict[str, Any] | None:
+    """Our own measurement of what cannot be compared, under the first reading that has records."""
+    for one in readings:
+        if one.n and one.measured is not None:
+            unit = claim.meaning.unit
+            spread = f" ± {one.sd:.3g}" if one.sd is not None else ""
+            sentence = f"{one.measured:.3g}{spread} {unit} on our hardware over {one.n} seeds ({one.reading})"
+            return {
+                "measured": one.measured,
+                "sd": one.sd,
+                "n_seeds": one.n,
+                "reading": one.reading,
+                "record_ids": one.record_ids,
+                "sentence": sentence,
+            }
+    return None

@@ -1,0 +1,197 @@
+"""Proof-reading: each claim against the text of its paper, by the row, column or sentence that it names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+from qhelpers.ledger.statements import Claim, Paper
+
+# A number in running text; {} in `where` stands for it. Words count too, so that "six noise models" can be read.
+_TOKEN = r"(\d+(?:[.,]\d+)*%?|[A-Za-z]+)"
+_CELL = re.compile(r"\d+(?:\.\d+)?")
+_HEADING = re.compile(r"^(Abstract|Index Terms:|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*)$")
+# A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
+_LONGEST_HEADING = 80
+
+
+def find_text(book: Paper, folder: Path | None = None) -> str | None:
+    """Text of a paper, found by its title.
+
+    Parameters
+    ----------
+    book : Paper
+        With its title.
+    folder : Path, optional
+        Where the texts are; by default the folder named by ``QHELPERS_PAPERS``.
+
+    Returns
+    -------
+    str or None
+        None where no folder is named or no ``.txt`` file in it begins with the title.
+    """
+    named = folder or (Path(os.environ["QHELPERS_PAPERS"]) if os.environ.get("QHELPERS_PAPERS") else None)
+    if named is None or not named.is_dir():
+        return None
+    for path in sorted(named.glob("*.txt")):
+        text = path.read_text(encoding="utf-8")
+        if text.lstrip().startswith(book.title):
+            return text
+    return None
+
+
+def sections(text: str) -> dict[str, str]:
+    """Text by section: ``Abstract``, ``Section I``, ``Section III-D`` and so on."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in text.splitlines():
+        stripped = line.strip()
+        if len(stripped) <= _LONGEST_HEADING and _HEADING.match(stripped):
+            first = stripped.split(" ", 1)[0]
+            name = stripped if first in ("Abstract", "Index", "References") else f"Section {first}"
+            current = found.setdefault(name, [])
+        else:
+            current.append(stripped)
+    return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+def table(book: Paper, text: str, name: str) -> dict[tuple[str, str], str]:
+    """Cells of a table as printed, by row label and quantity.
+
+    Parameters
+    ----------
+    book : Paper
+        Names the columns of its tables.
+    text : str
+        Text of the paper.
+    name : str
+        Such as ``"Table I"``.
+
+    Returns
+    -------
+    dict
+        Empty where the table or its head is not found as described.
+    """
+    described = book.tables.get(name, {})
+    columns: dict[str, str] = described.get("columns", {})
+    lines = [line.strip() for line in text.splitlines()]
+    captions = [i for i, line in enumerate(lines) if line.upper().startswith(f"{name.upper()}:")]
+    if len(captions) != 1 or not columns:
+        return {}
+    caption, head = lines[captions[0]], lines[captions[0] + 1]
+    if book.names.get(described.get("data", ""), "") not in caption or not head.endswith(" ".join(columns.values())):
+        return {}
+    cells: dict[tuple[str, str], str] = {}
+    for line in lines[captions[0] + 2 :]:
+        numbers = [match for match in _CELL.finditer(line) if line[: match.start()].endswith(" ")]
+        if len(numbers) < len(columns) or line.upper().startswith("TABLE"):
+            break
+        label = line[: numbers[0].start()].strip()
+        # All columns but the last hold one number; the last takes the rest ("7 min 40s").
+        printed = [match.group() for match in numbers[: len(columns) - 1]] + [line[numbers[len(columns) - 1].start() :]]
+        cells |= {(label, quantity): value for quantity, value in zip(columns, printed, strict=True)}
+    return cells
+
+
+def errors(claim: Claim, book: Paper, text: str) -> list[str]:
+    """What is wrong with a claim, compared with the text.
+
+    Parameters
+    ----------
+    claim : Claim
+        To be proof-read.
+    book : Paper
+        Its paper.
+    text : str
+        Text of the paper.
+
+    Returns
+    -------
+    list of str
+        Empty for a claim that is typed as printed.
+    """
+    if claim.place in book.tables:
+        return _table_errors(claim, book, text)
+    part = sections(text).get(claim.place)
+    if part is None:
+        return [f"there is no {claim.place}"]
+    if claim.kind == "ordering":
+        count = part.count(claim.printed or "")
+        return [] if count == 1 else [f"{claim.printed!r} stands {count} times in {claim.place}, not once"]
+    return _sentence_errors(claim, book, part)
+
+
+def missing(book: Paper, text: str) -> list[str]:
+    """Cells of the tables that are not claimed, or claimed more than once."""
+    claimed = Counter(
+        (claim.place, str(claim.of.get("model")), claim.quantity) for claim in book.claims if claim.place in book.tables
+    )
+    models = {printed: model for model, printed in book.names.items()}
+    wrong = []
+    for name in book.tables:
+        cells = table(book, text, name)
+        if not cells:
+            wrong.append(f"{name} is not found in the text as described")
+        for label, quantity in cells:
+            times = claimed.pop((name, models.get(label, label), quantity), 0)
+            if times != 1:
+                wrong.append(f"{name}, row {label}, {quantity}: claimed {times} times")
+    wrong += [f"{place}, {model}, {quantity}: claimed, but no cell" for place, model, quantity in claimed]
+    return wrong
+
+
+def _table_errors(claim: Claim, book: Paper, text: str) -> list[str]:
+    match = re.fullmatch(r"(?P<place>[^,]+), row (?P<label>.+)", claim.where)
+    if not match:
+        return [f"where is {claim.where!r}; a cell is named as 'Table I, row LABEL'"]
+    cells = table(book, text, claim.place)
+    label = match["label"]
+    wrong = []
+    if (label, claim.quantity) not in cells:
+        wrong.append(f"{claim.place} has no {claim.quantity} in a row {label!r}")
+    elif cells[label, claim.quantity] != claim.printed:
+        wrong.append(f"{claim.where}, {claim.quantity}: printed is {cells[label, claim.quantity]!r}, typed {claim.printed!r}")
+    if book.names.get(str(claim.of.get("model"))) != label:
+        wrong.append(f"model {claim.of.get('model')!r} is not what the paper calls {label!r}")
+    if book.tables[claim.place].get("data") != claim.of.get("data"):
+        wrong.append(f"{claim.place} is not about {claim.of.get('data')!r}")
+    if claim.of.get("split") != "test":
+        wrong.append(f"{claim.place} prints test scores, not {claim.of.get('split')!r}")
+    if claim.id.split(".")[-2:] != [str(claim.of.get("model")), claim.quantity]:
+        wrong.append("the id does not end in model and quantity")
+    return wrong + _config_errors(claim)
+
+
+def _sentence_errors(claim: Claim, book: Paper, part: str) -> list[str]:
+    match = re.fullmatch(r'[^,]+, "(?P<words>.+)"', claim.where)
+    if not match or match["words"].count("{}") != 1:
+        return [f'where is {claim.where!r}; a number in the text is named as: Section I, "words {{}} words"']
+    words = match["words"]
+    pattern = r"[^\n]*?".join(re.escape(part.strip()).replace(re.escape("{}"), _TOKEN) for part in words.split("…"))
+    found = re.findall(pattern, part)
+    wrong = []
+    if len(found) != 1:
+        wrong.append(f"the words of where stand {len(found)} times in {claim.place}, not once")
+    elif found[0] != claim.printed:
+        wrong.append(f"{claim.where}: printed is {found[0]!r}, typed {claim.printed!r}")
+    for key in ("model", "data"):
+        name = book.names.get(str(claim.of.get(key)), str(claim.of.get(key))) if key in claim.of else ""
+        if name not in words:
+            wrong.append(f"where does not name the {key}, {name}")
+    if claim.meaning.words and not any(word in words for word in claim.meaning.words):
+        wrong.append(f"where does not name the quantity, {claim.quantity}")
+    if claim.of.get("split") == "train" and "train" not in words:
+        wrong.append("where does not say that it is about training")
+    return wrong + _config_errors(claim)
+
+
+def _config_errors(claim: Claim) -> list[str]:
+    """Whether what measures a number is what the number is about."""
+    config = (claim.measured_by or {}).get("config", {})
+    return [
+        f"measured_by names the {key} {config.get(key)!r}, the claim is about {claim.of.get(key)!r}"
+        for key in ("model", "data")
+        if claim.measured_by and config.get(key) != claim.of.get(key)
+    ]

@@ -1,0 +1,331 @@
+"""Claims: every number and comparing sentence of a paper, as typed once into its YAML file."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qhelpers.ledger.intervals import Interval
+from qhelpers.ledger.quantities import Quantity, quantity
+
+FOLDER = Path(__file__).parent / "claims"
+KINDS = ("number", "ordering", "procedure")
+_CLAIM_KEYS = {
+    "id",
+    "where",
+    "printed",
+    "quantity",
+    "of",
+    "kind",
+    "measured_by",
+    "predicates",
+    "awaits",
+    "needs",
+    "note",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand what a text leaves open.
+
+    Parameters
+    ----------
+    name : str
+        Short name, such as ``"chain"``.
+    why : str
+        What the text leaves open.
+    when : mapping
+        Model or data that it concerns: ``{"model": [...]}``; empty for all.
+    config : mapping
+        Keys of a record's config that it fixes.
+    """
+
+    name: str
+    why: str
+    when: Mapping[str, tuple[str, ...]]
+    config: Mapping[str, Any]
+
+    def concerns(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config is touched by this reading."""
+        return all(config.get(key) in allowed for key, allowed in self.when.items())
+
+
+@dataclass(frozen=True)
+class Control:
+    """A model without an ingredient of another, for the verdict ``holds, for another reason``."""
+
+    model: str
+    control: str
+    without: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What all claims of one paper share: names, tables, protocol and open readings."""
+
+    number: str
+    title: str
+    names: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, Any]]
+    protocol: Mapping[str, Any]
+    axes: tuple[tuple[Reading, ...], ...]
+    controls: tuple[Control, ...]
+    claims: tuple[Claim, ...] = field(repr=False)
+
+    @property
+    def runs(self) -> int:
+        """Number of runs behind a printed number; 1 where the paper says nothing."""
+        return int(self.protocol.get("runs", 1))
+
+    def readings(self, configs: Iterable[Mapping[str, Any]]) -> list[tuple[Reading, ...]]:
+        """All combinations of the open readings that concern at least one of some configs."""
+        configs = list(configs)
+        axes = [axis for axis in self.axes if any(reading.concerns(config) for reading in axis for config in configs)]
+        return list(product(*axes))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One printed number or comparing sentence.
+
+    Parameters
+    ----------
+    id : str
+        ``part.place.row.quantity``: stable, used in chapters, records and URLs.
+    paper : str
+        Number of the paper, equal to the part of the book.
+    where : str
+        Table and row, or section and the words around the number, with ``{}`` in its place.
+    printed : str or None
+        To the letter; None where the number is lost from the text. For an ordering, the words that compare.
+    quantity : str
+        A name from the glossary.
+    of : mapping
+        Model, data and split that the number describes, or what a check needs to know.
+    kind : {"number", "ordering", "procedure"}
+        What sort of claim it is.
+    measured_by : mapping or None
+        Experiment and config whose records measure it.
+    predicates : tuple of mapping
+        For an ordering: one predicate over records for each reading of the sentence.
+    awaits : str or None
+        In scope and not yet run: what will run it.
+    needs : str or None
+        Not at hand: what it would take to measure it.
+    note : str or None
+        A remark that a reader should see.
+    """
+
+    id: str
+    paper: str
+    where: str
+    printed: str | None
+    quantity: str
+    of: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "number"
+    measured_by: Mapping[str, Any] | None = None
+    predicates: tuple[Mapping[str, Any], ...] = ()
+    awaits: str | None = None
+    needs: str | None = None
+    note: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Table or section, without row and words."""
+        return self.where.split(",", 1)[0].strip()
+
+    @property
+    def metric(self) -> str:
+        """Name of the measured value in a record: ``train_accuracy`` for the accuracy of the training part."""
+        return f"train_{self.quantity}" if self.of.get("split") == "train" else self.quantity
+
+    @property
+    def meaning(self) -> Quantity:
+        """Entry of the glossary."""
+        return quantity(self.quantity)
+
+    def interval(self, rounding: str = "rounded") -> Interval:
+        """Interval of the printed number.
+
+        Raises
+        ------
+        ValueError
+            If the number is lost or the claim is a sentence.
+        """
+        if self.printed is None or self.kind != "number":
+            raise ValueError(f"claim {self.id} prints no number; only claims of kind 'number' that are not lost have an interval")
+        return self.meaning.interval(self.printed, rounding)
+
+
+@functools.cache
+def _files() -> dict[str, Path]:
+    return {path.name.split("-", 1)[0]: path for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def papers() -> list[str]:
+    """Numbers of the papers whose claims are typed."""
+    return list(_files())
+
+
+@functools.cache
+def paper(number: str) -> Paper:
+    """One paper with all its claims.
+
+    Parameters
+    ----------
+    number : str
+        ``"1"`` and so on.
+
+    Raises
+    ------
+    ValueError
+        If there is no such paper.
+    """
+    if number not in _files():
+        raise ValueError(f"unknown paper {number!r}; there are claims of paper {', '.join(papers())}; choose one of them")
+    return parse(_files()[number].read_text(encoding="utf-8"), source=_files()[number].name)
+
+
+def parse(text: str, source: str = "claims") -> Paper:
+    """Read a claims file.
+
+    Parameters
+    ----------
+    text : str
+        YAML as in ``claims/1-low-energy.yaml``.
+    source : str
+        Named in error messages.
+
+    Raises
+    ------
+    ValueError
+        If a claim has an unknown key, kind or quantity, a number that is none, or an id that is used twice.
+    """
+    content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    if not isinstance(content, dict) or not {"paper", "claims"} <= set(content):
+        raise ValueError(
+            f"{source} is no claims file; it needs at least the keys 'paper' and 'claims'; see claims/1-low-energy.yaml"
+        )
+    number = str(content["paper"])
+    claims_: list[Claim] = []
+    seen: set[str] = set()
+    for entry in content["claims"]:
+        made = _claim(entry, number, source, content.get("groups", {}))
+        if made.id in seen:
+            raise ValueError(f"{source} has the claim {made.id!r} twice; ids are unique; rename one")
+        seen.add(made.id)
+        claims_.append(made)
+    return Paper(
+        number=number,
+        title=str(content.get("title", "")),
+        names=dict(content.get("names", {})),
+        tables=dict(content.get("tables", {})),
+        protocol=dict(content.get("protocol", {})),
+        axes=tuple(_axis(axis) for axis in content.get("readings", [])),
+        controls=tuple(Control(**control) for control in content.get("controls", [])),
+        claims=tuple(claims_),
+    )
+
+
+def _axis(axis: Mapping[str, Any]) -> tuple[Reading, ...]:
+    when = {key: tuple(allowed) for key, allowed in axis.get("when", {}).items()}
+    return tuple(
+        Reading(name=str(option["name"]), why=str(axis["why"]), when=when, config=dict(option["config"]))
+        for option in axis["options"]
+    )
+
+
+def _expand(value: Any, groups: Mapping[str, list[str]]) -> Any:
+    """Replace the names of groups inside a list by their members."""
+    if not isinstance(value, list):
+        return value
+    return tuple(member for name in value for member in groups.get(name, [name]))
+
+
+def _claim(entry: Mapping[str, Any], number: str, source: str, groups: Mapping[str, list[str]]) -> Claim:
+    name = entry.get("id", "without id")
+    unknown = set(entry) - _CLAIM_KEYS
+    missing = {"id", "where", "printed", "quantity"} - set(entry)
+    if unknown or missing:
+        raise ValueError(
+            f"{source}, claim {name!r}: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}; "
+            f"allowed are {', '.join(sorted(_CLAIM_KEYS))}; mend the entry"
+        )
+    kind = entry.get("kind", "number")
+    if kind not in KINDS:
+        raise ValueError(f"{source}, claim {name!r}: unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
+    printed = entry["printed"]
+    if printed is not None and not isinstance(printed, str):
+        raise ValueError(f"{source}, claim {name!r}: printed is {printed!r}; quote it, so that it is kept to the letter")
+    made = Claim(
+        id=entry["id"],
+        paper=number,
+        where=entry["where"],
+        printed=printed,
+        quantity=entry["quantity"],
+        of=entry.get("of", {}),
+        kind=kind,
+        measured_by=entry.get("measured_by"),
+        predicates=tuple(
+            {key: _expand(value, groups) for key, value in predicate.items()} for predicate in entry.get("predicates", ())
+        ),
+        awaits=entry.get("awaits"),
+        needs=entry.get("needs"),
+        note=entry.get("note"),
+    )
+    quantity(made.quantity)
+    if kind == "number" and printed is not None:
+        made.interval()
+    return made
+
+
+def claims(paper_number: str | None = None) -> list[Claim]:
+    """Claims of one paper, or of all.
+
+    Parameters
+    ----------
+    paper_number : str, optional
+        ``"1"`` and so on; all papers where it is left out.
+
+    Returns
+    -------
+    list of Claim
+        In the order of the files.
+    """
+    numbers = papers() if paper_number is None else [str(paper_number)]
+    return [one for number in numbers for one in paper(number).claims]
+
+
+def claim(claim_id: str) -> Claim:
+    """The claim with an id.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names near ones and what there is.
+    """
+    known = {one.id: one for one in claims()}
+    if claim_id in known:
+        return known[claim_id]
+    near = near_ids(claim_id, known)
+    counts = ", ".join(f"{len(paper(number).claims)} of paper {number}" for number in papers())
+    raise ValueError(
+        f"unknown claim {claim_id!r}; {'near are ' + ', '.join(near) if near else 'none is near'}; there are {counts}; "
+        "list them with: python -m qhelpers.ledger list"
+    )
+
+
+def near_ids(claim_id: str, known: Iterable[str]) -> list[str]:
+    """Known ids that look like a given one or contain it."""
+    known = list(known)
+    close = difflib.get_close_matches(claim_id, known, n=5, cutoff=0.6)
+    inside = [one for one in known if claim_id and claim_id in one]
+    return list(dict.fromkeys(close + inside))[:6]
