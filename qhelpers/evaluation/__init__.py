@@ -1,5 +1,16 @@
 """Splits, metrics and paired statistics."""
 
+from qhelpers.evaluation.comparison import (
+    Equivalence,
+    Test,
+    bayesian_comparison,
+    benjamini_hochberg,
+    bootstrap,
+    corrected_t_test,
+    equivalence,
+    holm,
+    prediction_interval,
+)
 from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
 from qhelpers.evaluation.splits import (
     balanced_subsample,
@@ -11,11 +22,20 @@ from qhelpers.evaluation.splits import (
 )
 
 __all__ = [
+    "Equivalence",
+    "Test",
     "balanced_subsample",
+    "bayesian_comparison",
+    "benjamini_hochberg",
     "binary_metrics",
+    "bootstrap",
     "confusion_counts",
+    "corrected_t_test",
+    "equivalence",
     "group_split",
+    "holm",
     "official_split",
+    "prediction_interval",
     "random_split",
     "stratified_split",
     "time_block_split",
