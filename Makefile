@@ -52,7 +52,7 @@ test: set-up ## lint, format, types and tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 data: set-up ## download the official data into your data home
-	@$(BIN)/python -m qhelpers.datasets $(ARGS)
+	@$(BIN)/python -m qhelpers.datasets download $(ARGS)
 
 records: set-up ## resume the recorded runs on real data; says first what they will cost
 	@$(BIN)/python -m qhelpers.runs run low-energy --profile laptop --source real $(ARGS)
