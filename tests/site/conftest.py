@@ -26,11 +26,11 @@ CHROMIUM_ARGS = [
 ]
 
 
-def missing(what: str) -> None:
-    """Skip with the reason, or fail where the site is required (``QHELPERS_SITE_REQUIRED=1``)."""
-    if os.environ.get("QHELPERS_SITE_REQUIRED") == "1":
-        pytest.fail(f"{what} (and QHELPERS_SITE_REQUIRED=1 says that it must be there)")
-    pytest.skip(what)
+def missing(request: pytest.FixtureRequest, reason: str) -> None:
+    """Skip with the reason, or fail where the site is required (``--require-site``)."""
+    if request.config.getoption("--require-site"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def site_folder() -> Path:
@@ -52,11 +52,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
+def site(request: pytest.FixtureRequest) -> Path:
     """Folder of the built site."""
     folder = site_folder()
     if not (folder / "index.html").exists():
-        missing(f"no site in {folder}; build it with: make book, or name one in QHELPERS_SITE")
+        missing(request, f"no site in {folder}; build it with: make book, or name one in QHELPERS_SITE")
     return folder
 
 
@@ -78,11 +78,11 @@ def address(site: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A headless Chromium of the system."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
-        missing("no Chromium on this machine; install the package chromium")
+        missing(request, "no Chromium on this machine; install the package chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; pip install 'qhelpers[test]'")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=CHROMIUM_ARGS)

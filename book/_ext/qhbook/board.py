@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -31,6 +33,7 @@ VERDICTS = {
 }
 PAPERS = {"1": "Low-energy IoT", "2": "Threat detection", "3": "Remaining useful life", "4": "Bearing faults"}
 NETWORKS = {"qnn-p": "QNN-P (PennyLane)", "qnn-q": "QNN-Q (Qiskit)", "qnn-h": "QNN-H (hybrid)"}
+LINE = ' class="qh-line"'
 WHY = ' data-name="failed checks:"'
 DATA = {"occupancy": "Is the room occupied?", "ton_iot_gps": "Is the GPS tracker under attack?"}
 
@@ -40,14 +43,23 @@ def slug(verdict: str) -> str:
     return "qh-v-" + verdict.replace(",", "").replace(" ", "-")
 
 
-def verdicts() -> list[Any]:
-    """Return the ledger's verdicts, one a claim."""
+@cache
+def verdicts() -> tuple[Any, ...]:
+    """Return the ledger's verdicts, one a claim; computed once a build."""
     from qhelpers import ledger
 
-    return list(ledger.verdicts())
+    return tuple(ledger.verdicts())
 
 
-def figure(rows: list[Any]) -> str:
+@cache
+def claims() -> dict[str, Any]:
+    """Return the claims as the papers print them, by id."""
+    from qhelpers import ledger
+
+    return {claim.id: claim for paper in ledger.papers() for claim in ledger.claims(paper)}
+
+
+def figure(rows: Sequence[Any]) -> str:
     """Return the claims by verdict, one stacked bar a paper, with a legend that holds the counts."""
     bars = []
     for paper in sorted({row.paper for row in rows}):
@@ -79,17 +91,14 @@ def figure(rows: list[Any]) -> str:
     )
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a number as text, or a dash."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
 def measured(row: Any) -> str:
-    """Return what was measured for a claim: mean, spread and how many runs."""
+    """Return what was measured for a claim: mean, spread and how many runs; for a comparison, how often it holds."""
     if row.measured is None:
         return "–"
-    spread = "" if row.sd is None else f" ± {row.sd:.3g}"
-    return f"{row.measured:.4g}{spread} (n = {row.n_seeds})"
+    if claims()[row.id].kind == "ordering":
+        return f"holds in {row.measured:.0%} of bootstraps (n = {row.n_seeds})"
+    spread = "" if row.sd is None else f" ± {row.sd:.3f}"
+    return f"{row.measured:.3f}{spread} (n = {row.n_seeds})"
 
 
 def place(row: Any) -> str:
@@ -97,35 +106,57 @@ def place(row: Any) -> str:
     return row.where.replace("{}", row.printed or "…")
 
 
-def table(rows: list[Any]) -> str:
+def reason(row: Any) -> str:
+    """Return a verdict's sentence and what was assumed, to be unfolded; nothing where no run is recorded yet."""
+    if row.verdict == "pending" or not row.sentence:
+        return ""
+    notes = [row.sentence]
+    if not row.failed_checks:
+        notes += [f"A check that fails under some readings of the text: {doubt}" for doubt in row.doubts]
+    if len(row.readings) > 1:
+        notes.append("By reading: " + "; ".join(f"{one.reading}: {one.verdict}" for one in row.readings) + ".")
+    if row.assumptions:
+        notes.append("Assumed: " + "; ".join(row.assumptions) + ".")
+    return "".join(f"<p>{escape(note)}</p>" for note in notes)
+
+
+def table(rows: Sequence[Any]) -> str:
     """Return all claims as a table, one row a claim, each with an anchor."""
     body = []
     for row in rows:
-        failed = "; ".join(str(check) for check in row.failed_checks)
-        anchor = escape(row.id)
+        failed = ", ".join(check.replace("-", " ") for check in row.failed_checks)
+        badge = f'<span class="qh-verdict {slug(row.verdict)}">{escape(row.verdict)}</span>'
+        why = reason(row)
+        verdict = f"<details><summary>{badge}</summary>{why}</details>" if why else badge
+        name = escape(row.id)
         body.append(
-            f'<tr id="{anchor}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
-            f'<td><a href="#{anchor}">{escape(row.id)}</a></td>'
-            f"<td>{escape(place(row))}</td>"
-            f'<td class="num" data-name="printed">{escape(row.printed or "lost")}</td>'
-            f'<td class="num" data-name="measured">{escape(measured(row))}</td>'
-            f'<td><span class="qh-verdict {slug(row.verdict)}">{escape(row.verdict)}</span></td>'
+            f'<tr id="{name}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
+            f'<td><a href="#{name}">{name}</a><span class="qh-where">{escape(place(row))}</span></td>'
+            f'<td data-name="printed">{escape(row.printed or "lost")}</td>'
+            f'<td data-name="measured"{"" if "bootstraps" in measured(row) else LINE}>{escape(measured(row))}</td>'
+            f"<td>{verdict}</td>"
             f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
         )
-    head = "".join(
-        f'<th scope="col"{css}>{name}</th>'
-        for name, css in (
-            ("claim", ""),
-            ("where", ""),
-            ("printed", ' class="num"'),
-            ("measured: mean ± sd", ' class="num"'),
-            ("verdict", ""),
-            ("failed checks", ""),
-        )
-    )
+    names = ("claim, and where it stands", "printed", "measured: mean ± sd", "verdict", "failed checks")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         '<div class="qh-table" role="region" aria-label="All claims"><table class="qh-claims">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def chance(rows: Sequence[Any]) -> str:
+    """Return in a sentence how many verdicts chance alone would make."""
+    from qhelpers.ledger import judgement
+
+    counts = judgement.chance(rows)
+    if not counts["tested"]:
+        return "<p>No number has been set beside enough runs yet to say how many verdicts fall by chance.</p>"
+    return (
+        f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> numbers were set beside at least "
+        f"three runs; if all of them were true, at most about {counts['expected_by_chance']:.1f} would still fall outside "
+        f"their interval. Outside are <strong>{counts['refuted']}</strong>, and {counts['refuted_fdr']} of these remain when "
+        "the rate of false discoveries is held at 5 %.</p>"
     )
 
 
@@ -137,7 +168,7 @@ def recorded(**config: Any) -> list[float]:
     return [run.metrics["accuracy"] for run in runs if run.profile in ("laptop", "paper")]
 
 
-def strip(rows: list[Any]) -> str:
+def strip(rows: Sequence[Any]) -> str:
     """Return printed beside measured accuracy of the three networks, with the control of one threshold.
 
     Each position is also in the text alternative of its row. Empty where nothing is recorded yet.
@@ -192,21 +223,34 @@ def strip(rows: list[Any]) -> str:
 
 def is_accuracy(row: Any, model: str, data: str) -> bool:
     """Tell whether a claim is the test accuracy that a table prints for a network on a data set."""
-    return row.quantity == "accuracy" and row.of.get("model") == model and row.of.get("data") == data and "Table" in row.where
+    of = claims()[row.id].of
+    return row.quantity == "accuracy" and row.where.startswith("Table") and (of.get("model"), of.get("data")) == (model, data)
 
 
-def findings(rows: list[Any]) -> str:
-    """Return in sentences how the claims of the papers stand, and the picture of printed beside measured."""
-    total = Counter(row.verdict for row in rows)
-    settled = sum(total.values()) - total["pending"] - total["lost"]
+def findings(rows: Sequence[Any]) -> str:
+    """Return the picture of printed beside measured, and in sentences what it says and how the claims stand."""
+    said = []
+    for data, question in DATA.items():
+        means = {
+            name: row.measured
+            for model, name in NETWORKS.items()
+            for row in rows
+            if is_accuracy(row, model, data) and row.measured is not None
+        }
+        one = recorded(model="one-threshold", data=data, regime="300+300")
+        if means and one:
+            best = max(means, key=means.__getitem__)
+            said.append(
+                f"<strong>{question}</strong> The best network so far, {escape(best)}, is right in {means[best]:.1%} of the "
+                f"cases; one threshold on one sensor in {sum(one) / len(one):.1%}."
+            )
     failed = sum(bool(row.failed_checks) for row in rows)
-    kinds = [f"<strong>{total[name]}</strong> {escape(name)}" for name in VERDICTS if total[name] and name != "pending"]
-    said = [f"The ledger holds <strong>{sum(total.values())}</strong> claims of the paper treated so far."]
-    said.append(f"With a verdict: {', '.join(kinds)}." if settled else "None has a verdict yet.")
-    if total["pending"]:
-        said.append(f"Waiting for runs that are not recorded yet: {total['pending']}.")
+    pending = sum(row.verdict == "pending" for row in rows)
+    said.append(f"The ledger holds <strong>{len(rows)}</strong> claims of the paper treated so far.")
     if failed:
-        said.append(f"Claims tied together by a check that needs no data, and that fails: {failed}.")
+        said.append(f"<strong>{failed}</strong> of them are tied to others by a check that needs no data, and that fails.")
+    if pending:
+        said.append(f"{pending} wait for runs that are not recorded yet.")
     return strip(rows) + f"<p>{' '.join(said)}</p>"
 
 
@@ -218,13 +262,19 @@ class LedgerDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the part as HTML; the page is read again at every build."""
         self.env.note_reread()
-        return [nodes.raw("", self.write(verdicts()), format="html")]
+        return [nodes.raw("", type(self).write(verdicts()), format="html")]
 
 
 class FigureDirective(LedgerDirective):
     """All claims by verdict."""
 
     write = staticmethod(figure)
+
+
+class ChanceDirective(LedgerDirective):
+    """How many verdicts chance alone would make."""
+
+    write = staticmethod(chance)
 
 
 class FindingsDirective(LedgerDirective):
@@ -238,7 +288,7 @@ class ClaimRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the link; an unknown claim is a warning, which fails the build."""
-        known = {row.id for row in verdicts()}
+        known = claims()
         if self.text not in known:
             logger.warning(
                 "unknown claim %r; known are the %d ids that `python -m qhelpers.ledger --json` lists",
@@ -254,5 +304,6 @@ def setup(app: Sphinx) -> None:
     """Register directives and role."""
     app.add_directive("qh-scoreboard", LedgerDirective)
     app.add_directive("qh-figure", FigureDirective)
+    app.add_directive("qh-chance", ChanceDirective)
     app.add_directive("qh-findings", FindingsDirective)
     app.add_role("claim", ClaimRole())

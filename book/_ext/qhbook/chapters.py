@@ -22,28 +22,34 @@ CLASS = ' class="num"'
 
 @dataclass(frozen=True)
 class Chapter:
-    """What the book knows of a notebook: its name without ending, title, question, and minutes to read it."""
+    """What the book knows of a notebook: its name without ending, title, question, minutes to read, and who says so."""
 
     name: str
     title: str
     question: str
     minutes: int
+    stated: bool = False
 
 
 def read_chapter(file: Path, name: str) -> Chapter:
-    """Read title, question (the line in italics under the title) and length from a notebook."""
+    """Read title, question (the line in italics under the title) and length from a notebook.
+
+    The minutes are those that the first cell states ("**Reading time** 20 minutes"), else an estimate.
+    """
     cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     first = texts[0] if texts else ""
     title = re.search(r"^#\s+(.+)$", first, re.MULTILINE)
     question = re.search(r"^[*_]([^*_].*?)[*_]\s*$", first, re.MULTILINE | re.DOTALL)
+    stated = re.search(r"\*\*Reading time\*\*\s+(\d+)\s+minutes", first)
     words = sum(len(text.split()) for text in texts)
     code = sum(cell["cell_type"] == "code" for cell in cells)
     return Chapter(
         name,
         title[1].strip() if title else name,
         " ".join(question[1].split()) if question else "",
-        max(1, round(words / READING_SPEED + code * MINUTES_PER_CELL)),
+        int(stated[1]) if stated else max(1, round(words / READING_SPEED + code * MINUTES_PER_CELL)),
+        stated is not None,
     )
 
 
@@ -82,7 +88,7 @@ def add_head(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
         return
     chapter = read_chapter(Path(app.env.doc2path(pagename)), pagename)
     run = runs(app).get(pagename)
-    facts = [f"{chapter.minutes} minutes to read"] + ([cost(run)] if run else [])
+    facts = ([] if chapter.stated else [f"{chapter.minutes} minutes to read"]) + ([cost(run)] if run else [])
     address = context["pathto"](f"_static/notebooks/{pagename}.ipynb", 1)
     head = (
         '<div class="qh-chapter-head">'
@@ -136,7 +142,7 @@ class ExecutionDirective(SphinxDirective):
                 f'<tr><td><a href="{escape(address)}">{escape(name)}</a></td><td>{escape(run["parameters"]["profile"])}</td>'
                 f'<td>{escape(run["parameters"]["source"])}</td><td class="num">{run["parameters"]["seed"]}</td>'
                 f'<td class="num">{run["seconds"]:.1f} s</td><td class="num">{run["cpu_seconds"]:.1f} s</td>'
-                f'<td class="num">{run["peak_memory_mb"]:.0f} MB</td><td>{escape(run["finished"][:10])}</td></tr>'
+                f'<td class="num">{run["peak_memory_mb"]:.0f} MB</td><td class="day">{escape(run["finished"][:10])}</td></tr>'
             )
         total = sum(run["seconds"] for run in noted.values())
         html = page_table(

@@ -1,4 +1,4 @@
-"""Make the site self-contained: no address of another host, only the scripts that a page uses, and clean landmarks."""
+"""Make the site self-contained: no address of another host, only what a page uses, clean landmarks, a quiet API."""
 
 from __future__ import annotations
 
@@ -139,10 +139,24 @@ def plain_types(app: Sphinx, env: Any, node: nodes.Element, child: nodes.Element
     return None
 
 
+def skip_routing(app: Sphinx, kind: str, name: str, member: object, skip: bool, options: object) -> bool | None:
+    """Leave out the methods that scikit-learn adds to every estimator for the routing of metadata."""
+    return True if re.fullmatch(r"set_\w+_request", name) else None
+
+
+def join_names(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Keep attributes that share a description together: Sphinx reads ``a, b`` as a type and a name."""
+    for number, line in enumerate(lines):
+        if shared := re.match(r":(?:ivar|vartype) \w+(?:, \w+)+:", line):
+            lines[number] = shared[0].replace(", ", ",") + line[shared.end() :]
+
+
 def setup(app: Sphinx) -> None:
     """Connect the steps."""
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", copy_mathjax)
     app.connect("build-finished", mend_site, priority=900)
     app.connect("missing-reference", plain_types, priority=900)
+    app.connect("autodoc-skip-member", skip_routing)
+    app.connect("autodoc-process-docstring", join_names, priority=900)
     app.add_css_file("qh-icons.css", priority=899)
