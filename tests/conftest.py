@@ -95,3 +95,30 @@ def pytest_runtest_setup(item):
         absent = [names[0] for names in BROWSER if not any(map(shutil.which, names))]
         if absent:
             missing(item.config, f"needs {' and '.join(absent)} (Debian: apt-get install chromium chromium-driver)")
+
+
+@pytest.fixture
+def one_record():
+    """A record of an experiment called trial, as if measured on real data."""
+    from qhelpers.runs.records import Record
+
+    return Record(
+        id="0" * 16,
+        experiment="trial",
+        version="1",
+        config={"model": "a", "data": "occupancy"},
+        seed=0,
+        source="real",
+        fingerprint="f",
+        profile="laptop",
+        metrics={"accuracy": 0.5},
+        confusion={"tp": 1, "fp": 1, "fn": 0, "tn": 0},
+        chosen={},
+        seconds=1.0,
+        cpu_seconds=1.0,
+        train_seconds=0.5,
+        peak_memory_mb=10.0,
+        cpu="c",
+        versions={"python": "3"},
+        finished="2026-01-01T00:00:00+00:00",
+    )

@@ -183,7 +183,8 @@ def _parse(path: Path, number: int, line: bytes) -> Record:
         entry, missing = {}, _KEYS
     if missing:
         raise RecordsError(
-            f"{path}, line {number} is no record ({line[:60].decode(errors='replace')!r}); a record is a JSON object with the keys "
+            f"{path}, line {number} is no record ({line[:60].decode(errors='replace')!r}); "
+            f"a record is a JSON object with the keys "
             f"{', '.join(sorted(_KEYS))}. Move that line out of the file; nothing else was changed"
         )
     return Record(**{key: entry[key] for key in _KEYS}, folder=path.parent)

@@ -49,7 +49,9 @@ def test_models_of_a_comparison_share_subsample_and_split(folder):
     pairs = [("lda", {}), ("qnn-p", {"entangler": "ring"})]
     rows = []
     for model, extra in pairs:
-        job = execution.jobs(experiment.get("low-energy"), "quick", "twin", 1, model=model, data="ton_iot_gps", regime="300", **extra)[0]
+        job = execution.jobs(
+            experiment.get("low-energy"), "quick", "twin", 1, model=model, data="ton_iot_gps", regime="300", **extra
+        )[0]
         rows.append(execution.execute(job)[1]["test_rows"])
     assert (rows[0] == rows[1]).all()
 
@@ -128,6 +130,9 @@ def test_ctrl_c_leaves_whole_records_and_the_next_run_goes_on(folder, tmp_path):
     assert b"Traceback" not in errors
     kept = records.read("low-energy", folder)
     assert 3 <= len(kept) < 160
-    assert main(["run", "low-energy", "--profile", "quick", "--source", "twin", "--only", "model=random-forest", "--seeds", "3"]) == 0
+    assert (
+        main(["run", "low-energy", "--profile", "quick", "--source", "twin", "--only", "model=random-forest", "--seeds", "3"])
+        == 0
+    )
     after = records.read("low-energy", folder)
     assert after[: len(kept)] == kept and len({r.id for r in after}) == len(after)

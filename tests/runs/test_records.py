@@ -8,35 +8,16 @@ import numpy as np
 import pytest
 
 from qhelpers.runs import records
-from qhelpers.runs.records import Record, RecordsError
-
-RECORD = Record(
-    id="0" * 16,
-    experiment="trial",
-    version="1",
-    config={"model": "a", "data": "occupancy"},
-    seed=0,
-    source="real",
-    fingerprint="f",
-    profile="laptop",
-    metrics={"accuracy": 0.5},
-    confusion={"tp": 1, "fp": 1, "fn": 0, "tn": 0},
-    chosen={},
-    seconds=1.0,
-    cpu_seconds=1.0,
-    train_seconds=0.5,
-    peak_memory_mb=10.0,
-    cpu="c",
-    versions={"python": "3"},
-    finished="2026-01-01T00:00:00+00:00",
-)
+from qhelpers.runs.records import RecordsError
 
 
-def record(number, **changes):
-    return replace(RECORD, id=f"{number:016x}", seed=number, **changes)
+@pytest.fixture
+def record(one_record):
+    """Make records that differ by number."""
+    return lambda number, **changes: replace(one_record, id=f"{number:016x}", seed=number, **changes)
 
 
-def test_round_trip_with_arrays(tmp_path):
+def test_round_trip_with_arrays(tmp_path, record):
     curve = np.linspace(0, 1, 7)
     records.append(record(1), {"loss": curve, "labels": np.array([0, 1], dtype=np.int8)}, tmp_path)
     (found,) = records.read("trial", tmp_path)
@@ -47,13 +28,13 @@ def test_round_trip_with_arrays(tmp_path):
     assert records.read("other", tmp_path) == []
 
 
-def test_same_id_is_stored_once(tmp_path):
+def test_same_id_is_stored_once(tmp_path, record):
     records.append(record(1), {}, tmp_path)
     records.append(record(1, seconds=9.0), {}, tmp_path)
     assert [r.seconds for r in records.read("trial", tmp_path)] == [1.0]
 
 
-def test_torn_last_line_is_passed_over_then_set_aside(tmp_path):
+def test_torn_last_line_is_passed_over_then_set_aside(tmp_path, record):
     records.append(record(1), {}, tmp_path)
     path = tmp_path / "trial" / "runs.jsonl"
     whole = path.read_bytes()
@@ -66,7 +47,7 @@ def test_torn_last_line_is_passed_over_then_set_aside(tmp_path):
 
 
 @pytest.mark.parametrize("line", [b"not json", b"[1, 2]", b'{"id": "1"}', b"3", b"\xff\xfe", b""])
-def test_foreign_line_is_named_and_nothing_is_touched(tmp_path, line):
+def test_foreign_line_is_named_and_nothing_is_touched(tmp_path, line, record):
     records.append(record(1), {}, tmp_path)
     path = tmp_path / "trial" / "runs.jsonl"
     path.write_bytes(line + b"\n" + path.read_bytes())
@@ -78,14 +59,14 @@ def test_foreign_line_is_named_and_nothing_is_touched(tmp_path, line):
     assert path.read_bytes() == before
 
 
-def test_arrays_that_are_gone_are_named(tmp_path):
+def test_arrays_that_are_gone_are_named(tmp_path, record):
     records.append(record(1), {}, tmp_path)
     (tmp_path / "trial" / f"{record(1).id}.npz").unlink()
     with pytest.raises(RecordsError, match="has no arrays beside it"):
         records.read("trial", tmp_path)[0].arrays()
 
 
-def test_folder_that_is_a_file_is_one_sentence(tmp_path):
+def test_folder_that_is_a_file_is_one_sentence(tmp_path, record):
     (tmp_path / "trial").write_text("in the way")
     with pytest.raises(RecordsError, match="cannot write records"):
         records.append(record(1), {}, tmp_path)
@@ -98,7 +79,7 @@ def test_identify_depends_on_each_part():
     assert records.identify(*base) == records.identify("e", "1", {"b": [1, 2], "a": 1}, 0, "f")
 
 
-def test_select_and_frame():
+def test_select_and_frame(record):
     found = [record(1), record(2, source="twin"), record(3, config={"model": "b", "data": "occupancy"})]
     assert [r.seed for r in records.select(found, model="a", source="real")] == [1]
     table = records.frame(found)

@@ -1,0 +1,88 @@
+"""Figures and tables work on light and dark pages and for those who cannot see them."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from qhelpers import figures
+
+
+def drawn():
+    figures.style()
+    fig, ax = plt.subplots()
+    ax.plot([0, 1], [0, 1], label="a line")
+    ax.plot([0, 1], [1, 0], color="black")
+    ax.set(xlabel="x", ylabel="y")
+    ax.legend()
+    return fig
+
+
+def test_svg_is_well_formed_labelled_and_fits_its_column():
+    text = figures.svg(drawn(), alt='A line that rises, "steeply"')
+    root = ET.fromstring(text)
+    assert root.get("role") == "img" and root.get("aria-label") == 'A line that rises, "steeply"'
+    assert root.get("width") is None and root.get("height") is None and root.get("viewBox")
+    assert "width:100%" in root.get("style")
+
+
+def test_black_takes_the_colour_of_the_page():
+    text = figures.svg(drawn(), alt="a")
+    assert not re.search(r"#000000|#000\b|\bblack\b", text)
+    assert text.count("currentColor") > 4
+    assert "#0072b2" in text.lower(), "other colours stay"
+
+
+def test_two_figures_on_a_page_share_no_identifier():
+    first, second = (set(re.findall(r'\bid="([^"]+)"', figures.svg(drawn(), alt="a"))) for _ in range(2))
+    assert first and second and not first & second
+
+
+def test_references_inside_a_figure_resolve():
+    text = figures.svg(drawn(), alt="a")
+    known = set(re.findall(r'\bid="([^"]+)"', text))
+    used = set(re.findall(r'(?:xlink:href="|url\()#([^")]+)', text))
+    assert used and used <= known
+
+
+def test_alt_text_is_required_and_figures_are_closed():
+    with pytest.raises(ValueError, match="no alt text"):
+        figures.svg(drawn(), alt=" ")
+    plt.close("all")
+    figures.svg(drawn(), alt="a")
+    assert plt.get_fignums() == []
+
+
+def test_table_escapes_aligns_and_leaves_missing_cells_empty():
+    data = pd.DataFrame({"name": ["a<b", None], "score": [0.12345, np.nan]})
+    text = figures.table_html(data, caption="What <em>came</em> out", formats={"score": "{:.2f}"})
+    root = ET.fromstring(text)
+    assert "a&lt;b" in text and root.get("aria-label") == "What came out"
+    assert [cell.text for cell in root.iter("td")] == ["a<b", "0.12", None, None]
+    assert [cell.get("scope") for cell in root.iter("th")] == ["col", "col"]
+
+
+def test_band_keeps_the_last_value_of_a_short_curve():
+    _, ax = plt.subplots()
+    figures.band(ax, [[1.0, 3.0], [1.0, 3.0, 5.0]], label="a", color="C0")
+    assert list(ax.lines[0].get_ydata()) == [1, 3, 4]
+
+
+def test_against_print_draws_each_value_and_the_printed_one():
+    _, ax = plt.subplots()
+    figures.against_print(
+        ax, [{"label": "a", "values": [0.5, 0.7], "printed": 0.9}, {"label": "b", "values": [0.1], "printed": None}]
+    )
+    points = [collection.get_offsets() for collection in ax.collections]
+    assert [len(p) for p in points] == [2, 1, 1] and points[1][0][0] == 0.9
+    assert ax.lines[0].get_xdata()[0] == pytest.approx(0.6)
+
+
+def test_outputs_puts_every_sample_in_a_bar():
+    _, ax = plt.subplots()
+    figures.outputs(ax, [-1, -0.5, 0.5, 1], [0, 0, 1, 1], {0: "no", 1: "yes"})
+    assert sum(bar.get_height() for bar in ax.patches) == 4
+    assert {text.get_text() for text in ax.legend().get_texts()} == {"no", "yes"}
