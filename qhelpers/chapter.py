@@ -70,17 +70,16 @@ class Page:
         table: pd.DataFrame = records.frame(self.recorded(experiment, **wanted))
         return table
 
-    def printed(self, claim: str, missing_ok: bool = False) -> float | None:
-        """Number that the paper prints for a claim; None where there is no such claim and `missing_ok`, or it was lost."""
+    def printed(self, claim: str, missing_ok: bool = False) -> str | None:
+        """What the paper prints for a claim, to the letter; None if it was lost, or if there is no such claim and `missing_ok`."""
         from qhelpers import ledger
 
         try:
-            text = ledger.claim(claim).printed
+            return ledger.claim(claim).printed
         except (KeyError, ValueError):
             if missing_ok:
                 return None
             raise
-        return None if text is None else float(text)
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:
         """Sentence on what the recorded runs of some models took: processor time and memory."""
