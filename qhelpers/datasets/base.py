@@ -78,7 +78,7 @@ class Variant:
     """Another form of an official file that goes around and is recognised, but never taken silently.
 
     ``name`` is the file it stands for, ``what`` the words for it; ``instead_of_all`` marks a file that pools
-    all official ones.
+    all official ones, ``belongs_to`` names the data set that it is the official file of.
     """
 
     name: str
@@ -86,6 +86,7 @@ class Variant:
     sha256: str
     what: str
     instead_of_all: bool = False
+    belongs_to: str | None = None
 
 
 @dataclass(frozen=True)

@@ -185,10 +185,9 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
     known = {variant.sha256: variant for variant in item.variants}
     for digest, hit in hits.items():
         if digest in known and (known[digest].name in missing or known[digest].instead_of_all):
-            lines.append(
-                f"{hit} is a known variant: {known[digest].what}. "
-                f"To use it knowingly, pass accept='{digest}' to load({item.name!r})."
-            )
+            home = known[digest].belongs_to
+            use = f"load it with load({home!r})" if home else f"pass accept='{digest}' to load({item.name!r})"
+            lines.append(f"{hit} is a known variant: {known[digest].what}. To use it knowingly, {use}.")
     for digest, hit in strange.items():
         if any(hit.stem == name.lower() for name in missing):
             lines.append(
@@ -196,8 +195,10 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
                 f"({len(hit.content):,} bytes). To use it knowingly, pass accept='{digest}' to load({item.name!r})."
             )
     lines += broken
-    way = "run `make data`" if item.url else item.by_hand
-    lines.append(f"To get the official files: {way}. Without them, use source='twin'.")
+    way = "run `make data`" if item.url else f"{item.by_hand} ({data_home()})"
+    lines.append(
+        f"To get the official files: {way}; or name a folder that holds them in QHELPERS_DATA. Without, use source='twin'."
+    )
     return "\n".join(lines)
 
 
@@ -239,23 +240,22 @@ def _gzip_size(stream: BinaryIO) -> int | None:
 def _xz_size(stream: BinaryIO) -> int | None:
     """Unpacked length from the indices of an xz file (the .xz file format, sections 2.1 and 4), read from its end."""
     end, total = stream.seek(0, io.SEEK_END), 0
-    while end > 0:
-        stream.seek(end - 12)
-        footer = stream.read(12)
-        if footer[-4:] == b"\0\0\0\0":  # padding between streams
-            end -= 4
-            continue
-        if footer[-2:] != b"YZ":
-            return None
-        index_size = 4 * (int.from_bytes(footer[4:8], "little") + 1)
-        stream.seek(end - 12 - index_size)
-        numbers = _xz_numbers(stream.read(index_size)[1:-4])
-        records = next(numbers)
-        blocks = 0
-        for _ in range(records):
-            blocks += -(-next(numbers) // 4) * 4
-            total += next(numbers)
-        end -= 24 + index_size + blocks
+    try:
+        while end > 0:
+            stream.seek(end - 12)
+            footer = stream.read(12)
+            if footer[-2:] != b"YZ":
+                return None
+            index_size = 4 * (int.from_bytes(footer[4:8], "little") + 1)
+            stream.seek(end - 12 - index_size)
+            numbers = _xz_numbers(stream.read(index_size)[1:-4])
+            blocks = 0
+            for _ in range(next(numbers)):
+                blocks += -(-next(numbers) // 4) * 4
+                total += next(numbers)
+            end -= 24 + index_size + blocks
+    except (OSError, ValueError, StopIteration):  # torn: places that are not there, numbers that end too early
+        return None
     return total
 
 

@@ -81,7 +81,7 @@ _DAYS = np.array(
         (20.5, 3.6, 470, 3.6, 330, 1.6, 1.3, 850, 7.6, 0, 0),
         (20.9, 3.5, 440, 0.4, 100, 1.6, 1.1, 700, 7.7, 0, 0),
         (20.2, 2.8, 435, 0.5, 80, 1.6, 0.5, 470, 7.7, 0, 0),
-        (19.7, 2.8, 437, 3.7, 360, 0.0, 0.0, 0, 7.7, 0, 0),
+        (19.7, 2.8, 437, 3.7, 330, 0.0, 0.0, 0, 7.7, 0, 0),
         (19.3, 4.2, 437, 1.3, 150, 0.0, 0.0, 0, 7.7, 0, 0),
         (19.4, 3.8, 450, 0.6, 60, 2.2, 2.3, 1350, 8.7, 0, 0),
         (20.2, 4.8, 455, 0.3, 40, 1.4, 0.8, 600, 8.6, 0, 0),
@@ -143,7 +143,7 @@ def _room(minutes: int, rng: np.random.Generator) -> pd.DataFrame:
 
     present, lamps = _presence(plan, rng)
     sun = np.clip(np.sin(np.pi * (hour - 7.6) / 9.6), 0, None) * (hour < 17.2)
-    clouds = np.exp(_drift(len(day), 0.35, 20, rng) + _drift(len(day), 0.25, 2, rng))
+    clouds = np.exp(_drift(len(day), 0.15, 20, rng) + _drift(len(day), 0.12, 2, rng))
     daylight = np.minimum(sun_lx * sun * clouds * 0.95, 900)
     flash = rng.random(len(day)) < np.where((sun_t > 2) & (np.abs(hour - 9.7) < 0.12), 0.15, 0)
     light = np.where(lamps, 425 + rng.normal(0, 7, len(day)) + 0.5 * daylight, daylight)
@@ -154,22 +154,23 @@ def _room(minutes: int, rng: np.random.Generator) -> pd.DataFrame:
 
     at_six = np.arange(n_days) * 1440 + 360
     base_t, base_w, base_c = (np.interp(np.arange(len(day)), at_six, plan[:, column]) for column in (0, 1, 2))
-    temperature = base_t + _slow(sun_t * sun * 1.45, 100) + _slow(people_t * present, 150) + _drift(len(day), 0.12, 300, rng)
+    temperature = base_t + _slow(sun_t * sun * 1.15, 100) + _slow(people_t * present, 150) + _drift(len(day), 0.12, 300, rng)
     ratio = base_w + _slow(people_w * present, 120) + _drift(len(day), 0.12, 400, rng)
     people = np.exp(_drift(len(day), 0.25, 120, rng))  # how many there are
     carbon = base_c + _slow(people_c * present * people, 70) + _drift(len(day), 6, 30, rng)
     restless = base_c > 900  # the last night: strong swings in an empty room
     carbon = carbon + restless * _drift(len(day), 130, 15, rng)
 
-    temperature = _mean_of_readings(temperature + rng.normal(0, 0.02, len(day)), 0.1, rng)
-    humidity = _mean_of_readings(ratio / _ratio_at_one_percent(temperature), 0.1, rng)
+    temperature = _mean_of_readings(temperature + rng.normal(0, 0.01, len(day)), 0.1, rng)
+    vapour = _PRESSURE * ratio / (622 + ratio)
+    humidity = _mean_of_readings(100 * vapour / _saturation(temperature), 0.1, rng)
     return pd.DataFrame(
         {
             "Temperature": temperature,
             "Humidity": humidity,
             "Light": _mean_of_readings(light, 1, rng),
-            "CO2": _mean_of_readings(carbon + rng.normal(0, 4, len(day)), 1, rng),
-            "HumidityRatio": humidity * _ratio_at_one_percent(temperature) / 1000,
+            "CO2": _mean_of_readings(carbon + rng.normal(0, 2.5, len(day)), 1, rng),
+            "HumidityRatio": _humidity_ratio(temperature, humidity),
             "y": present.astype("int64"),
         }
     )
@@ -190,7 +191,7 @@ def _presence(plan: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, n
         for start, stop in ((lunch, lunch + int(rng.integers(22, 32))), (int(60 * day[9]), int(60 * day[10]))):
             present[midnight + start : midnight + stop] = False
             lamps[midnight + start : midnight + stop - int(rng.integers(2, 9))] = False  # lit before somebody sits down
-        for _ in range(rng.poisson(3)):  # somebody steps out and leaves the lamps on
+        for _ in range(rng.poisson(4)):  # somebody steps out and leaves the lamps on
             start = int(rng.integers(arrival + 5, leaving))
             present[midnight + start : midnight + start + int(rng.integers(1, 8))] = False
     lamps |= present
@@ -210,14 +211,22 @@ def _drift(length: int, sd: float, minutes: float, rng: np.random.Generator) -> 
 
 def _mean_of_readings(values: np.ndarray, step: float, rng: np.random.Generator) -> np.ndarray:
     """What a minute shows: the mean of one to four readings, each rounded to the sensor's step."""
-    readings = rng.choice([1, 2, 3, 4], size=len(values), p=[0.4, 0.25, 0.2, 0.15])
+    readings = rng.choice([1, 2, 3, 4], size=len(values), p=[0.6, 0.2, 0.1, 0.1])
     return np.round(values / step * readings) / readings * step
 
 
-def _ratio_at_one_percent(temperature: np.ndarray) -> np.ndarray:
-    """Grams of water per kilogram of dry air at one per cent relative humidity and 101,325 Pa (Magnus formula)."""
-    saturation = 611.2 * np.exp(17.62 * temperature / (243.12 + temperature))
-    return 0.01 * 622 * saturation / 101_325
+_PRESSURE = 101_325.0  # Pa
+
+
+def _saturation(temperature: np.ndarray) -> np.ndarray:
+    """Vapour pressure of saturated air [Pa] at a temperature [°C] (Magnus formula)."""
+    return 611.2 * np.exp(17.62 * temperature / (243.12 + temperature))
+
+
+def _humidity_ratio(temperature: np.ndarray, humidity: np.ndarray) -> np.ndarray:
+    """Water per dry air [kg/kg] from temperature [°C] and relative humidity [%]: computed, not measured."""
+    vapour = _saturation(temperature) * humidity / 100
+    return 0.622 * vapour / (_PRESSURE - vapour)
 
 
 _CRLF = "the same values with CRLF line ends, as some programs and version control systems leave them"

@@ -90,7 +90,7 @@ class _Piece:
     stop: str
     trackers: tuple[tuple[float, float], ...] | None
     seconds: int = 0
-    jitter: float = 0.35
+    jitter: float = 1.0
 
 
 _PIECES = (
@@ -108,7 +108,7 @@ _PIECES = (
     _Piece("normal", (5, 5), 1400, "03-31 12:41:05", "03-31 12:41:31", None, 253),
     _Piece("ddos", (6, 6), 617, "04-25 19:38:21", "04-25 20:09:30", ((151.3, 16.9), (158.6, 13.3)), jitter=0.2),
     _Piece("ddos", (6, 6), 234, "04-25 20:13:20", "04-25 21:05:38", ((170.9, 18.1), (177.3, 12.4)), jitter=0.2),
-    _Piece("ddos", (6, 6), 553, "04-26 06:46:51", "04-26 07:33:52", ((504.4, 22.3), (523.2, 6.6)), jitter=0.2),
+    _Piece("ddos", (6, 6), 553, "04-26 06:46:51", "04-26 07:33:52", ((504.4, 22.3), (523.2, 6.6))),
     _Piece("ddos", (6, 6), 2274, "04-25 14:42:34", "04-25 16:30:16", ((0.0, 10.0), (-5.0, 10.0)), jitter=0.2),
     _Piece("injection", (7, 7), 93, "04-25 10:13:53", "04-25 10:15:11", ((7.5, 10.2), (89.1, 9.5), (109.3, 8.2), (144.5, 9.7))),
     _Piece(
@@ -120,7 +120,7 @@ _PIECES = (
         ((81.2, 10.6), (61.9, 10.0), (25.4, 10.1), (25.9, 8.9), (48.1, 7.5)),
     ),
     _Piece("normal", (8, 8), 4890, "03-31 12:43:48", "03-31 12:44:43", None, 416),
-    _Piece("password", (9, 9), 3553, "04-26 13:39:51", "04-26 16:33:00", ((0.0, 10.0), (-1.5, 10.0)), jitter=0.2),
+    _Piece("password", (9, 9), 3553, "04-26 13:39:51", "04-26 16:33:00", ((0.0, 10.0), (-1.5, 10.0)), jitter=0.5),
     _Piece("password", (9, 9), 1200, "04-26 16:33:01", "04-26 16:55:22", ((92.0, 10.2), (89.5, 5.6), (0.0, 10.0), (-1.0, 10.0))),
     _Piece(
         "password",
@@ -139,17 +139,17 @@ _PIECES = (
         ((0.0, 10.0), (-8.0, 10.0), (-16.5, 10.0), (-21.0, 10.0)),
     ),
     _Piece("scanning", (11, 11), 550, "04-23 20:20:29", "04-23 23:53:52", ((128.6, 9.6),), jitter=0.1),
-    _Piece("xss", (12, 12), 577, "04-27 04:57:51", "04-27 05:40:52", ((0.0, 10.0), (-0.7, 10.0)), jitter=0.3),
+    _Piece("xss", (12, 12), 577, "04-27 04:57:51", "04-27 05:40:52", ((0.0, 10.0), (-0.7, 10.0))),
     _Piece("normal", (13, 8), 57, "03-31 12:41:32", "03-31 12:41:32", None, 280),
     _Piece("normal", (13, 8), 780, "03-31 12:44:44", "03-31 12:44:52", None, 472),
     _Piece("normal", (13, 8), 898, "04-01 14:56:37", "04-01 15:22:32", ((0.0, 10.0), (-1.8, 10.0)), jitter=0.2),
     _Piece("normal", (13, 8), 2880, "04-01 17:02:36", "04-01 18:22:35", ((69.9, 12.6), (66.3, 8.0), (69.4, 11.5)), jitter=0.2),
     _Piece("normal", (13, 8), 4095, "03-31 12:36:52", "03-31 12:40:11", None, 0),
     _Piece("normal", (13, 0), 1544, "04-01 18:22:37", "04-01 19:05:29", ((112.0, 12.0), (109.0, 6.8), (114.0, 12.0)), jitter=0.2),
-    _Piece("normal", (13, 0), 9480, "03-31 12:41:33", "03-31 12:43:47", None, 281),
-    _Piece("normal", (13, 0), 2472, "03-31 12:40:12", "03-31 12:41:04", None, 200),
+    _Piece("normal", (13, 0), 9475, "03-31 12:41:33", "03-31 12:43:47", None, 281),
+    _Piece("normal", (13, 0), 2420, "03-31 12:40:12", "03-31 12:41:04", None, 200),
     _Piece("normal", (13, 0), 1544, "04-01 22:05:33", "04-01 22:48:26", ((235.7, 3.7), (230.0, 13.6), (235.0, 5.0)), jitter=0.2),
-    _Piece("normal", (13, 0), 4960, "04-02 04:00:01", "04-02 04:02:08", None, 143),
+    _Piece("normal", (13, 0), 5017, "04-02 04:00:01", "04-02 04:02:08", None, 143),
 )
 
 
@@ -217,7 +217,7 @@ def _walk(at: np.ndarray, first: float, gap: float, rng: np.random.Generator) ->
 def _crowd(seconds: int, density: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Latitude and longitude after 0, 1, 2, ... beats, shape ``(seconds, density, beats)``: `density` trackers a second."""
     steps = rng.uniform(0, 2 * _STEP, (2, seconds, density, seconds // _CROWD_BEAT))
-    steps[..., 0] = 0
+    steps[:, :, 0, 0] = 0  # the first one of a second reports where it starts
     latitude, longitude = np.cumsum(steps, axis=-1)
     return latitude, longitude + 10
 
@@ -248,11 +248,12 @@ def _ends(piece: _Piece) -> tuple[np.datetime64, np.datetime64]:
 
 
 _PAGE = "https://research.unsw.edu.au/projects/toniot-datasets"
-_OFFICIAL = OfficialFile(
-    "Train_Test_IoT_GPS_Tracker.csv", 3_814_166, "3589a16ad6a449b636a988c6131c838843c7fb18bc96d4c2303f95f8aab10d37"
-)
-_SMALLER = OfficialFile(
-    "Train_Test_IoT_GPS_Tracker_38960.csv", 2_122_967, "71c6cc302b14822aea699cf41a02dad36089ea59b87a28000b38a44b2d23cb9b"
+_NAMES = ("ton_iot_gps", "ton_iot_gps_38960")
+_FILES = (
+    OfficialFile("Train_Test_IoT_GPS_Tracker.csv", 3_814_166, "3589a16ad6a449b636a988c6131c838843c7fb18bc96d4c2303f95f8aab10d37"),
+    OfficialFile(
+        "Train_Test_IoT_GPS_Tracker_38960.csv", 2_122_967, "71c6cc302b14822aea699cf41a02dad36089ea59b87a28000b38a44b2d23cb9b"
+    ),
 )
 _SIZES = (58_960, 38_960)
 _CITATION = (
@@ -261,10 +262,11 @@ _CITATION = (
 )
 
 
-def _entry(edition: int, name: str, file: OfficialFile, changed: tuple[tuple[int, str, str], ...]) -> Entry:
+def _entry(edition: int, *changed: tuple[int, str, str]) -> Entry:
+    file, other = _FILES[edition], _FILES[1 - edition]
     rows = f"{_SIZES[edition]:,} rows"
     return Entry(
-        name=name,
+        name=_NAMES[edition],
         title=f"GPS tracker of the TON_IoT testbed, train/test file, edition of {rows}",
         page=_PAGE,
         url=None,
@@ -274,7 +276,16 @@ def _entry(edition: int, name: str, file: OfficialFile, changed: tuple[tuple[int
         licence="free for academic use with citation, other use by arrangement with the authors (to be checked at the source)",
         citation=_CITATION,
         files=(file,),
-        variants=tuple(Variant(file.name, size, digest, what) for size, digest, what in changed),
+        variants=(
+            *(Variant(file.name, size, digest, what) for size, digest, what in changed),
+            Variant(
+                file.name,
+                other.size,
+                other.sha256,
+                f"the edition of {_SIZES[1 - edition]:,} rows",
+                belongs_to=_NAMES[1 - edition],
+            ),
+        ),
         units={"latitude": "°", "longitude": "°"},
         meaning={0: "normal", 1: "attack"},
         parse=partial(_parse, stamped=edition == 0),
@@ -291,24 +302,16 @@ _NEITHER = "the same values, line ends changed from CRLF to LF and without the b
 ENTRY = register(
     _entry(
         0,
-        "ton_iot_gps",
-        _OFFICIAL,
-        (
-            (3_755_205, "eacf3898b05c2b2dd52330986bfde088effc2883220fe903a73bd811fe74ad57", _LF),
-            (3_814_163, "6dec532a0734b07a38122b8441540084fffe9e777ea7733c162a2c470236b1bc", _NO_BOM),
-            (3_755_202, "95fa843339c369ac1c2dd384e41e291729afdecd30df8a7aa62cdfe181d4a565", _NEITHER),
-        ),
+        (3_755_205, "eacf3898b05c2b2dd52330986bfde088effc2883220fe903a73bd811fe74ad57", _LF),
+        (3_814_163, "6dec532a0734b07a38122b8441540084fffe9e777ea7733c162a2c470236b1bc", _NO_BOM),
+        (3_755_202, "95fa843339c369ac1c2dd384e41e291729afdecd30df8a7aa62cdfe181d4a565", _NEITHER),
     )
 )
 ENTRY_38960 = register(
     _entry(
         1,
-        "ton_iot_gps_38960",
-        _SMALLER,
-        (
-            (2_084_006, "39fb7fb18eabfebb98eec4ffe1acac43f2e39a5d8a762db74910ff260ebe2b3b", _LF),
-            (2_122_964, "ad06365aa7462f9f01e1b6b1d2385317668877456c958e37cd23938fc63b9d38", _NO_BOM),
-            (2_084_003, "99bbec1083e15fd3e835e469ea7289b673f902869f1d68f6cef36a204c3b810c", _NEITHER),
-        ),
+        (2_084_006, "39fb7fb18eabfebb98eec4ffe1acac43f2e39a5d8a762db74910ff260ebe2b3b", _LF),
+        (2_122_964, "ad06365aa7462f9f01e1b6b1d2385317668877456c958e37cd23938fc63b9d38", _NO_BOM),
+        (2_084_003, "99bbec1083e15fd3e835e469ea7289b673f902869f1d68f6cef36a204c3b810c", _NEITHER),
     )
 )

@@ -1,0 +1,47 @@
+"""The comparison of twin and real computes what it says."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from qhelpers import datasets
+from qhelpers.datasets.comparison import STATISTICS, auc
+
+
+def test_auc_agrees_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 500)
+    score = np.round(rng.normal(y, 1), 1)
+    assert auc(score, y) == pytest.approx(roc_auc_score(y, score), abs=1e-12)
+    assert np.isnan(auc(score, np.zeros(500, int)))
+
+
+def test_summary_by_hand():
+    data = datasets.load("occupancy", source="twin", n=400)
+    table = datasets.summary(data)
+    light = data.X["Light"]
+    assert list(table.columns) == list(STATISTICS)
+    assert list(table.index) == [*data.X.columns, "label"]
+    assert table.loc["Light", "mean"] == pytest.approx(light.mean())
+    assert table.loc["Light", "sd"] == pytest.approx(light.std())
+    assert table.loc["Light", "95 %"] == pytest.approx(light.quantile(0.95))
+    assert table.loc["Light", "share of zeros"] == (light == 0).mean()
+    assert table.loc["Light", "AUC alone"] == pytest.approx(roc_auc_score(data.y, light))
+    assert table.loc["label", "mean"] == data.y.mean()
+
+
+def test_compare_puts_two_sets_side_by_side():
+    a, b = (datasets.load("ton_iot_gps", source="twin", n=2000, seed=seed) for seed in (0, 1))
+    table = datasets.compare(a, b)
+    assert list(table.columns) == ["twin a", "twin b", "difference"]
+    row = table.loc[("latitude", "mean")]
+    sd = table.loc[("latitude", "sd"), "twin a"]
+    assert row["difference"] == pytest.approx((row["twin b"] - row["twin a"]) / sd)
+    zeros = table.loc[("latitude", "share of zeros")]
+    assert zeros["difference"] == pytest.approx(zeros["twin b"] - zeros["twin a"])
+    assert (datasets.compare(a, a)["difference"].dropna() == 0).all()
+
+
+def test_sets_with_other_columns_are_refused():
+    with pytest.raises(ValueError, match="two sets with the same columns"):
+        datasets.compare(datasets.load("occupancy", source="twin", n=200), datasets.load("ton_iot_gps", source="twin", n=200))

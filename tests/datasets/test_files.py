@@ -1,0 +1,240 @@
+"""Files are known by what is in them: name, place and packing do not matter, and nothing unknown slips in."""
+
+import gzip
+import hashlib
+import io
+import lzma
+import time
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from qhelpers import datasets
+from qhelpers.datasets import files
+from qhelpers.datasets.base import OfficialFile, Variant
+from qhelpers.datasets.files import find
+
+ONE, TWO = b"one," * 500, b"two," * 700
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+ITEM = replace(
+    datasets.entry("occupancy"),
+    files=(OfficialFile("one.txt", len(ONE), sha(ONE)), OfficialFile("two.txt", len(TWO), sha(TWO))),
+    variants=(
+        Variant("one.txt", len(ONE) + 1, sha(ONE + b"\n"), "one.txt with a line more"),
+        Variant("both.csv", len(ONE + TWO), sha(ONE + TWO), "both in one", instead_of_all=True),
+    ),
+)
+
+
+def put(path, content):
+    """Write a file packed as its name says; a zip archive holds it below a folder, beside something else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("inside/readme.md", "hello")
+            archive.writestr(f"inside/{path.stem}", content)
+    elif path.suffix == ".xz":
+        path.write_bytes(lzma.compress(content))
+    elif path.suffix == ".gz":
+        path.write_bytes(gzip.compress(content))
+    else:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("packed", ["", ".xz", ".gz", ".zip"])
+@pytest.mark.parametrize("name", ["one.txt", "ONE.TXT", "deep/er/something-else"])
+def test_found_under_any_name_and_packing(folder, packed, name):
+    put(folder / f"{name}{packed}", ONE)
+    put(folder / "two.txt", TWO)
+    found = find(ITEM)
+    assert list(found) == ["one.txt", "two.txt"]
+    assert found["one.txt"].content == ONE
+    assert found["one.txt"].sha256 == sha(ONE)
+    assert str(found["one.txt"]).startswith(str(folder / f"{name}{packed}"))
+
+
+def test_data_home_and_several_folders_are_searched(tmp_path, monkeypatch):
+    monkeypatch.setenv("QHELPERS_DATA", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
+    monkeypatch.setenv("QHELPERS_HOME", str(tmp_path / "home"))
+    put(tmp_path / "b" / "one.txt", ONE)
+    put(tmp_path / "home" / "two.txt.xz", TWO)
+    assert set(find(ITEM)) == {"one.txt", "two.txt"}
+    assert datasets.folders() == [tmp_path / "a", tmp_path / "b", tmp_path / "home"]
+
+
+def test_data_home_follows_the_desktop_standard(monkeypatch, tmp_path):
+    monkeypatch.delenv("QHELPERS_HOME", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert datasets.data_home() == tmp_path / "qhelpers" / "data"
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    assert datasets.data_home() == tmp_path / "me" / ".local" / "share" / "qhelpers" / "data"
+
+
+def test_missing_files_are_named_with_the_folders(folder):
+    put(folder / "one.txt", ONE)
+    with pytest.raises(datasets.DatasetError) as caught:
+        find(ITEM)
+    text = str(caught.value)
+    assert "two.txt not found" in text and sha(TWO) in text
+    assert str(folder) in text and "home (does not exist)" in text
+    assert "make data" in text and "source='twin'" in text
+    assert sha(ONE) not in text
+
+
+def test_unknown_edition_names_both_hashes_and_is_used_only_when_accepted(folder):
+    put(folder / "one.txt", ONE)
+    put(folder / "two.txt.gz", b"edited")
+    with pytest.raises(datasets.DatasetError) as caught:
+        find(ITEM)
+    assert sha(TWO) in str(caught.value)
+    assert f"accept='{sha(b'edited')}'" in str(caught.value)
+    assert find(ITEM, frozenset({sha(b"edited")}))["two.txt"].content == b"edited"
+
+
+def test_an_accepted_file_goes_before_the_official_one(folder):
+    put(folder / "one.txt", ONE)
+    put(folder / "two.txt", TWO)
+    put(folder / "other" / "two.txt", b"edited")
+    assert find(ITEM)["two.txt"].content == TWO
+    assert find(ITEM, frozenset({sha(b"edited")}))["two.txt"].content == b"edited"
+
+
+def test_known_variant_is_named_and_not_taken_silently(folder):
+    put(folder / "whatever.csv", ONE + b"\n")
+    put(folder / "two.txt", TWO)
+    with pytest.raises(datasets.DatasetError, match=r"known variant: one\.txt with a line more") as caught:
+        find(ITEM)
+    variant = sha(ONE + b"\n")
+    assert f"accept='{variant}'" in str(caught.value)
+    assert find(ITEM, frozenset({sha(ONE + b"\n")}))["one.txt"].content == ONE + b"\n"
+
+
+def test_variant_that_pools_all_files(folder):
+    put(folder / "pool.csv.xz", ONE + TWO)
+    with pytest.raises(datasets.DatasetError, match="both in one"):
+        find(ITEM)
+    assert list(find(ITEM, frozenset({sha(ONE + TWO)}))) == ["both.csv"]
+
+
+def test_accepting_what_is_not_there(folder):
+    put(folder / "one.txt", ONE)
+    put(folder / "two.txt", TWO)
+    with pytest.raises(datasets.DatasetError, match="no file with this content") as caught:
+        find(ITEM, frozenset({"0" * 64}))
+    assert "one.txt, two.txt" in str(caught.value)
+
+
+def test_two_accepted_files_for_one_place(folder):
+    put(folder / "a" / "one.txt", b"a")
+    put(folder / "b" / "one.txt", b"b")
+    put(folder / "two.txt", TWO)
+    with pytest.raises(datasets.DatasetError, match=r"two files for one\.txt"):
+        find(ITEM, frozenset({sha(b"a"), sha(b"b")}))
+
+
+@pytest.mark.parametrize("ending", [".xz", ".gz", ".zip"])
+def test_broken_archives_are_named_where_their_name_is_expected_and_skipped_elsewhere(folder, ending):
+    put(folder / f"one.txt{ending}", ONE)
+    put(folder / "two.txt", TWO)
+    whole = (folder / f"one.txt{ending}").read_bytes()
+    for name in (f"one.txt{ending}", f"unrelated{ending}"):
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+    if ending == ".zip":  # a torn zip archive has lost its list of names
+        with pytest.raises(datasets.DatasetError, match=r"one\.txt not found"):
+            find(ITEM)
+    else:
+        with pytest.raises(datasets.DatasetError, match=rf"one\.txt{ending} cannot be read"):
+            find(ITEM)
+    put(folder / "good" / "one.txt", ONE)
+    assert find(ITEM)["one.txt"].content == ONE
+
+
+def test_only_files_of_fitting_length_are_unpacked(folder, monkeypatch):
+    put(folder / "x1.xz", ONE)
+    put(folder / "x2.gz", TWO)
+    for number in range(50):
+        for ending in ("", ".xz", ".gz", ".zip"):
+            put(folder / f"{number % 7}" / f"noise{number}{ending}", bytes(3000 + number))
+    read = []
+    genuine = files._Candidate.read
+    monkeypatch.setattr(files._Candidate, "read", lambda self: read.append(self.path.name) or genuine(self))
+    find(ITEM)
+    assert sorted(read) == ["x1.xz", "x2.gz"]
+
+
+def test_expected_names_come_first(folder, monkeypatch):
+    put(folder / "a-copy.txt", ONE)
+    put(folder / "one.txt", ONE)
+    put(folder / "two.txt", TWO)
+    read = []
+    genuine = files._Candidate.read
+    monkeypatch.setattr(files._Candidate, "read", lambda self: read.append(self.path.name) or genuine(self))
+    find(ITEM)
+    assert read == ["one.txt", "two.txt"]
+
+
+def test_hundreds_of_files_cost_less_than_a_second(folder):
+    packed = lzma.compress(bytes(1_000_000))
+    for number in range(800):
+        (folder / f"{number}.xz").write_bytes(packed)
+    put(folder / "p.xz", ONE)
+    put(folder / "q.xz", TWO)
+    start = time.perf_counter()
+    assert len(find(ITEM)) == 2
+    assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 5000, 300_000])
+@pytest.mark.parametrize("check", [lzma.CHECK_CRC32, lzma.CHECK_SHA256])
+def test_unpacked_length_of_xz_without_unpacking(length, check):
+    content = bytes(length)
+    assert files._xz_size(io.BytesIO(lzma.compress(content, check=check))) == length
+    both = lzma.compress(content) + lzma.compress(b"more", check=check)
+    assert files._xz_size(io.BytesIO(both)) == length + 4 == len(lzma.decompress(both))
+
+
+def test_what_is_no_xz_or_gzip_has_no_known_length():
+    assert files._xz_size(io.BytesIO(b"not an xz file at all")) is None
+    assert files._xz_size(io.BytesIO(b"xz")) is None
+    footer_only = lzma.compress(bytes(1000))[-14:]
+    assert files._xz_size(io.BytesIO(footer_only)) is None
+    assert files._xz_size(io.BytesIO(bytes(300) + footer_only)) is None
+    assert files._gzip_size(io.BytesIO(b"short")) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "line 1: the header is ''"),
+        (b"a,c\n1,2\n", "line 1: the header is 'a,c'; allowed is 'a,b'"),
+        (b"a,b\n", "no rows"),
+        (b"a,b\n1,2\n3\n", "line 3: 1 fields; allowed are 2"),
+        (b"a,b\n1,2\n\n3,4\n", "line 3: 1 fields"),
+        (b"a,b\n1,2\n1,2,3\n", "line 3: 3 fields"),
+        (b"a,b\n1,2\n1,\xff\n", "line 3: byte 0xff is not UTF-8"),
+        (b"\xef\xbb\xbfa,b\n1,2\n", "line 1: the header"),
+    ],
+)
+def test_tables_are_read_strictly(content, message):
+    with pytest.raises(datasets.DatasetError, match=message) as caught:
+        files.read_table("some.csv", content, ["a", "b"], 2, bom=False)
+    assert "some.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan", "inf", "1_0", "1 2"])
+def test_what_is_no_number_is_named_with_its_line(text):
+    table = files.read_table("some.csv", f"a,b\n1,2\n1,{text}\n".encode(), ["a", "b"], 2, bom=False)
+    with pytest.raises(datasets.DatasetError, match=r"some.csv, line 3: b is .*allowed is a finite number"):
+        files.numbers("some.csv", table, "b")
+
+
+def test_numbers_are_exact():
+    table = files.read_table("t", b"a\n0.1\n0.00479298817650529\n-1e-300\n", ["a"], 1, bom=False)
+    assert files.numbers("t", table, "a").tolist() == [0.1, 0.00479298817650529, -1e-300]
