@@ -176,7 +176,7 @@ def _printed(claim: Any) -> str:
     return str(claim.printed)
 
 
-def _claim_table(rows: list[tuple[str, str, str, str, tuple[str, str] | None]], caption: str) -> None:
+def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str] | None]], caption: str) -> None:
     judged = bool(rows) and rows[0][4] is not None
     heads = ["claim", "where", "quantity", "printed", *(["measured", "verdict"] if judged else [])]
     body = ""

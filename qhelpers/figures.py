@@ -187,7 +187,7 @@ def outputs(ax: Axes, scores: ArrayLike, labels: ArrayLike, meaning: Mapping[int
         Where decisions are made.
     """
     values, classes = np.asarray(scores, dtype=float), np.asarray(labels)
-    edges = np.linspace(values.min(), values.max(), 41)
+    edges = np.linspace(values.min(), values.max(), 41).tolist()
     for label, color in ((0, PALETTE[0]), (1, PALETTE[1])):
         ax.hist(values[classes == label], bins=edges, color=color, alpha=0.65, label=meaning[label])
     ax.axvline(threshold, color="black", linewidth=1, linestyle="--")

@@ -74,7 +74,7 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
             If the features are not finite numbers, there are not two classes, or a parameter is out of range.
         """
         torch = require("torch", "circuits")
-        X, y = validate_data(self, X, y)
+        features, y = validate_data(self, X, y)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         if len(self.classes_) > 2:
@@ -89,8 +89,8 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
                 f"epochs={self.epochs}, learning_rate={self.learning_rate}; allowed are at least 1 epoch and a rate above 0"
             )
         random = check_random_state(self.random_state)
-        self.preparation_ = self._preparation(X.shape[1])
-        inputs = torch.as_tensor(self._encode(self.preparation_.fit_transform(X)), dtype=self._dtype)
+        self.preparation_ = self._preparation(features.shape[1])
+        inputs = torch.as_tensor(self._encode(self.preparation_.fit_transform(features)), dtype=self._dtype)
         signs = torch.as_tensor(np.where(y == self.classes_[1], 1.0, -1.0), dtype=self._dtype)
         seed = int(random.randint(2**31 - 1))
         self.n_inputs_ = inputs.shape[1]
@@ -98,12 +98,13 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         optimiser = torch.optim.Adam(self.module_.parameters(), lr=self.learning_rate)
         validation = None
         if X_val is not None:
-            X_val = validate_data(self, X_val, reset=False)
+            checked = validate_data(self, X_val, reset=False)
             validation = (
-                self._tensor(X_val),
+                self._tensor(checked),
                 torch.as_tensor(np.where(np.asarray(y_val) == self.classes_[1], 1.0, -1.0)),
             )
-        self.history_ = {"loss": [], "accuracy": []} | ({"val_loss": [], "val_accuracy": []} if validation else {})
+        names = ("loss", "accuracy", "val_loss", "val_accuracy") if validation else ("loss", "accuracy")
+        self.history_: dict[str, list[float]] = {name: [] for name in names}
         rows = [slice(None)] if self._batch == "all" else [slice(i, i + 1) for i in range(len(inputs))]
         for _ in tqdm(range(self.epochs), desc=type(self).__name__, unit="epoch", disable=not self.progress, leave=False):
             self._epoch(optimiser, inputs, signs, rows)
@@ -135,9 +136,9 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         """Output of the network, shape (n_samples,): the positive class where it is above 0."""
         check_is_fitted(self, "module_")
         torch = require("torch", "circuits")
-        X = validate_data(self, X, reset=False)
+        checked = validate_data(self, X, reset=False)
         with torch.no_grad():
-            output: Array = self._output(self._tensor(X)).double().numpy()
+            output: Array = self._output(self._tensor(checked)).double().numpy()
         return output
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -228,7 +228,9 @@ def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> No
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    small = {name: np.float32(a) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for name, a in arrays.items()}
+    small: dict[str, Any] = {
+        name: np.float32(a) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for name, a in arrays.items()
+    }
     part = path.with_suffix(".part")
     with open(part, "wb") as stream:
         np.savez_compressed(stream, **small)
