@@ -1,6 +1,7 @@
 """Fixtures of the data tests: the official sets (for tests marked `needs_data`), and an empty place to search."""
 
 import functools
+import os
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,30 @@ from qhelpers import datasets
 from qhelpers.datasets.files import find
 
 
+def _where_data_are(function):
+    """Call a function once for each argument, in the surroundings of the session's start, whatever a test has changed."""
+    places = {name: os.environ.get(name) for name in ("QHELPERS_DATA", "QHELPERS_HOME")}
+
+    @functools.cache
+    def call(name):
+        with pytest.MonkeyPatch.context() as patch:
+            for key, value in places.items():
+                patch.delenv(key, raising=False) if value is None else patch.setenv(key, value)
+            return function(name)
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def official():
     """``official(name)``: the real data set, loaded once."""
-    return functools.cache(datasets.load)
+    return _where_data_are(datasets.load)
 
 
 @pytest.fixture(scope="session")
 def official_files():
     """``official_files(name)``: the raw files by name."""
-    return functools.cache(lambda name: find(datasets.entry(name)))
+    return _where_data_are(lambda name: find(datasets.entry(name)))
 
 
 @pytest.fixture

@@ -267,9 +267,8 @@ def test_line_ends_and_the_pooled_file_are_known_by_name(official, official_file
 
 
 @needs_data
-def test_the_pooled_file_holds_the_same_rows(official, folder, monkeypatch):
+def test_the_pooled_file_holds_the_same_rows(official):
     real = official("occupancy")
-    monkeypatch.undo()
     variants = [variant for variant in datasets.entry("occupancy").variants if variant.instead_of_all]
     accepted = frozenset({variants[0].sha256})
     try:
