@@ -1,10 +1,10 @@
 # The book's commands. `make` alone lists them. Everything runs in .venv, which the first command builds.
 #
-#   PROFILE=quick|laptop|paper  SOURCE=twin|real  SEED=0   what the notebooks are executed with
-#   ONLY=1.1                                              only notebooks whose path contains this (no site)
-#   JOBS=2                                                notebooks at a time (default: cores, as far as memory goes)
-#   PORT=8000                                             where `make serve` listens
-#   ARGS=...                                              passed on to pytest, `make data`, `make records` and `make bench`
+#   PROFILE=quick|laptop|paper SOURCE=twin|real SEED=0   what the notebooks are executed with
+#   ONLY=1.1     only the notebooks whose path contains this, and no site
+#   JOBS=2       notebooks at a time (default: one a core, as far as memory goes); processes of `make test` (default: 1)
+#   PORT=8000    where `make serve` listens
+#   ARGS=...     passed on to pytest, `make data`, `make records` and `make bench`
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -49,7 +49,7 @@ test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist worksteal) $(ARGS)
 
 data: set-up ## download the official data into your data home
 	@$(BIN)/python -m qhelpers.datasets download $(ARGS)

@@ -157,6 +157,11 @@ def pinned(name, lock):
     return match.group(0) if match else name
 
 
+def has_pip():
+    """Whether this Python has pip."""
+    return subprocess.run([sys.executable, "-m", "pip", "--version"], stdout=subprocess.DEVNULL).returncode == 0
+
+
 def bring_uv(root, env):
     """Install uv into `.venv` with pip; return the command that installs and what it must do without.
 
@@ -174,7 +179,7 @@ def bring_uv(root, env):
         )
         return [uv, "pip", "install", "--python", python], None
     except SetupError as error:
-        if subprocess.run([sys.executable, "-m", "pip", "--version"], stdout=subprocess.DEVNULL).returncode:
+        if not has_pip():
             raise SetupError(
                 "{0} has no pip. Install it (Debian: python3-pip; elsewhere: {0} -m ensurepip); run make again.".format(
                     sys.executable

@@ -137,7 +137,9 @@ def test_a_failed_step_is_told_and_never_counts(bootstrap, root, monkeypatch, ca
     assert not bootstrap.usable(root)
 
 
-def test_without_uv_pip_installs_the_rest(bootstrap, root, monkeypatch):
+@pytest.fixture
+def without_uv(bootstrap, root, monkeypatch):
+    """A set-up that must install and finds no uv for the machine; the commands it runs."""
     (root / "pyproject.toml").write_text("changed")
     commands = []
 
@@ -147,11 +149,23 @@ def test_without_uv_pip_installs_the_rest(bootstrap, root, monkeypatch):
             raise bootstrap.SetupError("no uv for this machine")
 
     monkeypatch.setattr(bootstrap, "run", run)
+    return commands
+
+
+def test_without_uv_pip_installs_the_rest(bootstrap, root, monkeypatch, without_uv):
+    monkeypatch.setattr(bootstrap, "has_pip", lambda: True)
     assert bootstrap.main([]) == 0
-    assert commands[1][1:3] == ["-m", "pip"]
-    installed = Path(commands[1][commands[1].index("-r") + 1]).read_text().split()
+    assert without_uv[1][1:3] == ["-m", "pip"]
+    installed = Path(without_uv[1][without_uv[1].index("-r") + 1]).read_text().split()
     assert installed == ["numpy==2.0"]
     assert bootstrap.is_ready(root)
+
+
+def test_without_pip_the_way_out_is_told(bootstrap, root, monkeypatch, capsys, without_uv):
+    monkeypatch.setattr(bootstrap, "has_pip", lambda: False)
+    assert bootstrap.main([]) == 2
+    assert "has no pip. Install it" in capsys.readouterr().err
+    assert not bootstrap.is_ready(root)
 
 
 def test_an_unknown_argument_is_refused(bootstrap, root, capsys):
