@@ -71,7 +71,7 @@ class Page:
         return table
 
     def printed(self, claim: str, missing_ok: bool = False) -> str | None:
-        """What the paper prints for a claim, to the letter; None if it was lost, or if there is no such claim and `missing_ok`."""
+        """What the paper prints for a claim, to the letter; None if it was lost or, with `missing_ok`, never claimed."""
         from qhelpers import ledger
 
         try:

@@ -201,8 +201,8 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     ----------
     ax : matplotlib.axes.Axes
     rows : sequence of mapping
-        ``label`` (str), ``values`` (measured scores, a number a seed), ``printed`` (number, its text, or None), ``control`` (bool);
-        top to bottom.
+        ``label`` (str), ``values`` (measured scores, a number a seed), ``printed`` (number or its text),
+        ``control`` (bool); top to bottom.
     """
     for place, row in enumerate(rows):
         values = np.asarray(row["values"], dtype=float)
