@@ -132,9 +132,9 @@ def clean(path: Path) -> dict[str, Any]:
 
 
 def files_below(folder: Path, patterns: Iterable[str] = ("*",)) -> list[Path]:
-    """Return the files below a folder that match one of the patterns, without byte code, sorted."""
+    """Return the files below a folder that match one of the patterns, without byte code and hidden files, sorted."""
     found = {path for pattern in patterns for path in folder.rglob(pattern) if path.is_file()}
-    return sorted(path for path in found if "__pycache__" not in path.parts)
+    return sorted(path for path in found if "__pycache__" not in path.parts and not path.name.startswith("."))
 
 
 def fold(paths: Iterable[Path], root: Path) -> str:

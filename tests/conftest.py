@@ -1,4 +1,4 @@
-"""What all tests share: one thread a process, the markers' conditions, the site and the build under test."""
+"""What all tests share: one thread a process, the markers' conditions, the build under test."""
 
 import functools
 import importlib.util
@@ -17,8 +17,8 @@ os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: What a browser test needs, each under any of its names.
-BROWSER = (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",))
+#: Names under which a system may have the browser.
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_addoption(parser):
@@ -49,15 +49,6 @@ def build():
 def bootstrap():
     """The set-up, `book/bootstrap.py`."""
     return load_script("bootstrap")
-
-
-@pytest.fixture(scope="session")
-def site(request):
-    """The folder of the built site."""
-    folder = ROOT / "build" / "site"
-    if not (folder / "index.html").exists():
-        missing(request.config, "there is no site in build/site; make it with: make book")
-    return folder
 
 
 def missing(config, reason):
@@ -91,10 +82,8 @@ def pytest_runtest_setup(item):
                 pytest.fail(f"QHELPERS_DATA is set, but {name} cannot be read: {problem}", pytrace=False)
             if problem:
                 pytest.skip(f"needs the official data set {name!r} (QHELPERS_DATA, or make data): {problem}")
-    if item.get_closest_marker("needs_browser") is not None:
-        absent = [names[0] for names in BROWSER if not any(map(shutil.which, names))]
-        if absent:
-            missing(item.config, f"needs {' and '.join(absent)} (Debian: apt-get install chromium chromium-driver)")
+    if item.get_closest_marker("needs_browser") is not None and not any(map(shutil.which, CHROMIUM)):
+        missing(item.config, "needs Chromium (Debian: apt-get install chromium)")
 
 
 @pytest.fixture
