@@ -109,8 +109,10 @@ def discover(root: Path, only: str = "") -> list[Path]:
         if not any(part.startswith(".") for part in path.relative_to(base).parts)
     )
     chosen = [path for path in found if only in path.as_posix()]
-    if only and not chosen:
-        names = ", ".join(path.with_suffix("").as_posix() for path in found) or "none"
+    if not found:
+        raise BuildError(f"there is no notebook below {base}; a book needs one at least")
+    if not chosen:
+        names = ", ".join(path.with_suffix("").as_posix() for path in found)
         raise BuildError(f"no notebook's path contains {only!r}; there are: {names}")
     return chosen
 
@@ -479,6 +481,15 @@ def assemble(root: Path, outcomes: list[Outcome]) -> None:
     write_json(root / "build" / "execution.json", {"notebooks": notebooks})
 
 
+def trouble(text: str) -> list[str]:
+    """Return the lines of Sphinx's output that say what is wrong: warnings, errors, and where an exception came from."""
+    lines = [line for line in text.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)]
+    raised = re.search(r"^Exception occurred:\n(.*?)^The full traceback", text, re.MULTILINE | re.DOTALL)
+    if raised:
+        lines += raised[0].splitlines()[:-1]
+    return lines or text.splitlines()[-30:]
+
+
 def render(root: Path, force: bool = False) -> None:
     """Render `build/book` into `build/site` with warnings as errors; skipped where nothing has changed.
 
@@ -510,10 +521,9 @@ def render(root: Path, force: bool = False) -> None:
         raise
     text = ANSI.sub("", log.read_text(encoding="utf-8", errors="replace"))
     if code or not (made / "html" / "index.html").exists():
-        lines = text.splitlines()
-        told = [line for line in lines if re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line)] or lines[-30:]
         raise BuildError(
-            f"Jupyter Book found something wrong (its whole output is in {log.relative_to(root)}):\n  " + "\n  ".join(told)
+            f"Jupyter Book found something wrong (its whole output is in {log.relative_to(root)}):\n  "
+            + "\n  ".join(trouble(text))
         )
     stamp.unlink(missing_ok=True)
     old = build / "site.old"

@@ -214,6 +214,19 @@ def test_an_unknown_notebook_lists_what_there_is(build, book, capsys):
     assert "no notebook's path contains '9.9'; there are: 0-start/0.1-one" in capsys.readouterr().err
 
 
+def test_a_book_without_notebooks_is_an_error(build, book, capsys):
+    (book / "notebooks/0-start/0.1-one.ipynb").unlink()
+    assert build.main([], book) == 1
+    assert "there is no notebook below" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_found_in_the_output(build):
+    raised = "Exception occurred:\n  File records.py, line 1\nRecordsError: none\nThe full traceback has been saved\nmore"
+    assert build.trouble(f"reading\n{raised}") == ["Exception occurred:", "  File records.py, line 1", "RecordsError: none"]
+    assert build.trouble("reading\na.md:3: WARNING: no such label\ndone") == ["a.md:3: WARNING: no such label"]
+    assert build.trouble("\n".join(map(str, range(40))))[0] == "10"
+
+
 def test_a_file_that_is_no_notebook_is_named(build, book, capsys):
     (book / "notebooks/0-start/0.3-torn.ipynb").write_text('{"cells": [')
     assert build.main([], book) == 1
