@@ -38,7 +38,7 @@ function addFilter(table) {
     const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const text = row.textContent.toLowerCase();
+      const text = `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase();
       row.hidden =
         (form.elements.verdict.value && row.dataset.verdict !== form.elements.verdict.value) ||
         (form.elements.check.value && !row.dataset.failed) ||

@@ -102,6 +102,8 @@ def mend_page(page: str) -> str:
     """
     page = re.sub(r"\s*<(?:link|script)[^>]*vendor/fontawesome[^>]*>(?:</script>)?", "", page)
     page = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", page)
+    if "bd-toc-nav" not in page.partition("</head>")[2].replace('data-bs-target=".bd-toc-nav"', ""):
+        page = page.replace('data-bs-spy="scroll" ', "")  # else it follows every link of the page instead
     page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     for opening, landmark in LANDMARKS.items():
         page = page.replace(opening, f"{opening} {landmark}")
