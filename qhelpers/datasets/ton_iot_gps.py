@@ -63,14 +63,15 @@ def _sessions(time: np.ndarray, family: np.ndarray) -> np.ndarray:
 
 # --- the twin: the trackers of the testbed -----------------------------------------------------------------------
 #
-# In the official file every tracker is a script: it starts at latitude 0 and longitude 10 and, about every five seconds,
-# adds to each a random number between 0 and 0.1. So both rise together for as long as it runs, to latitudes that no map
+# In the official file every tracker behaves like a script: it starts at latitude 0 and longitude 10 and, about every five
+# seconds, adds to each a small positive number, 0.05 on average and never above 0.2 (spread like 0.2 times two uniform
+# random numbers). So both rise together for as long as it runs, to latitudes that no map
 # has, and only their difference wanders. In the normal sessions of 31 March and 2 April one more tracker starts every
 # second, which is why most normal rows lie near the start, and dozens fall into one second.
 _SPEED = 0.0093  # degrees a second
-_STEP = 0.05  # degrees: mean of one random number
+_STEP = 0.05  # degrees: mean of one such number
 _BEAT = _STEP / _SPEED  # seconds between two of them
-_STEP_SD = _STEP / np.sqrt(3)
+_STEP_SD = _STEP * np.sqrt(7) / 3
 _CROWD_BEAT = 5  # seconds, in a crowd
 
 
@@ -216,7 +217,7 @@ def _walk(at: np.ndarray, first: float, gap: float, rng: np.random.Generator) ->
 
 def _crowd(seconds: int, density: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Latitude and longitude after 0, 1, 2, ... beats, shape ``(seconds, density, beats)``: `density` trackers a second."""
-    steps = rng.uniform(0, 2 * _STEP, (2, seconds, density, seconds // _CROWD_BEAT))
+    steps = 4 * _STEP * rng.random((2, 2, seconds, density, seconds // _CROWD_BEAT)).prod(axis=0)
     steps[:, :, 0, 0] = 0  # the first one of a second reports where it starts
     latitude, longitude = np.cumsum(steps, axis=-1)
     return latitude, longitude + 10
