@@ -96,7 +96,7 @@ class Page:
         from qhelpers import ledger
 
         rows = [ledger.claim(one) for one in ids]
-        _claim_table([(c.id, c.where, c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
+        _claim_table([(c.id, _where(c), c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
 
     def verdicts(self, *ids: str, caption: str) -> None:
         """Show what became of claims: printed, measured, verdict."""
@@ -109,7 +109,7 @@ class Page:
             measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
             if verdict.sd is not None:
                 measured += f" ± {verdict.sd:.3f} (n = {verdict.n_seeds})"
-            rows.append((one, claim.where, claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
+            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
 
     def say(self, text: str) -> None:
@@ -168,6 +168,11 @@ def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
     )
     _show(f'<div class="qh-banner qh-{source}" role="note">{text}</div>', f"live: {source}, {profile}, seed {seed}")
     return Page(chapter, profile, source, seed)
+
+
+def _where(claim: Any) -> str:
+    """Place of a claim, with the printed number in the words that surround it."""
+    return str(claim.where).replace("{}", _printed(claim))
 
 
 def _printed(claim: Any) -> str:

@@ -194,6 +194,44 @@ def outputs(ax: Axes, scores: ArrayLike, labels: ArrayLike, meaning: Mapping[int
     ax.set(xlabel="output of the network", ylabel="test samples")
 
 
+def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Draw loss and training accuracy against the epoch, a panel a model, with the band over its runs.
+
+    Parameters
+    ----------
+    runs : mapping of str to sequence of mapping
+        Name of each model and the arrays of its runs, with ``loss`` and ``accuracy`` of shape (n_epochs,).
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    fig, axes = _panels(len(runs), sharey=True)
+    for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
+        for curve, color in zip(("loss", "accuracy"), PALETTE, strict=False):
+            band(ax, [run[curve] for run in arrays], label=curve, color=color)
+        ax.set(title=name + (f" (n = {len(arrays)})" if len(arrays) > 1 else ""), xlabel="epoch", ylim=(0, 1.4))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend()
+    return fig
+
+
+def predictions(runs: Mapping[str, Mapping[str, Any]], meaning: Mapping[int, str]) -> Figure:
+    """Draw `outputs` of one run a model, a panel each; `runs` maps a title to arrays ``test_scores`` and ``test_labels``."""
+    fig, axes = _panels(len(runs))
+    for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
+        outputs(ax, arrays["test_scores"], arrays["test_labels"], meaning)
+        ax.set(title=name, ylabel="test samples" if ax is axes[0] else "")
+    axes[0].legend(fontsize="small")
+    return fig
+
+
+def _panels(n: int, sharey: bool = False) -> tuple[Figure, Any]:
+    pyplot = require("matplotlib.pyplot", "figures")
+    fig, axes = pyplot.subplots(1, n, figsize=(2.45 * n, 2.7), sharey=sharey, squeeze=False, layout="constrained")
+    return fig, axes[0]
+
+
 def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw measured scores beside the printed number of each row.
 
