@@ -5,6 +5,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,16 @@ def pytest_runtest_setup(item):
                 pytest.skip(f"needs the official data set {name!r} (QHELPERS_DATA, or make data): {problem}")
     if item.get_closest_marker("needs_browser") is not None and not any(map(shutil.which, CHROMIUM)):
         missing(item.config, "needs Chromium (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(autouse=True)
+def no_deprecated_pennylane():
+    """Make PennyLane's deprecation warnings errors (they are no DeprecationWarning), where it is in use."""
+    pennylane = sys.modules.get("pennylane")
+    with warnings.catch_warnings():
+        if pennylane is not None:
+            warnings.simplefilter("error", pennylane.exceptions.PennyLaneDeprecationWarning)
+        yield
 
 
 @pytest.fixture

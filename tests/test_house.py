@@ -353,3 +353,12 @@ def run_command(*arguments):
     module, function = target.split(":")
     code = f"import sys; from {module} import {function}; sys.exit({function}())"
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+# --- warnings --------------------------------------------------------------------------------------------------------
+
+
+def test_a_deprecation_warning_of_ours_is_an_error():
+    warning = "import warnings; warnings.warn('old', DeprecationWarning, stacklevel=1)"
+    with pytest.raises(DeprecationWarning, match="old"):
+        exec(compile(warning, "x.py", "exec"), {"__name__": "qhelpers.models.low_energy"})
