@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from qhelpers import datasets, figures
 from qhelpers._extras import require
-from qhelpers.runs import PROFILES, SOURCES, records
-from qhelpers.runs.experiment import check_choice
+from qhelpers.runs import records
+from qhelpers.runs.records import PROFILES, SOURCES, check_choice
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any
 
 from qhelpers.datasets import DatasetError
 from qhelpers.runs import experiment as experiments
-from qhelpers.runs.records import RecordsError
+from qhelpers.runs.records import PROFILES, RecordsError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,7 +54,7 @@ def _list() -> int:
     for name in experiments.names():
         found = experiments.get(name)
         print(f"{name} (version {found.version}): {found.about}")
-        for profile in experiments.PROFILES:
+        for profile in PROFILES:
             grid = found.grid(profile)
             hours = sum(found.estimate(config) * n for config, n in grid) / 3600
             print(f"  {profile}: {len(grid)} configs, {sum(n for _, n in grid)} runs, about {hours:.1f} core-hours")

@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from qhelpers import datasets
 from qhelpers.runs import records
-from qhelpers.runs.experiment import PROFILES, SOURCES, Experiment, check_choice, get
-from qhelpers.runs.records import Record
+from qhelpers.runs.experiment import Experiment, get
+from qhelpers.runs.records import PROFILES, SOURCES, Record, check_choice
 
 PACKAGES = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning")
 

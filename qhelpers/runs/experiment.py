@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 
-PROFILES = ("quick", "laptop", "paper")
-SOURCES = ("twin", "real")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -78,9 +75,3 @@ def get(name: str) -> Experiment:
         raise ValueError(f"experiment {name!r} is unknown; there are: {', '.join(names())}")
     found: Experiment = importlib.import_module(_MODULES[name]).EXPERIMENT
     return found
-
-
-def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:
-    """Raise a ValueError that lists what is allowed, if `given` is not."""
-    if given not in allowed:
-        raise ValueError(f"{what} {given!r} is unknown; allowed are: {', '.join(allowed)}")

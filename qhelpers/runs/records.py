@@ -19,6 +19,8 @@ import numpy as np
 from filelock import FileLock
 
 FILE = "runs.jsonl"
+PROFILES = ("quick", "laptop", "paper")
+SOURCES = ("twin", "real")
 
 
 class RecordsError(Exception):
@@ -96,6 +98,12 @@ class Record:
 
 
 _KEYS = frozenset(f.name for f in fields(Record)) - {"folder"}
+
+
+def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:
+    """Raise a ValueError that lists what is allowed, if `given` is not."""
+    if given not in allowed:
+        raise ValueError(f"{what} {given!r} is unknown; allowed are: {', '.join(allowed)}")
 
 
 def identify(experiment: str, version: str, config: Mapping[str, Any], seed: int, fingerprint: str) -> str:
