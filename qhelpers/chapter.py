@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,36 @@ class Page:
             f"**Recorded** were {len(runs)} networks in {minutes:.0f} minutes of one core and at most {memory:,.0f} MB of memory "
             f"({runs[0].cpu}). What this page itself takes is on [how this was run](../execution.md)."
         )
+
+    def against_print(
+        self, experiment: str, models: Mapping[str, Mapping[str, Any]], claim: str, *, control: bool = False, **wanted: Any
+    ) -> list[dict[str, Any]]:
+        """Recorded scores of models beside what the paper prints, for `qhelpers.figures.against_print`.
+
+        Parameters
+        ----------
+        experiment : str
+        models : mapping of str to mapping
+            Label of each model and the config entries that select its records; one of them is ``model``.
+        claim : str
+            Claim of a model's score with ``{model}`` in it; its last part names the metric.
+        control : bool
+            Whether these are controls.
+        **wanted
+            Further config entries.
+
+        Returns
+        -------
+        list of dict
+            ``label``, ``values`` (a score a run), ``printed`` (text or None), ``control``.
+        """
+        rows = []
+        for label, config in models.items():
+            runs = self.recorded(experiment, **config, **wanted)
+            values = [run.metrics[claim.rpartition(".")[2]] for run in runs]
+            printed = self.printed(claim.format(model=config["model"]), missing_ok=True)
+            rows.append({"label": f"{label} (n = {len(runs)})", "values": values, "printed": printed, "control": control})
+        return rows
 
     def claims(self, *ids: str, caption: str) -> None:
         """Show claims as the paper prints them: place, quantity, printed value, and a link to what became of each."""

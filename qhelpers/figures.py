@@ -250,7 +250,14 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         ax.plot([values.mean()] * 2, [place - 0.33, place + 0.33], color=color, linewidth=2.6, zorder=4)
         if row.get("printed") is not None:
             ax.scatter(
-                [row["printed"]], [place], marker="D", s=42, facecolor="none", edgecolor=PALETTE[4], linewidths=1.8, zorder=5
+                [float(row["printed"])],
+                [place],
+                marker="D",
+                s=42,
+                facecolor="none",
+                edgecolor=PALETTE[4],
+                linewidths=1.8,
+                zorder=5,
             )
     ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)

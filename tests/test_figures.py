@@ -74,7 +74,7 @@ def test_band_keeps_the_last_value_of_a_short_curve():
 def test_against_print_draws_each_value_and_the_printed_one():
     _, ax = plt.subplots()
     figures.against_print(
-        ax, [{"label": "a", "values": [0.5, 0.7], "printed": 0.9}, {"label": "b", "values": [0.1], "printed": None}]
+        ax, [{"label": "a", "values": [0.5, 0.7], "printed": "0.9"}, {"label": "b", "values": [0.1], "printed": None}]
     )
     points = [collection.get_offsets() for collection in ax.collections]
     assert [len(p) for p in points] == [2, 1, 1] and points[1][0][0] == 0.9

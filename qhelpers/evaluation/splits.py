@@ -1,7 +1,7 @@
 """Ways to split rows into training and test: random, stratified, by time block, by group, official files.
 
-Every function returns two integer arrays, the row numbers of the training and of the test part. Which of them is honest depends on
-the data: rows a second apart, or from the same device, are not independent (see chapter 0.2).
+Every function returns two integer arrays, the row numbers of the training and of the test part. Which of them is honest depends
+on the data: rows a second apart, or from the same device, are not independent (see chapter 0.2).
 """
 
 from __future__ import annotations

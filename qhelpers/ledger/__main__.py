@@ -63,13 +63,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--paper", help=f"only this paper ({', '.join(papers())})")
     parser.set_defaults(run=_scoreboard)
     commands = parser.add_subparsers(title="commands", metavar="", parser_class=_Parser)
-    show = commands.add_parser("show", help="all about one claim")
+    # The same option after a command; without it there, what stood before the command stays.
+    also = _Parser(add_help=False)
+    also.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
+    show = commands.add_parser("show", parents=[also], help="all about one claim")
     show.add_argument("id")
     show.set_defaults(run=_show)
     listing = commands.add_parser("list", help="ids of all claims with their verdicts")
     listing.set_defaults(run=_list)
     check = commands.add_parser(
         "check",
+        parents=[also],
         help="check numbers of your own paper",
         description="Give numbers as they are printed, to the letter. Exit code 0: all possible; 1: impossible; 2: bad usage.",
     )

@@ -133,9 +133,17 @@ class Verdict:
 
 
 @functools.cache
-def checks_of(number: str) -> tuple[CheckResult, ...]:
-    """All checks of one paper's claims; they need no records and are run once."""
-    return tuple(check_claims(paper(number)))
+def checks_of(number: str, sized: bool = True) -> tuple[CheckResult, ...]:
+    """All checks of one paper's claims; they need no records and are run once.
+
+    Parameters
+    ----------
+    number : str
+        Paper.
+    sized : bool
+        As in :func:`qhelpers.ledger.checks.check_claims`; takes some seconds more.
+    """
+    return tuple(check_claims(paper(number), sized))
 
 
 def verdicts(paper_number: str | None = None, folder: Path | None = None) -> list[Verdict]:
@@ -160,11 +168,18 @@ def verdicts(paper_number: str | None = None, folder: Path | None = None) -> lis
     """
     numbers = papers() if paper_number is None else [str(paper_number)]
     evidence = Evidence(folder)
-    return [verdict for number in numbers for verdict in _paper_verdicts(number, evidence)]
+    return [one for number in numbers for one in judge(paper(number), checks_of(number, sized=False), evidence)]
 
 
 def verdict(claim_id: str, folder: Path | None = None) -> Verdict:
-    """The verdict of one claim.
+    """The verdict of one claim, its doubts including test sets of a stated size.
+
+    Parameters
+    ----------
+    claim_id : str
+        Id of the claim.
+    folder : Path, optional
+        Records folder; the committed one by default.
 
     Raises
     ------
@@ -173,8 +188,8 @@ def verdict(claim_id: str, folder: Path | None = None) -> Verdict:
     """
     from qhelpers.ledger.statements import claim
 
-    number = claim(claim_id).paper
-    return next(one for one in verdicts(number, folder) if one.id == claim_id)
+    book = paper(claim(claim_id).paper)
+    return next(one for one in judge(book, checks_of(book.number), Evidence(folder)) if one.id == claim_id)
 
 
 def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> list[Verdict]:
@@ -258,10 +273,6 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
     }
 
 
-def _paper_verdicts(number: str, evidence: Evidence) -> list[Verdict]:
-    return judge(paper(number), checks_of(number), evidence)
-
-
 def _verdict(
     book: Paper, claim: Claim, failed: Sequence[tuple[CheckResult, ...]], doubts: Sequence[CheckResult], evidence: Evidence
 ) -> Verdict:
@@ -269,7 +280,7 @@ def _verdict(
     others = [group for group in failed if group[0].kind != "identity"]
     readings = _readings(book, claim, evidence)
     measured = [one for one in readings if one.n > 0]
-    headline = min(measured or readings, key=lambda one: _FAVOUR.index(one.verdict), default=None)
+    headline = None if claim.needs else min(measured or readings, key=lambda one: _FAVOUR.index(one.verdict), default=None)
     nearest = None
     probability = None
     assumptions: tuple[str, ...] = ()
@@ -302,7 +313,7 @@ def _verdict(
         if len({one.verdict for one in measured}) > 1:
             tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
             sentence += f" Readings differ, and the most favourable to the paper is the headline ({tally})."
-    if headline is None or claim.needs:
+    if headline is None:
         headline = ReadingVerdict("", "pending", 0)
     return Verdict(
         id=claim.id,
@@ -375,6 +386,9 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
     if n < SMALLEST_N or mean is None or sd is None:
         sentence = f"Only {n} of at least {SMALLEST_N} seeds are recorded." if n else "No record yet."
         return ReadingVerdict(name, "pending", n, mean, sd, record_ids=sample.ids, sentence=sentence, assumptions=assumptions)
+    if claim.needs:
+        sentence = f"{mean:.3g} ± {sd:.3g} {claim.meaning.unit} here over {n} seeds ({name}); not comparable."
+        return ReadingVerdict(name, "not measurable", n, mean, sd, None, None, sample.ids, sentence, assumptions)
     k = book.runs
     lo, hi = prediction_interval(sample.values, k=k, level=LEVEL)
     printed, meaning = claim.interval(), claim.meaning

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.statements import Claim, Paper
 
 # A number in running text; {} in `where` stands for it. Words count too, so that "six noise models" can be read.
@@ -180,11 +181,25 @@ def _sentence_errors(claim: Claim, book: Paper, part: str) -> list[str]:
         name = book.names.get(str(claim.of.get(key)), str(claim.of.get(key))) if key in claim.of else ""
         if name not in words:
             wrong.append(f"where does not name the {key}, {name}")
-    if claim.meaning.words and not any(word in words for word in claim.meaning.words):
-        wrong.append(f"where does not name the quantity, {claim.quantity}")
+    if claim.meaning.words and not _names_quantity(words, claim.quantity):
+        wrong.append(f"where does not name the quantity, {claim.quantity}, nearest to the number")
     if claim.of.get("split") == "train" and "train" not in words:
         wrong.append("where does not say that it is about training")
     return wrong + _config_errors(claim)
+
+
+def _names_quantity(words: str, name: str) -> bool:
+    """Whether a quantity is named; where several scores are, it must be the last one before the number."""
+    before = words.split("{}")[0]
+    last = {
+        score: max(before.rfind(word) for word in meaning.words)
+        for score, meaning in GLOSSARY.items()
+        if meaning.score and meaning.words
+    }
+    nearest = max(last, key=lambda score: last[score])
+    if GLOSSARY[name].score and last[nearest] >= 0:
+        return nearest == name
+    return any(word in words for word in GLOSSARY[name].words)
 
 
 def _config_errors(claim: Claim) -> list[str]:

@@ -25,6 +25,19 @@ EPOCHS = {
     "laptop": {"qnn-p": 200, "qnn-q": 10, "qnn-h": 10},
 }
 EPOCHS["paper"] = EPOCHS["laptop"]
+#: What chapters call the networks of the paper, and the controls beside them.
+NETWORKS = {
+    "QNN-P, chain": {"model": "qnn-p", "entangler": "chain"},
+    "QNN-P, ring": {"model": "qnn-p", "entangler": "ring"},
+    "QNN-Q": {"model": "qnn-q"},
+    "QNN-H": {"model": "qnn-h"},
+}
+CONTROLS = {
+    "QNN-P without CNOTs": {"model": "qnn-p-separable"},
+    "logistic regression": {"model": "logistic-regression"},
+    "one threshold": {"model": "one-threshold"},
+    "majority": {"model": "majority"},
+}
 ENTANGLERS = {"qnn-p": ("chain", "ring"), "qnn-p-separable": ("none",)}
 
 

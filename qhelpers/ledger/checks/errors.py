@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from qhelpers._extras import require
 from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, under_roundings
 from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import quantity as glossary
@@ -209,8 +207,10 @@ def one_variance(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
     )
 
 
-def errors_against_variance(row: Mapping[str, Printed], variance: float, size: int) -> CheckResult:
-    """Check 6 with the data at hand: MAE, RMSE, MSE and R² against the targets' known variance, by ``mlscorecheck``.
+def errors_against_variance(row: Mapping[str, Printed], variance: float) -> CheckResult:
+    """Check 6 with the data at hand: one MSE behind RMSE, MSE and R² = 1 − MSE/variance, and an MAE not above its root.
+
+    ``mlscorecheck`` has this check for scores of equally many decimals; here each has its own interval.
 
     Parameters
     ----------
@@ -218,31 +218,40 @@ def errors_against_variance(row: Mapping[str, Printed], variance: float, size: i
         Any of ``mae``, ``rmse``, ``mse``, ``r2``.
     variance : float
         Population variance of the test targets.
-    size : int
-        Number of test rows.
 
     Returns
     -------
     CheckResult
         An identity.
+
+    Raises
+    ------
+    ValueError
+        If the variance is not positive or the row has none of the four.
     """
-    regression = require("mlscorecheck.check.regression", "statistics")
     names = [name for name in ("mae", "rmse", "mse", "r2") if name in row]
+    if not variance > 0 or not names:
+        raise ValueError(
+            f"variance {variance} and numbers {names} given; needs a positive variance and any of mae, rmse, mse, r2"
+        )
 
     def test(rounding: str) -> tuple[bool, str]:
-        intervals = {name: read(row[name], rounding, name) for name in names}
-        answer: dict[str, Any] = regression.check_1_testset_no_kfold(
-            var=variance,
-            n_samples=size,
-            scores={name: interval.mid for name, interval in intervals.items()},
-            eps={name: interval.width / 2 for name, interval in intervals.items()},
-        )
-        passed = not answer["inconsistency"]
+        mse: Interval | None = Interval(0.0, float("inf"))
+        for name in names:
+            printed = read(row[name], rounding, name)
+            implied = {
+                "mae": lambda x=printed: Interval(x.lo**2, float("inf")),
+                "rmse": printed.squared,
+                "mse": lambda x=printed: x,
+                "r2": lambda x=printed: (1 - x) * variance,
+            }[name]()
+            mse = mse.common(implied) if mse is not None else None
+        passed = mse is not None
         shown = ", ".join(f"{name} {show(row[name])}" for name in names)
         return passed, f"{shown} {'agree' if passed else 'do not agree'} with targets of variance {variance:.6g}"
 
     passed, sentence, rounding = under_roundings(test)
-    assumed = (f"{size} test rows whose targets have variance {variance:.6g}",)
+    assumed = (f"one test set whose targets have variance {variance:.6g}",)
     return CheckResult(6, "errors-against-variance", "identity", passed, sentence, "one test set", assumed, rounding)
 
 

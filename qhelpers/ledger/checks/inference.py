@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import optimize, stats
 
 from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, under_roundings
 from qhelpers.ledger.intervals import Interval
@@ -70,6 +69,7 @@ def p_from_t(p: Printed, t: Printed, n: Printed, sides: int = 2) -> CheckResult:
     CheckResult
         An identity.
     """
+    from scipy import stats
 
     def test(rounding: str) -> tuple[bool, str]:
         statistic, df = abs(read(t, rounding)), read(n, rounding, "n") - 1
@@ -166,6 +166,8 @@ def f_from_groups(f: Printed, groups: Sequence[tuple[Printed, Printed, int]]) ->
     ValueError
         If there are fewer than two groups or one has fewer than two members.
     """
+    from scipy import optimize
+
     sizes = np.array([n for _, _, n in groups], dtype=float)
     if len(groups) < 2 or sizes.min() < 2:
         raise ValueError(
@@ -217,6 +219,7 @@ def interval_from_differences(
     CheckResult
         An identity; both the t and the normal quantile are allowed.
     """
+    from scipy import stats
 
     def test(rounding: str) -> tuple[bool, str]:
         count, centre = read(n, rounding, "n"), read(mean, rounding)
