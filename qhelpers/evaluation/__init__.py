@@ -15,6 +15,7 @@ from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
 from qhelpers.evaluation.splits import (
     balanced_subsample,
     group_split,
+    late_split,
     official_split,
     random_split,
     stratified_split,
@@ -34,6 +35,7 @@ __all__ = [
     "equivalence",
     "group_split",
     "holm",
+    "late_split",
     "official_split",
     "prediction_interval",
     "random_split",

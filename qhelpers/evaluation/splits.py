@@ -1,4 +1,4 @@
-"""Ways to split rows into training and test: random, stratified, by time block, by group, official files.
+"""Ways to split rows into training and test: random, stratified, by time, by group, official files.
 
 Every function returns two integer arrays, the row numbers of the training and of the test part. Which of them is honest depends
 on the data: rows a second apart, or from the same device, are not independent (see chapter 0.2).
@@ -71,6 +71,41 @@ def time_block_split(time: ArrayLike, n_blocks: int, held_out: int) -> tuple[Ind
         )
     blocks = np.array_split(order, n_blocks)
     return np.concatenate([block for i, block in enumerate(blocks) if i != held_out]), blocks[held_out]
+
+
+def late_split(time: ArrayLike, family: ArrayLike, test_size: float) -> tuple[Indices, Indices]:
+    """Hold out the last part of each type, so that a model meets every type before it is asked about it.
+
+    Parameters
+    ----------
+    time : array-like of shape (n_rows,)
+        Anything that sorts.
+    family : array-like of shape (n_rows,)
+        Type of each row (`Dataset.family`).
+    test_size : float
+        Share of each type's rows in the test part, between 0 and 1.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers, type after type, each in time order.
+
+    Raises
+    ------
+    ValueError
+        If the share is not between 0 and 1.
+    """
+    if not 0 < test_size < 1:
+        raise ValueError(f"test_size {test_size}; allowed is a share between 0 and 1, for instance 0.3")
+    order = np.argsort(np.asarray(time), kind="stable")
+    kinds = np.asarray(family)[order]
+    train, test = [], []
+    for kind in np.unique(kinds):
+        rows = order[kinds == kind]
+        first = len(rows) - round(test_size * len(rows))
+        train.append(rows[:first])
+        test.append(rows[first:])
+    return np.concatenate(train), np.concatenate(test)
 
 
 def group_split(groups: ArrayLike, test_size: float, rng: np.random.Generator) -> tuple[Indices, Indices]:

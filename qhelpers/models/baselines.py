@@ -10,6 +10,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -27,17 +28,19 @@ _BUILDERS: dict[str, Callable[[int], Any]] = {
     "gradient-boosting": lambda seed: GradientBoostingClassifier(random_state=seed),
     "random-forest": lambda seed: RandomForestClassifier(random_state=seed),
     "decision-tree": lambda seed: DecisionTreeClassifier(random_state=seed),
+    "nearest-neighbour": lambda seed: KNeighborsClassifier(1),
 }
 BASELINES = tuple(_BUILDERS)
 
 
 def baseline(name: str, random_state: int = 0) -> Any:
-    """Build a control or classical model of Tables I and II, with scikit-learn's defaults behind a StandardScaler.
+    """Build a control or classical model, with scikit-learn's defaults behind a StandardScaler.
 
     Parameters
     ----------
     name : str
-        One of `BASELINES`; ``"majority"`` predicts the most frequent class, ``"one-threshold"`` is a tree with one question.
+        One of `BASELINES`; ``"majority"`` predicts the most frequent class, ``"one-threshold"`` is a tree with one question,
+        ``"nearest-neighbour"`` asks one row, and remembers all.
     random_state : int, default=0
         Seed of the models that use one.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample, binary_metrics, confusion_counts, stratified_split
-from qhelpers.models import BASELINES, QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline, tune
+from qhelpers.models import QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline, tune
 from qhelpers.runs.experiment import Experiment, Outcome
 
 FEATURES = {
@@ -25,6 +25,20 @@ EPOCHS = {
     "laptop": {"qnn-p": 200, "qnn-q": 10, "qnn-h": 10},
 }
 EPOCHS["paper"] = EPOCHS["laptop"]
+#: Two controls and the nine classical models of Tables I and II, by their names in `qhelpers.models.BASELINES`.
+CLASSICAL = (
+    "majority",
+    "one-threshold",
+    "svm-linear",
+    "logistic-regression",
+    "lda",
+    "ridge",
+    "qda",
+    "naive-bayes",
+    "gradient-boosting",
+    "random-forest",
+    "decision-tree",
+)
 #: What chapters call the networks of the paper, and the controls beside them.
 NETWORKS = {
     "QNN-P, chain": {"model": "qnn-p", "entangler": "chain"},
@@ -70,14 +84,14 @@ def draw(dataset: Dataset, regime: str, rng: np.random.Generator) -> tuple[np.nd
 def build(config: Mapping[str, Any], random_state: int) -> Any:
     """Unfitted model of a config (deviations D1.2, D1.3)."""
     model = config["model"]
-    if model in BASELINES:
+    if model in CLASSICAL:
         return baseline(model, random_state)
     epochs = config["max_epochs"]
     if model in ENTANGLERS:
         return QNNPClassifier(entangler=config["entangler"], fill="repeat", epochs=epochs, random_state=random_state)
     networks = {"qnn-q": QNNQClassifier, "qnn-h": QNNHClassifier}
     if model not in networks:
-        allowed = (*ENTANGLERS, *networks, *BASELINES)
+        allowed = (*ENTANGLERS, *networks, *CLASSICAL)
         raise ValueError(f"model {model!r} is unknown; allowed are {', '.join(allowed)}")
     return networks[model](epochs=epochs, random_state=random_state)
 
@@ -132,7 +146,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     budget = {"learning_rates": list(LEARNING_RATES)}
     cells = [{"data": data, "regime": regime} for regime in REGIMES for data in ("occupancy", "ton_iot_gps")]
     for cell in cells:
-        entries += [({"model": model} | cell, 3 if few else 20) for model in BASELINES]
+        entries += [({"model": model} | cell, 3 if few else 20) for model in CLASSICAL]
     for model, entanglers in ENTANGLERS.items():
         for entangler in entanglers:
             for cell in cells:

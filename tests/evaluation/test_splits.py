@@ -40,6 +40,23 @@ def test_time_block_numbers_must_fit(n_blocks, held_out):
         ev.time_block_split(np.arange(100), n_blocks, held_out)
 
 
+def test_late_split_takes_the_end_of_each_type():
+    time = rng().permutation(100)
+    family = np.array(["calm"] * 60 + ["storm"] * 40)
+    train, test = ev.late_split(time, family, 0.3)
+    assert disjoint_and_complete(train, test, 100)
+    for kind, n_test in (("calm", 18), ("storm", 12)):
+        before, after = time[train][family[train] == kind], time[test][family[test] == kind]
+        assert len(after) == n_test and before.max() < after.min()
+        assert list(after) == sorted(after)
+
+
+@pytest.mark.parametrize("test_size", [0, 1, -0.1, 30])
+def test_late_split_takes_a_share(test_size):
+    with pytest.raises(ValueError, match="allowed is a share between 0 and 1"):
+        ev.late_split(np.arange(9), ["a"] * 9, test_size)
+
+
 def test_groups_are_never_divided():
     groups = np.repeat(np.arange(10), 10)
     train, test = ev.group_split(groups, 0.3, rng())
