@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from qhelpers.evaluation import comparison as c
+
+RNG = np.random.default_rng(3)
+A = RNG.normal(0.90, 0.02, 20)
+B = A - RNG.normal(0.01, 0.01, 20)
+
+
+def test_prediction_interval_by_hand():
+    values = [0.90, 0.92, 0.94]
+    # mean 0.92, s 0.02, t(0.975, 2) = 4.302653, sqrt(1 + 1/3) = 1.154701
+    lo, hi = c.prediction_interval(values)
+    assert (lo, hi) == pytest.approx((0.92 - 0.0993655, 0.92 + 0.0993655), abs=1e-6)
+
+
+def test_prediction_interval_covers_a_further_run_and_does_not_shrink_to_a_point():
+    rng = np.random.default_rng(0)
+    covered = []
+    for _ in range(4000):
+        *ours, theirs = rng.normal(0.0, 1.0, 6)
+        lo, hi = c.prediction_interval(ours)
+        covered.append(lo <= theirs <= hi)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
+    lo, hi = c.prediction_interval(rng.normal(0, 1, 5000))
+    assert hi - lo == pytest.approx(2 * 1.96, abs=0.1)
+
+
+def test_prediction_interval_of_a_mean_of_many_runs_is_narrower():
+    one, many = (c.prediction_interval(A, k=k) for k in (1, 30))
+    assert many[1] - many[0] < one[1] - one[0]
+
+
+def test_bootstrap_of_the_mean_agrees_with_scipy():
+    lo, hi = c.bootstrap(A, n_resamples=4000, random_state=1)
+    expected = stats.bootstrap((A,), np.mean, method="percentile", n_resamples=4000, rng=2).confidence_interval
+    assert (lo, hi) == pytest.approx((expected.low, expected.high), abs=0.0015)
+
+
+def test_bootstrap_by_unit_is_wider_where_rows_of_a_unit_agree():
+    units = np.repeat(np.arange(8), 50)
+    values = np.repeat(np.random.default_rng(0).normal(size=8), 50)
+    by_row, by_unit = c.bootstrap(values), c.bootstrap(values, units)
+    assert by_unit[1] - by_unit[0] > 4 * (by_row[1] - by_row[0])
+    assert c.bootstrap(values, units, random_state=5) == c.bootstrap(values, units, random_state=5)
+
+
+def test_corrected_t_without_correction_is_the_paired_t_test():
+    ours, scipys = c.corrected_t_test(A, B, 0.0), stats.ttest_rel(A, B)
+    assert (ours.statistic, ours.p) == pytest.approx((scipys.statistic, scipys.pvalue))
+    interval = scipys.confidence_interval()
+    assert (ours.low, ours.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_corrected_t_scales_the_variance_as_nadeau_and_bengio():
+    plain, corrected = c.corrected_t_test(A, B, 0.0), c.corrected_t_test(A, B, 0.25)
+    assert corrected.statistic == pytest.approx(plain.statistic * np.sqrt((1 / 20) / (1 / 20 + 0.25)))
+    assert corrected.p > plain.p
+
+
+def test_corrected_t_of_constant_differences():
+    assert c.corrected_t_test(A, A, 0.25).p == 1.0
+    assert c.corrected_t_test(A + 0.5, A + 0.25, 0.25).p == pytest.approx(0.0, abs=1e-12)
+
+
+def test_bayesian_comparison_is_baycomps_and_adds_up():
+    import baycomp
+
+    better, equal, worse = c.bayesian_comparison(A, B, 0.01)
+    assert better + equal + worse == pytest.approx(1.0)
+    # The correlated t posterior of Benavoli et al. (2017), equations 7 to 9, for ten-fold-like overlap 1/n.
+    difference = A - B
+    n = len(difference)
+    scale = np.sqrt((1 / n + (1 / n) / (1 - 1 / n)) * difference.var(ddof=1))
+    assert better == pytest.approx(stats.t.sf(0.01, n - 1, difference.mean(), scale), abs=0.02)
+    assert (better, equal, worse) == pytest.approx(baycomp.two_on_single(A, B, rope=0.01))
+
+
+def test_bayesian_comparison_names_the_better_one_first():
+    assert c.bayesian_comparison(A + 0.2, A + 0.01 * RNG.normal(size=20), 0.01)[0] > 0.99
+    assert c.bayesian_comparison(A, A + 0.2 + 0.01 * RNG.normal(size=20), 0.01)[2] > 0.99
+
+
+def test_equivalence_is_statsmodels_and_scipys():
+    from statsmodels.stats.weightstats import ttost_paired
+
+    ours = c.equivalence(A, B, 0.03)
+    assert ours.p == pytest.approx(float(ttost_paired(A, B, -0.03, 0.03)[0]))
+    lower = stats.ttest_1samp(A - B, -0.03, alternative="greater").pvalue
+    upper = stats.ttest_1samp(A - B, 0.03, alternative="less").pvalue
+    assert ours.p == pytest.approx(max(lower, upper))
+    assert ours.equivalent
+    assert not c.equivalence(A, B, 0.005).equivalent
+
+
+def test_no_difference_found_is_not_yet_equivalence():
+    noisy = np.random.default_rng(0).normal(0, 0.2, 12)
+    assert stats.ttest_1samp(noisy, 0).pvalue > 0.05
+    assert not c.equivalence(noisy, np.zeros(12), 0.05).equivalent
+
+
+def test_equivalence_without_spread():
+    assert c.equivalence(A, A, 0.01).equivalent
+    assert not c.equivalence(np.ones(10), np.zeros(10), 0.5).equivalent
+
+
+def test_holm_and_benjamini_hochberg_on_known_values():
+    p = [0.01, 0.04, 0.03, 0.005]
+    assert c.holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert c.benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert c.benjamini_hochberg(p) == pytest.approx(stats.false_discovery_control(p))
+    assert len(c.holm([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: c.prediction_interval([1.0]), "at least 2 finite"),
+        (lambda: c.prediction_interval([1.0, np.nan]), "finite"),
+        (lambda: c.prediction_interval([1, 2], k=0), "at least 1"),
+        (lambda: c.prediction_interval([1, 2], level=95), "between 0 and 1"),
+        (lambda: c.bootstrap([1, 2, 3], ["a", "b"]), "one unit for each"),
+        (lambda: c.bootstrap([1, 2, 3], ["a"] * 3), "at least two"),
+        (lambda: c.corrected_t_test(A[:8], B[:8], 0.25), "estimates and intervals, no test"),
+        (lambda: c.corrected_t_test(A, B[:19], 0.25), "same seeds"),
+        (lambda: c.corrected_t_test(A, B, -1), "at least 0"),
+        (lambda: c.equivalence(A, B, 0), "positive"),
+        (lambda: c.equivalence(A[:8], B[:8], 0.1), "no test"),
+        (lambda: c.bayesian_comparison(A, B, 0.01, runs=3), "divide"),
+        (lambda: c.holm([0.5, 1.5]), "between 0 and 1"),
+    ],
+)
+def test_bad_input_says_what_is_allowed(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,488 @@
+"""Each check on true numbers, which must pass, and on forged ones, which must not."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qhelpers.ledger import checks, paper
+from qhelpers.ledger.checks import check_claims, check_row, check_rows, failed_groups
+
+
+def failed(results):
+    return {group[0].check for group in failed_groups(results)}
+
+
+# 1 F1
+
+
+@pytest.mark.parametrize(("p", "r", "f"), [("0.94", "0.96", "0.95"), ("0.81", "0.68", "0.74"), ("0.5", "0.5", "0.5")])
+def test_true_f1_passes(p, r, f):
+    for average in ("binary", "macro", "mean"):
+        assert checks.f1_from_precision_recall(p, r, f, average).passed
+
+
+def test_f1_above_both_is_impossible_under_every_average():
+    for average in ("binary", "macro", "mean"):
+        result = checks.f1_from_precision_recall("0.93", "0.94", "0.95", average)
+        assert not result.passed
+        assert result.kind == "identity"
+        assert result.assumptions
+
+
+def test_f1_below_both_is_possible_only_as_a_mean():
+    assert not checks.f1_from_precision_recall("0.70", "0.76", "0.58").passed
+    assert checks.f1_from_precision_recall("0.70", "0.76", "0.58", "mean").passed
+    assert not checks.f1_from_precision_recall("0.70", "0.76", "0.40", "mean").passed
+
+
+def test_f1_that_only_truncation_saves_says_so():
+    # Harmonic mean of 0.8149 and 0.6849 is 0.7443: cut off it is 0.74, and precision and recall stay 0.81 and 0.68.
+    result = checks.f1_from_precision_recall("0.81", "0.68", "0.746")
+    assert result.passed
+    assert result.rounding == "either"
+    assert "cut off" in result.sentence
+
+
+def test_unknown_average_lists_the_known():
+    with pytest.raises(ValueError, match="binary, macro, mean"):
+        checks.f1_from_precision_recall("0.9", "0.9", "0.9", "median")
+
+
+# 2 confusion matrices
+
+
+def printed_row(tp, fp, fn, tn, digits):
+    row = {
+        "precision": tp / (tp + fp),
+        "recall": tp / (tp + fn),
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "accuracy": (tp + tn) / (tp + fp + fn + tn),
+        "specificity": tn / (tn + fp),
+    }
+    return {name: f"{value:.{digits}f}" for name, value in row.items()}
+
+
+matrices = st.tuples(st.integers(1, 60), st.integers(0, 60), st.integers(0, 60), st.integers(1, 60))
+
+
+@settings(max_examples=40, deadline=None)
+@given(matrices, st.integers(2, 4))
+def test_metrics_of_a_true_matrix_are_possible(matrix, digits):
+    tp, fp, fn, tn = matrix
+    row = printed_row(*matrix, digits)
+    assert checks.confusion_matrix(row).passed
+    assert checks.confusion_matrix(row, positives=tp + fn, negatives=fp + tn).passed
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(4, 14), st.integers(4, 14), st.integers(70, 99), st.integers(70, 99), st.integers(70, 99))
+def test_a_stated_size_is_decided_as_by_trying_all_matrices(positives, negatives, p, r, a):
+    row = {"precision": p / 100, "recall": r / 100, "accuracy": a / 100}
+    printed = {name: f"{value:.2f}" for name, value in row.items()}
+    tp, fp = np.meshgrid(np.arange(positives + 1), np.arange(negatives + 1), indexing="ij")
+    with np.errstate(invalid="ignore"):
+        values = {
+            "precision": tp / (tp + fp),
+            "recall": tp / positives,
+            "accuracy": (tp + negatives - fp) / (positives + negatives),
+        }
+    fits = np.logical_and.reduce([np.abs(values[name] - row[name]) <= 0.005 + 1e-9 for name in row])
+    assert (
+        checks.confusion_matrix(printed, positives=positives, negatives=negatives).details.get("conflict", []) == []
+        or not fits.any()
+    )
+    if fits.any():
+        assert checks.confusion_matrix(printed, positives=positives, negatives=negatives).passed
+
+
+def test_a_found_matrix_rounds_to_the_row():
+    result = checks.confusion_matrix({"precision": "0.94", "recall": "0.96", "accuracy": "0.95"}, positives=150, negatives=150)
+    m = result.details["matrix"]
+    found = printed_row(m["tp"], m["fp"], m["fn"], m["tn"], 2)
+    assert (found["precision"], found["recall"], found["accuracy"]) == ("0.94", "0.96", "0.95")
+
+
+def test_a_recall_that_the_number_of_positives_cannot_give():
+    row = {"precision": "0.7646", "recall": "0.6303", "f1": "0.6910", "accuracy": "0.71"}
+    assert checks.confusion_matrix(row).passed
+    result = checks.confusion_matrix(row, positives=150, negatives=150)
+    assert not result.passed
+    assert result.details["conflict"] == [("recall",)]
+
+
+def test_the_smallest_conflict_leaves_the_rest_alone():
+    row = {"precision": "0.93", "recall": "0.94", "f1": "0.95", "accuracy": "0.94"}
+    assert checks.confusion_matrix(row).details["conflict"] == [("precision", "recall", "f1")]
+
+
+def test_rotating_the_cells_makes_a_shifted_row_possible():
+    row = {"precision": "0.70", "recall": "0.76", "f1": "0.58", "accuracy": "0.66"}
+    found = checks.rearrangements(row)
+    assert {"precision": "0.76", "recall": "0.58", "f1": "0.66", "accuracy": "0.70"} in [one["row"] for one in found]
+    assert "rotated to the left by one place" in checks.confusion_matrix(row).sentence
+
+
+def test_macro_averages_over_a_stated_test_set():
+    tp, fn, fp, tn = 30, 10, 5, 15
+    precision = (tp / (tp + fp) + tn / (tn + fn)) / 2
+    recall = (tp / (tp + fn) + tn / (tn + fp)) / 2
+    row = {"precision": f"{precision:.3f}", "recall": f"{recall:.3f}", "accuracy": "0.750"}
+    assert checks.confusion_matrix(row, positives=40, negatives=20, average="macro").passed
+    assert not checks.confusion_matrix({**row, "accuracy": "0.800"}, positives=40, negatives=20, average="macro").passed
+
+
+@pytest.mark.parametrize("sizes", [{"positives": 3}, {"positives": 0, "negatives": 4}])
+def test_half_a_test_set_is_refused(sizes):
+    with pytest.raises(ValueError, match="at least 1"):
+        checks.confusion_matrix({"accuracy": "0.9", "recall": "0.9"}, **sizes)
+
+
+# 3 one test set
+
+
+def test_rows_of_one_test_set_agree_and_a_foreign_row_is_named():
+    rows = {f"m{i}": printed_row(*m, 3) for i, m in enumerate([(90, 12, 10, 88), (70, 30, 30, 70), (95, 2, 5, 98)])}
+    assert checks.one_test_set(rows).passed
+    rows["foreign"] = printed_row(30, 12, 10, 148, 3)
+    result = checks.one_test_set(rows)
+    assert not result.passed
+    assert result.details["excluded"] == ["foreign"]
+    assert result.probability == 0.0
+    low, high = result.details["share"]["m0"].lo, result.details["share"]["m0"].hi
+    assert low <= 0.5 <= high
+
+
+# 4 trivial rules
+
+
+def test_accuracy_against_the_largest_class():
+    assert checks.against_trivial_rules("0.79", [79, 21]).passed
+    assert checks.against_trivial_rules("0.75", [79, 21]).passed
+    result = checks.against_trivial_rules("0.60", [790, 210])
+    assert not result.passed
+    assert result.probability < 1e-6
+    with pytest.raises(ValueError, match="at least two classes"):
+        checks.against_trivial_rules("0.6", [10])
+
+
+# 5 MSE and RMSE
+
+
+def test_mse_is_rmse_squared():
+    assert checks.mse_from_rmse("11.23", "126.1").passed
+    assert not checks.mse_from_rmse("11.23", "130.0").passed
+    assert checks.mse_from_rmse("11.23", "130.0", mean=True).passed
+    assert not checks.mse_from_rmse("11.23", "120.0", mean=True).passed
+
+
+def test_mean_mse_over_runs():
+    rmse = np.array([10.0, 12.0, 14.0, 11.0])
+    row = (f"{rmse.mean():.2f}", f"{rmse.std(ddof=1):.2f}", f"{(rmse**2).mean():.1f}")
+    assert checks.mean_mse_from_rmse(*row, runs=4).passed
+    assert not checks.mean_mse_from_rmse(*row).passed
+    assert checks.mean_mse_from_rmse(row[0], f"{rmse.std():.2f}", row[2]).passed
+    assert not checks.mean_mse_from_rmse(row[0], row[1], "139.0", runs=4).passed
+
+
+def test_spread_of_mse():
+    rmse = np.random.default_rng(0).normal(12, 0.5, 30)
+    values = (f"{rmse.mean():.2f}", f"{rmse.std(ddof=1):.2f}")
+    assert checks.mse_spread(*values, f"{(rmse**2).std(ddof=1):.1f}").passed
+    result = checks.mse_spread(*values, "0.5")
+    assert not result.passed
+    assert result.kind == "other"
+
+
+# 6 errors
+
+
+def test_mae_and_bias():
+    assert checks.mae_at_most_rmse("9.9", "10.0").passed
+    assert checks.mae_at_most_rmse("10.04", "10.0").passed
+    assert not checks.mae_at_most_rmse("12.49", "11.23").passed
+    assert checks.bias_at_most_mae("-3.0", "3.1").passed
+    assert not checks.bias_at_most_mae("-3.5", "3.1").passed
+
+
+def test_ranges():
+    assert checks.in_range("accuracy", "100%").passed
+    assert not checks.in_range("accuracy", "1.2").passed
+    assert checks.in_range("mcc", "-0.4").passed
+    assert not checks.in_range("r2", "1.3").passed
+    assert not checks.in_range("rmse", "-2.0").passed
+
+
+def test_one_variance_of_the_targets():
+    rows = {"a": {"mse": "100.0", "rse": "0.250"}, "b": {"rmse": "12.00", "r2": "0.640"}}
+    assert checks.one_variance(rows).passed
+    assert checks.one_variance(rows).details["variance"]["a"].mid == pytest.approx(400, rel=0.01)
+    rows["c"] = {"mse": "100.0", "rse": "0.300"}
+    assert not checks.one_variance(rows).passed
+    with pytest.raises(ValueError, match="no row gives a variance"):
+        checks.one_variance({"a": {"mse": "1.0"}})
+
+
+def test_errors_against_known_targets():
+    rng = np.random.default_rng(0)
+    y = rng.normal(50, 20, 200)
+    error = rng.normal(0, 5, 200)
+    mse = float(np.mean(error**2))
+    row = {"mae": f"{np.abs(error).mean():.3f}", "rmse": f"{math.sqrt(mse):.3f}", "r2": f"{1 - mse / y.var():.3f}"}
+    assert checks.errors_against_variance(row, y.var()).passed
+    assert not checks.errors_against_variance({**row, "r2": "0.500"}, y.var()).passed
+    assert not checks.errors_against_variance({**row, "mae": "6.000"}, y.var()).passed
+    with pytest.raises(ValueError, match="positive variance"):
+        checks.errors_against_variance(row, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("mae", "rmse", "r2"), [("4.0", "5.0", "0.9"), ("5.2", "5.0", "0.9"), ("4.0", "5.0", "0.7"), ("4.0", "7.2", "0.8")]
+)
+def test_what_mlscorecheck_excludes_is_excluded_here_too(mae, rmse, r2):
+    import logging
+
+    from mlscorecheck.check.regression import check_1_testset_no_kfold
+
+    logging.getLogger("mlscorecheck").setLevel(logging.ERROR)
+    row = {"mae": mae, "rmse": rmse, "r2": r2}
+    theirs = check_1_testset_no_kfold(var=250.0, n_samples=100, scores={k: float(v) for k, v in row.items()}, eps=0.05)
+    assert not (theirs["inconsistency"] and checks.errors_against_variance(row, 250.0).passed)
+    assert theirs["inconsistency"] or mae != "5.2"
+
+
+def test_mape_against_the_targets():
+    assert checks.mape_against_data("20%", "10.0", 20, 100).passed
+    assert not checks.mape_against_data("5%", "10.0", 20, 100).passed
+    assert not checks.mape_against_data("60%", "10.0", 20, 100).passed
+    assert checks.mape_against_data("900%", "10.0", 0, 100).passed
+    with pytest.raises(ValueError, match="smallest <= largest"):
+        checks.mape_against_data("5%", "1.0", 5, 1)
+
+
+# 7 counts
+
+
+def test_counts_totals_windows_and_dimensions():
+    assert checks.count_of("six", 6, "noise models").passed
+    assert not checks.count_of("six", 5, "noise models").passed
+    assert checks.total_of("1.0", {"a": "0.33", "b": "0.33", "c": "0.33"}).passed
+    assert not checks.total_of("58960", {"normal": "35000", "attack": "23900"}).passed
+    assert checks.count_of("81", checks.dense_parameters([4, 8, 4, 1]), "parameters").passed
+    assert checks.window_count("9", 100, 20, 10).passed
+    assert not checks.window_count("10", 100, 20, 10).passed
+    assert checks.dimensions_agree(4, 4, "layer 1 to 2").passed
+    assert not checks.dimensions_agree(8, 4, "layer 1 to 2").passed
+    with pytest.raises(ValueError, match="at least 1"):
+        checks.window_count("9", 100, 20, 0)
+
+
+# 8 one number in several places
+
+
+def test_same_number_in_several_places():
+    assert checks.same_number({"text": "0.816", "table": "0.82"}).passed
+    assert checks.same_number({"text": "0.816", "table": "0.81"}).rounding == "either"
+    assert not checks.same_number({"text": "0.90", "table": "0.95", "abstract": "95%"}).passed
+
+
+def test_differences_ratios_and_superlatives():
+    assert checks.difference_of("4.7%", "94.1%", "89.4%").passed
+    assert not checks.difference_of("5.7%", "94.1%", "89.4%").passed
+    assert checks.ratio_of("1.4", "14.1", "10.0").passed
+    assert not checks.ratio_of("1.6", "14.1", "10.0").passed
+    assert checks.relative_change_of("34%", "6.6", "10.0").passed
+    assert not checks.relative_change_of("44%", "6.6", "10.0").passed
+    assert checks.superlative("0.95", {"a": "0.90", "b": "0.95"}).passed
+    assert not checks.superlative("0.95", {"a": "0.97"}).passed
+    assert not checks.superlative("60", {"a": "0.01"}, better="lower").passed
+    with pytest.raises(ValueError, match="'higher' or 'lower'"):
+        checks.superlative("1", {}, better="more")
+
+
+# 9 statistics
+
+
+def test_paired_t():
+    from scipy import stats
+
+    rng = np.random.default_rng(1)
+    differences = rng.normal(0.5, 1.0, 12)
+    outcome = stats.ttest_1samp(differences, 0)
+    mean, sd = differences.mean(), differences.std(ddof=1)
+    t, p, d = f"{outcome.statistic:.2f}", f"{outcome.pvalue:.3f}", f"{mean / sd:.3f}"
+    interval = outcome.confidence_interval()
+    row = {"t": t, "d": d, "n": "12", "p": p, "mean_difference": f"{mean:.3f}", "sd_difference": f"{sd:.3f}"}
+    row |= {"ci_low": f"{interval.low:.3f}", "ci_high": f"{interval.high:.3f}"}
+    results = checks.all_statistics(row)
+    assert {one.check for one in results} == {"t-from-effect", "t-from-differences", "p-from-t", "interval-from-differences"}
+    assert failed(one.tie(("x",)) for one in results) == set()
+    for name, forged in (("t", "9.00"), ("d", "2.000"), ("p", "0.900"), ("ci_low", "-4.000"), ("mean_difference", "5.000")):
+        wrong = [one.tie(("x",)) for one in checks.all_statistics({**row, name: forged})]
+        assert failed(wrong), name
+
+
+def test_smallest_p_of_few_pairs():
+    assert checks.smallest_p("0.0625", "5").passed
+    assert not checks.smallest_p("0.01", "5").passed
+    assert checks.smallest_p("0.031", "5", sides=1).passed
+
+
+def test_bonferroni():
+    assert checks.bonferroni("0.012", "0.048", 4).passed
+    assert checks.bonferroni("0.4", "1.0", 4).passed
+    assert not checks.bonferroni("0.012", "0.012", 4).passed
+
+
+def test_eta_squared_and_f_of_groups():
+    from scipy import stats
+
+    rng = np.random.default_rng(2)
+    groups = [rng.normal(mean, 1.0, 10) for mean in (0, 0.4, 1.2)]
+    f = stats.f_oneway(*groups).statistic
+    assert checks.eta_from_f(f"{f * 2 / (f * 2 + 27):.3f}", f"{f:.2f}", 2, 27).passed
+    assert not checks.eta_from_f("0.900", f"{f:.2f}", 2, 27).passed
+    printed = [(f"{g.mean():.2f}", f"{g.std(ddof=1):.2f}", 10) for g in groups]
+    assert checks.f_from_groups(f"{f:.2f}", printed).passed
+    assert not checks.f_from_groups(f"{3 * f:.2f}", printed).passed
+    with pytest.raises(ValueError, match="two groups"):
+        checks.f_from_groups("3.0", printed[:1])
+
+
+# 10 speed
+
+
+def test_speed():
+    assert checks.frames_and_latency("126.5", "7.9 ms").passed
+    assert not checks.frames_and_latency("300", "7.9 ms").passed
+    assert checks.runtime_from_calls("1 min", "6000", "0.008 s").passed
+    assert not checks.runtime_from_calls("1 min", "60000", "0.008 s").passed
+    assert checks.training_time("20 s", "1000", "100", "20 µs").passed
+    assert not checks.training_time("1 s", "1000", "1000", "20 µs").passed
+    assert checks.frames_and_latency("300", "7.9 ms").kind == "other"
+
+
+# 11 information
+
+
+def test_cross_entropy():
+    assert checks.cross_entropy_accuracy("0.20", "0.90").passed
+    assert not checks.cross_entropy_accuracy("0.02", "0.90").passed
+    assert checks.cross_entropy_base_rate("0.68", "0.5").passed
+    assert not checks.cross_entropy_base_rate("0.80", "0.5").passed
+    assert not checks.cross_entropy_base_rate("0.60", "0.1").passed
+    assert checks.cross_entropy_of_bounded_output("0.40").passed
+    assert not checks.cross_entropy_of_bounded_output("0.20").passed
+    assert checks.cross_entropy_of_bounded_output("0.20", -5, 5).passed
+    with pytest.raises(ValueError, match="low < high"):
+        checks.cross_entropy_of_bounded_output("0.4", 1, -1)
+
+
+# 12 independence
+
+
+def spread_rows(n=10, seed=0):
+    rng = np.random.default_rng(seed)
+    return {f"m{i}": {name: f"{rng.uniform(0.5, 0.99):.3f}" for name in ("precision", "recall", "accuracy")} for i in range(n)}
+
+
+def test_independent_rows_pass_and_a_repeated_one_does_not():
+    rows = spread_rows()
+    assert checks.repeated_rows(rows).passed
+    rows["copy"] = dict(rows["m3"])
+    result = checks.repeated_rows(rows)
+    assert not result.passed
+    assert result.details["pairs"] == [("m3", "copy")]
+    assert 0 < result.probability < 0.01
+
+
+def test_coarse_rows_that_coincide_are_no_finding():
+    rng = np.random.default_rng(1)
+    rows = {f"m{i}": {name: f"{rng.uniform(0.83, 0.86):.2f}" for name in ("precision", "recall", "accuracy")} for i in range(12)}
+    rows["twin"] = dict(rows["m0"])
+    assert checks.repeated_rows(rows).passed
+
+
+def test_a_shifted_copy_is_found():
+    rows = spread_rows()
+    assert checks.shifted_rows(rows).passed
+    source = list(rows["m2"].values())
+    rows["shifted"] = dict(zip(("precision", "recall", "accuracy"), source[1:] + source[:1], strict=True))
+    result = checks.shifted_rows(rows)
+    assert not result.passed
+    assert set(result.details["pairs"][0]) == {"m2", "shifted"}
+
+
+def test_multiples_of_a_column():
+    rng = np.random.default_rng(0)
+    first = {f"m{i}": f"{rng.uniform(1, 20):.2f}" for i in range(8)}
+    other = {f"m{i}": f"{rng.uniform(1, 20):.2f}" for i in range(8)}
+    doubled = {name: f"{2 * float(value):.2f}" for name, value in first.items()}
+    assert checks.multiples(first, other, ("a", "b")).passed
+    assert not checks.multiples(doubled, first, ("a", "b")).passed
+    assert checks.multiples({"m0": "2.00"}, {"m0": "1.00"}, ("a", "b")).passed
+
+
+# what applies them
+
+
+def test_a_row_gets_the_checks_of_its_quantities():
+    results = check_row({"rmse": "11.23", "mae": "12.49"})
+    assert failed(results) == {"mae-at-most-rmse"}
+    assert {one.claims for one in results if one.check == "mae-at-most-rmse"} == {("mae", "rmse")}
+    assert failed(check_row({"rmse": "11.23", "mae": "8.49", "mse": "126.1"})) == set()
+    assert failed(check_row({"rmse": "11.23", "mse": "99.0"})) == {"mse-from-rmse"}
+    assert failed(check_row({"accuracy": "0.90", "cross_entropy": "0.01"})) == {"cross-entropy-accuracy"}
+    assert failed(check_row({"fps": "300", "latency": "7.9 ms"})) == {"frames-and-latency"}
+
+
+def test_a_number_is_impossible_only_under_all_readings():
+    row = {"precision": "0.70", "recall": "0.76", "f1": "0.58"}
+    assert failed(check_row(row)) == set()
+    assert failed(check_row(row, averages=["binary"])) == {"f1-from-precision-recall", "confusion-matrix"}
+
+
+def test_a_table_is_checked_as_a_whole():
+    rows = {"a": {"mse": "100.0", "rse": "0.250"}, "b": {"mse": "100.0", "rse": "0.300"}}
+    assert failed(check_rows(rows)) == {"one-variance"}
+
+
+def test_what_the_checks_find_in_paper_1():
+    results = check_claims(paper("1"))
+    impossible = {(g[0].check, frozenset(g[0].claims)) for g in failed_groups(results) if g[0].kind == "identity"}
+    row = frozenset({"1.T2.qnn-p.precision", "1.T2.qnn-p.recall", "1.T2.qnn-p.f1"})
+    words = frozenset(name.replace("T2", "text.gps") for name in row)
+    accuracy = frozenset(
+        f"1.{place}.accuracy"
+        for place in ("abstract.occupancy.qnn-p", "text.occupancy.qnn-p", "T1.qnn-p", "conclusion.occupancy.qnn-p")
+    )
+    assert impossible == {
+        ("f1-from-precision-recall", row),
+        ("f1-from-precision-recall", words),
+        ("confusion-matrix", row),
+        ("confusion-matrix", words),
+        ("same-number", accuracy),
+    }
+    implausible = [g[0] for g in failed_groups(results) if g[0].kind == "other"]
+    assert [one.check for one in implausible] == ["shifted-rows"]
+    assert {name.rsplit(".", 1)[0] for name in implausible[0].claims} == {"1.T2.lda", "1.T2.ridge"}
+    # One reading of "outperformed other models" takes all rows of Table I, and the random forest contradicts it.
+    sentences = {(one.claims[0], one.reading): one.passed for one in results if one.check == "sentence-follows-from-tables"}
+    assert sentences["1.text.order.occupancy.outperformed", "other models are all rows of Table I"] is False
+    assert sentences["1.text.order.occupancy.outperformed", "other models are QNN-Q and QNN-H"] is True
+
+
+def test_test_sets_of_a_stated_size_change_no_verdict_of_a_group():
+    whole, without = (failed_groups(check_claims(paper("1"), sized)) for sized in (True, False))
+    assert {(g[0].check, g[0].claims) for g in whole} == {(g[0].check, g[0].claims) for g in without}
+
+
+def test_every_failure_names_claims_reading_and_assumptions():
+    for result in check_claims(paper("1"), sized=False):
+        assert result.claims
+        assert result.reading
+        assert result.assumptions
+        assert 1 <= result.number <= 12
+        assert result.kind == "identity" or result.passed or result.probability is not None

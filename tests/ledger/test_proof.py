@@ -1,0 +1,131 @@
+"""Every claim is compared with the text of its paper, and every change of one must be noticed."""
+
+import dataclasses
+
+import pytest
+
+from qhelpers.ledger import claims, paper, papers, proof
+
+
+@pytest.fixture(scope="module", params=papers())
+def book_and_text(request):
+    book = paper(request.param)
+    text = proof.find_text(book)
+    if text is None:
+        pytest.skip(f"the text of paper {request.param} is not at hand; name its folder in QHELPERS_PAPERS")
+    return book, text
+
+
+def test_every_claim_is_typed_as_printed(book_and_text):
+    book, text = book_and_text
+    wrong = {claim.id: found for claim in book.claims if claim.printed is not None and (found := proof.errors(claim, book, text))}
+    assert wrong == {}
+
+
+def test_every_cell_of_the_tables_is_claimed_once(book_and_text):
+    book, text = book_and_text
+    assert proof.missing(book, text) == []
+
+
+def test_a_missing_and_a_repeated_cell_are_noticed(book_and_text):
+    book, text = book_and_text
+    cell = next(claim for claim in book.claims if claim.place in book.tables)
+    without = dataclasses.replace(book, claims=tuple(claim for claim in book.claims if claim is not cell))
+    assert proof.missing(without, text) != []
+    twice = dataclasses.replace(book, claims=(*book.claims, dataclasses.replace(cell, id=cell.id + "x")))
+    assert proof.missing(twice, text) != []
+
+
+def _misprinted(claim):
+    """A neighbouring number, or the words with one letter changed."""
+    for i, char in enumerate(claim.printed):
+        if char.isdigit():
+            yield claim.printed[:i] + str((int(char) + 1) % 10) + claim.printed[i + 1 :]
+    yield "x" + claim.printed[1:]
+    yield claim.printed + ("0" if claim.kind == "number" else " never")
+
+
+def test_changing_any_one_printed_number_or_sentence_is_noticed(book_and_text):
+    book, text = book_and_text
+    unnoticed = [
+        (claim.id, printed)
+        for claim in book.claims
+        if claim.printed is not None
+        for printed in _misprinted(claim)
+        if not proof.errors(dataclasses.replace(claim, printed=printed), book, text)
+    ]
+    assert unnoticed == []
+
+
+def test_changing_what_a_number_is_about_is_noticed(book_and_text):
+    book, text = book_and_text
+    unnoticed = []
+    for claim in book.claims:
+        if claim.kind != "number" or "model" not in claim.of:
+            continue
+        changes = [
+            {"of": {**claim.of, "model": "qda" if claim.of["model"] != "qda" else "lda"}},
+            {"of": {**claim.of, "data": "occupancy" if claim.of["data"] != "occupancy" else "ton_iot_gps"}},
+            {"measured_by": {"experiment": "low-energy", "config": {"model": "majority", "data": claim.of["data"]}}},
+            {"quantity": "recall" if claim.quantity != "recall" else "mcc"},
+            {"where": claim.where.replace(claim.place, "Section II-A", 1)},
+        ]
+        if claim.place in book.tables:
+            other = next(label for label in book.names.values() if label not in claim.where)
+            changes.append({"where": f"{claim.place}, row {other}"})
+            changes.append({"of": {**claim.of, "split": "train"}})
+        for change in changes:
+            if not proof.errors(dataclasses.replace(claim, **change), book, text):
+                unnoticed.append((claim.id, change))
+    assert unnoticed == []
+
+
+def test_numbers_of_the_text_are_complete(book_and_text):
+    """Decimal numbers and percentages of abstract, introduction, results and conclusion are all claimed."""
+    import re
+
+    book, text = book_and_text
+    parts = proof.sections(text)
+    for place in ("Abstract", "Section I", "Section III-C", "Section III-D", "Section IV"):
+        running = "\n".join(line for line in parts[place].splitlines() if len(line) > 200)
+        # Formulas repeat their numbers in the markup behind them; only what stands before it counts.
+        running = re.sub(r"(\d\.\d+)subscript[^)]*?end_POSTSUBSCRIPT = [\d.]+", r"\1", running)
+        found = re.findall(r"(?<![\d.\[])\d+\.\d+(?![\d.])|\d+(?=% accuracy| and \d+% accuracy)", running)
+        claimed = {c.printed.rstrip("%") for c in book.claims if c.place == place and c.kind == "number" and c.printed}
+        assert set(found) <= claimed, place
+
+
+def test_without_a_folder_there_is_no_text(monkeypatch, tmp_path):
+    monkeypatch.delenv("QHELPERS_PAPERS", raising=False)
+    assert proof.find_text(paper("1")) is None
+    assert proof.find_text(paper("1"), tmp_path) is None
+
+
+def test_ids_name_their_paper_and_are_unique():
+    ids = [claim.id for claim in claims()]
+    assert len(ids) == len(set(ids))
+    assert all(claim.id.startswith(f"{claim.paper}.") for claim in claims())
+
+
+def test_a_paper_of_made_up_text_is_read_and_its_faults_named():
+    from qhelpers.ledger import statements
+
+    book = statements.parse(
+        """
+paper: "9"
+title: A title
+names: {net: Net, rooms: Rooms}
+tables: {Table I: {row: model, columns: {accuracy: Acc., runtime: Time}, data: rooms}}
+claims:
+  - {id: 9.T1.net.accuracy, where: "Table I, row Net", printed: "0.91", quantity: accuracy,
+     of: {model: net, data: rooms, split: test}}
+  - {id: 9.T1.net.runtime, where: "Table I, row Net", printed: "1 min 2s", quantity: runtime,
+     of: {model: net, data: rooms, split: test}}
+"""
+    )
+    text = "A title\nAbstract\nThe Rooms.\nTABLE I: Rooms.\nModel Acc. Time\nNet 0.91 1 min 2s\nThe end.\n"
+    assert proof.table(book, text, "Table I") == {("Net", "accuracy"): "0.91", ("Net", "runtime"): "1 min 2s"}
+    assert proof.missing(book, text) == []
+    assert [proof.errors(claim, book, text) for claim in book.claims] == [[], []]
+    assert proof.errors(book.claims[0], book, text.replace("0.91", "0.92")) != []
+    assert proof.missing(book, text.replace("TABLE I: Rooms", "TABLE I: Trackers")) != []

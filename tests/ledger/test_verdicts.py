@@ -1,0 +1,453 @@
+"""The verdict table, cell by cell, on made-up claims and records; and what must never move a verdict."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from qhelpers import ledger
+from qhelpers.ledger import VERDICTS, judgement, statements
+from qhelpers.ledger.checks import check_claims
+from qhelpers.ledger.evidence import Evidence
+
+HEAD = """
+paper: "9"
+title: Made up
+names: {net: Net, plain: Plain, rooms: Rooms}
+tables: {Table I: {row: model, columns: {precision: P, recall: R, f1: F, accuracy: A}, data: rooms}}
+protocol: {runs: 1, averages: [binary, mean]}
+groups: {others: [plain]}
+controls: [{model: net, control: net-without, without: the ingredient}]
+"""
+READINGS = """
+readings:
+  - why: sizes are open
+    options: [{name: large, config: {regime: large}}, {name: small, config: {regime: small}}]
+"""
+
+
+def entry(name, printed, quantity="accuracy", model="net", **more):
+    made = {"id": f"9.{name}", "where": f"Table I, row {model}", "printed": printed, "quantity": quantity}
+    made["of"] = {"model": model, "data": "rooms", "split": "test"}
+    made["measured_by"] = {"experiment": "made-up", "config": {"model": model, "data": "rooms"}}
+    return made | more
+
+
+def record(seed, model="net", source="real", profile="laptop", finished="2026-01-01T00:00:00+00:00", regime="large", **metrics):
+    config = {"model": model, "data": "rooms", "regime": regime, "learning_rates": [0.1, 0.2]}
+    name = f"{abs(hash((seed, model, source, profile, finished, regime, tuple(metrics.items())))):016x}"
+    return {
+        "id": name,
+        "experiment": "made-up",
+        "version": "1",
+        "config": config,
+        "seed": seed,
+        "source": source,
+        "fingerprint": "0" * 64,
+        "profile": profile,
+        "metrics": metrics,
+        "confusion": {"tp": 1, "fp": 1, "fn": 1, "tn": 1},
+        "chosen": {},
+        "seconds": 2.0,
+        "cpu_seconds": 2.0,
+        "train_seconds": 1.5,
+        "peak_memory_mb": 100.0,
+        "cpu": "a processor",
+        "versions": {},
+        "finished": finished,
+    }
+
+
+def write(folder, lines):
+    for line in lines:
+        path = folder / line["experiment"] / "runs.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+
+def judge(folder, entries, head=HEAD):
+    book = statements.parse(head + "\nclaims: " + json.dumps(entries))
+    found = judgement.judge(book, check_claims(book), Evidence(folder))
+    assert all(one.verdict in VERDICTS and one.sentence for one in found)
+    return found
+
+
+def scores(mean, sd, n=20, metric="accuracy", seed=0, **more):
+    noise = np.random.default_rng(seed).normal(size=n)
+    values = mean + sd * (noise - noise.mean()) / noise.std(ddof=1)
+    return [record(i, **{metric: float(value)}, **more) for i, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("printed", "mean", "sd", "n", "expected"),
+    [
+        ("0.95", 0.95, 0.01, 20, "holds"),
+        ("0.95", 0.935, 0.01, 20, "holds"),
+        ("0.95", 0.90, 0.01, 20, "falls short"),
+        ("0.80", 0.95, 0.01, 20, "exceeded"),
+        ("0.95", 0.95, 0.03, 20, "inconclusive"),
+        ("0.50", 0.95, 0.03, 20, "exceeded"),
+        ("0.95", 0.95, 0.001, 3, "holds"),
+        ("0.95", 0.95, 0.001, 2, "pending"),
+        ("0.95", 0.95, 0.01, 0, "pending"),
+    ],
+)
+def test_a_number_against_its_prediction_interval(tmp_path, printed, mean, sd, n, expected):
+    write(tmp_path, scores(mean, sd, n) if n else [])
+    (found,) = judge(tmp_path, [entry("a", printed)])
+    assert found.verdict == expected
+    assert found.n_seeds == n
+    assert found.k == 1
+    assert len(found.record_ids) == n
+    if n:
+        assert found.measured == pytest.approx(mean)
+        assert found.sd == pytest.approx(sd)
+    if n >= 3:
+        assert (found.p < 0.05) == (expected in ("exceeded", "falls short"))
+
+
+def test_the_rounding_interval_counts_not_the_digits(tmp_path):
+    write(tmp_path, scores(0.9440, 0.0001, 20))
+    short, held = judge(tmp_path, [entry("a", "0.95"), entry("b", "0.94")])
+    assert (short.verdict, held.verdict) == ("falls short", "holds")
+    coarse, percent = judge(tmp_path, [entry("a", "0.9"), entry("b", "94%")])
+    assert (coarse.verdict, percent.verdict) == ("holds", "holds")
+
+
+def test_more_runs_of_the_paper_narrow_the_interval(tmp_path):
+    write(tmp_path, scores(0.95, 0.01))
+    (once,) = judge(tmp_path, [entry("a", "0.93")])
+    (often,) = judge(tmp_path, [entry("a", "0.93")], HEAD.replace("runs: 1", "runs: 30"))
+    assert (once.verdict, often.verdict, often.k) == ("holds", "exceeded", 30)
+
+
+def test_for_an_error_less_is_better(tmp_path):
+    write(tmp_path, scores(10.0, 0.2, metric="rmse") + scores(10.0, 0.2, metric="rmse", model="plain"))
+    better, worse = judge(tmp_path, [entry("a", "15.0", "rmse"), entry("b", "5.0", "rmse", model="plain")])
+    assert (better.verdict, worse.verdict) == ("exceeded", "falls short")
+    (wide,) = judge(tmp_path / "wide", [entry("a", "10.0", "rmse")])
+    assert wide.verdict == "pending"
+    write(tmp_path / "wide", scores(10.0, 1.5, metric="rmse"))
+    (wide,) = judge(tmp_path / "wide", [entry("a", "10.0", "rmse")])
+    assert wide.verdict == "inconclusive"
+
+
+def test_holds_for_another_reason(tmp_path):
+    write(tmp_path, scores(0.95, 0.01) + scores(0.955, 0.01, model="net-without"))
+    (found,) = judge(tmp_path, [entry("a", "0.95")])
+    assert found.verdict == "holds, for another reason"
+    assert "net-without, which is without the ingredient" in found.sentence
+
+
+@pytest.mark.parametrize(("mean", "n"), [(0.85, 20), (0.955, 8)])
+def test_a_control_that_differs_or_has_few_pairs_explains_nothing(tmp_path, mean, n):
+    write(tmp_path, scores(0.95, 0.01) + scores(mean, 0.01, n, model="net-without"))
+    (found,) = judge(tmp_path, [entry("a", "0.95")])
+    assert found.verdict == "holds"
+
+
+def test_cannot_hold_ties_the_numbers_and_only_them(tmp_path):
+    write(tmp_path, scores(0.94, 0.01))
+    row = [
+        entry(q, printed, q) for q, printed in (("precision", "0.93"), ("recall", "0.94"), ("f1", "0.95"), ("accuracy", "0.94"))
+    ]
+    found = judge(tmp_path, row)
+    assert [one.verdict for one in found] == ["cannot hold"] * 3 + ["holds"]
+    assert set(found[0].failed_checks) == {"f1-from-precision-recall", "confusion-matrix"}
+    assert "none of them alone is called wrong" in found[0].sentence
+    assert found[0].assumptions
+
+
+def test_what_one_reading_allows_is_doubted_not_condemned(tmp_path):
+    row = [entry(q, printed, q) for q, printed in (("precision", "0.70"), ("recall", "0.76"), ("f1", "0.58"))]
+    found = judge(tmp_path, row)
+    assert [one.verdict for one in found] == ["pending"] * 3
+    assert found[0].failed_checks == ()
+    assert any("harmonic mean" in doubt for doubt in found[0].doubts)
+    strict = judge(tmp_path, row, HEAD.replace("[binary, mean]", "[binary]"))
+    assert [one.verdict for one in strict] == ["cannot hold"] * 3
+
+
+def test_implausible_with_its_probability(tmp_path):
+    entries = [entry("a", "300", "fps"), entry("b", "7.9 ms", "latency")]
+    found = judge(tmp_path, entries)
+    assert [one.verdict for one in found] == ["implausible"] * 2
+    assert found[0].probability == 0.0
+
+
+def test_not_measurable_with_the_nearest_thing_set_apart(tmp_path):
+    claim = entry("a", "1 min", "runtime", needs="the authors' hardware")
+    (without,) = judge(tmp_path, [claim])
+    assert (without.verdict, without.nearest) == ("not measurable", None)
+    write(tmp_path, scores(0.95, 0.01, 5))
+    (found,) = judge(tmp_path, [claim])
+    assert found.verdict == "not measurable"
+    assert found.measured is None
+    assert found.nearest["measured"] == pytest.approx(1.5)
+    assert found.nearest["n_seeds"] == 5
+    assert "1.5" in found.sentence
+
+
+def test_lost_and_pending(tmp_path):
+    lost, awaited = judge(tmp_path, [entry("a", None), entry("b", "0.9", awaits="chapter 9")])
+    assert (lost.verdict, awaited.verdict) == ("lost", "pending")
+    assert "chapter 9" in awaited.sentence
+
+
+def test_a_count_is_counted(tmp_path):
+    count = {
+        "id": "9.n",
+        "where": "Abstract",
+        "printed": "six",
+        "quantity": "count",
+        "of": {"things": "maps", "members": list("abcdef")},
+    }
+    assert judge(tmp_path, [count])[0].verdict == "holds"
+    count["of"]["members"] = list("abcde")
+    assert judge(tmp_path, [count])[0].verdict == "cannot hold"
+
+
+def test_readings_are_all_listed_and_the_most_favourable_leads(tmp_path):
+    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.95, 0.01, regime="small"))
+    (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
+    assert found.verdict == "holds"
+    assert {one.reading: one.verdict for one in found.readings} == {"large": "falls short", "small": "holds"}
+    assert "most favourable to the paper is the headline" in found.sentence
+    assert found.measured == pytest.approx(0.95)
+    assert found.assumptions == ("sizes are open: small",)
+
+
+def test_twins_quick_runs_and_other_models_never_count(tmp_path):
+    perfect = [
+        record(seed, accuracy=1.0, source=source, profile=profile)
+        for seed in range(20)
+        for source, profile in (("twin", "laptop"), ("twin", "quick"), ("real", "quick"))
+    ]
+    write(tmp_path, perfect)
+    assert judge(tmp_path, [entry("a", "1.00")])[0].verdict == "pending"
+    write(tmp_path, scores(0.9, 0.01))
+    assert judge(tmp_path, [entry("a", "1.00")])[0].measured == pytest.approx(0.9)
+
+
+def test_the_latest_run_of_a_seed_counts_once(tmp_path):
+    write(tmp_path, scores(0.9, 0.01) + scores(0.95, 0.01, finished="2026-02-01T00:00:00+00:00", seed=1))
+    (found,) = judge(tmp_path, [entry("a", "0.95")])
+    assert found.n_seeds == 20
+    assert found.measured == pytest.approx(0.95)
+
+
+# orderings
+
+
+def ordering(**predicate):
+    one = {
+        "reading": "plainly",
+        "holds": "beats",
+        "better": "net",
+        "than": ["others"],
+        "metrics": ["accuracy"],
+        "data": ["rooms"],
+    }
+    return {
+        "id": "9.order",
+        "where": "Section I",
+        "printed": "is best",
+        "quantity": "performance",
+        "kind": "ordering",
+        "measured_by": {"experiment": "made-up"},
+        "predicates": [one | predicate],
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"), [(0.95, 0.90, "holds"), (0.90, 0.95, "falls short"), (0.9505, 0.95, "inconclusive")]
+)
+def test_an_ordering_must_hold_in_95_percent_of_bootstraps(tmp_path, ours, theirs, expected):
+    write(tmp_path, scores(ours, 0.02, 8) + scores(theirs, 0.02, 8, model="plain", seed=1))
+    (found,) = judge(tmp_path, [ordering()])
+    assert found.verdict == expected
+    assert found.n_seeds == 8
+    assert 0 <= found.measured <= 1
+
+
+def test_an_ordering_is_paired_by_seed(tmp_path):
+    # The same noise in both: unpaired, a difference of 0.005 would drown in a spread of 0.05.
+    write(tmp_path, scores(0.905, 0.05, 8) + scores(0.90, 0.05, 8, model="plain"))
+    assert judge(tmp_path, [ordering()])[0].verdict == "holds"
+
+
+def test_an_ordering_waits_for_all_that_it_compares(tmp_path):
+    write(tmp_path, scores(0.95, 0.01, 8) + scores(0.90, 0.01, 2, model="plain"))
+    (found,) = judge(tmp_path, [ordering()])
+    assert found.verdict == "pending"
+    assert "plain on rooms" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("predicate", "expected"),
+    [
+        ({"holds": "order", "models": ["net", "plain"]}, "holds"),
+        ({"holds": "order", "models": ["plain", "net"]}, "falls short"),
+        ({"holds": "all_beat", "better": ["net"]}, "holds"),
+        ({"holds": "beats", "than": ["plain", "net"], "at_least": 1}, "holds"),
+        ({"holds": "beats", "than": ["plain", "net"], "at_least": 2}, "falls short"),
+        ({"holds": "close", "model": "net", "metrics": ["accuracy", "recall"], "within": 0.05}, "holds"),
+        ({"holds": "close", "model": "net", "metrics": ["accuracy", "recall"], "within": 0.01}, "falls short"),
+        ({"holds": "gap", "model": "net", "metrics": ["accuracy", "recall"], "by": 0.02}, "holds"),
+        ({"holds": "gap", "model": "net", "metrics": ["accuracy", "recall"], "by": 0.04}, "falls short"),
+        ({"holds": "close_data", "model": "net", "metrics": ["accuracy"], "within": 0.1, "data": ["rooms", "rooms"]}, "holds"),
+        (
+            {
+                "holds": "balanced",
+                "model": "plain",
+                "than": "net",
+                "below": "net",
+                "metrics": ["accuracy", "recall"],
+                "scores": ["accuracy"],
+            },
+            "holds",
+        ),
+    ],
+)
+def test_forms_of_predicates(tmp_path, predicate, expected):
+    for model, accuracy, recall in (("net", 0.95, 0.92), ("plain", 0.90, 0.89)):
+        noise = np.random.default_rng(len(model)).normal(0, 0.001, 8)
+        write(tmp_path, [record(i, model=model, accuracy=accuracy + e, recall=recall + e) for i, e in enumerate(noise)])
+    assert judge(tmp_path, [ordering(**predicate)])[0].verdict == expected
+
+
+def test_a_sentence_that_the_tables_contradict_cannot_hold(tmp_path):
+    numbers = [entry("a", "0.90"), entry("b", "0.95", model="plain")]
+    assert judge(tmp_path, [*numbers, ordering()])[-1].verdict == "cannot hold"
+    two = ordering()
+    two["predicates"].append({"reading": "not of scores", "holds": "unprinted"})
+    assert judge(tmp_path, [*numbers, two])[-1].verdict == "pending"
+
+
+# paper 1 and its records
+
+
+def low_energy(n=4):
+    """Records of every model of paper 1 with plausible scores."""
+    rng = np.random.default_rng(0)
+    names = [name for name in statements.paper("1").names if name not in ("occupancy", "ton_iot_gps")]
+    lines = []
+    for model in [*names, "qnn-p-separable"]:
+        for data in ("occupancy", "ton_iot_gps"):
+            for regime in ("300+300", "300"):
+                entanglers = {"qnn-p": ["chain", "ring"], "qnn-p-separable": ["none"]}.get(model, [None])
+                for entangler in entanglers:
+                    for seed in range(n):
+                        metrics = {
+                            k: float(rng.normal(0.9, 0.02)) for k in ("accuracy", "precision", "recall", "f1", "train_accuracy")
+                        }
+                        line = record(seed, model=model, regime=regime, **metrics)
+                        line["experiment"] = "low-energy"
+                        line["config"] |= {"data": data} | ({"entangler": entangler} if entangler else {})
+                        line["id"] = f"{len(lines):016x}"
+                        lines.append(line)
+    return lines
+
+
+def as_perfect(line, **change):
+    return (
+        line
+        | {"metrics": dict.fromkeys(line["metrics"], 1.0), "id": "f" + line["id"][1:], "finished": "2030-01-01T00:00:00+00:00"}
+        | change
+    )
+
+
+@pytest.mark.parametrize("change", [{"source": "twin"}, {"profile": "quick"}, {"source": "twin", "profile": "quick"}])
+def test_a_twins_perfect_score_moves_no_verdict(tmp_path, change):
+    lines = low_energy()
+    write(tmp_path, lines)
+    before = ledger.verdicts("1", tmp_path)
+    assert len({one.verdict for one in before}) > 4
+    write(tmp_path, [as_perfect(line, **change) for line in lines] + [as_perfect(lines[0], seed=99, **change)])
+    assert ledger.verdicts("1", tmp_path) == before
+
+
+def test_a_real_perfect_score_does_move_verdicts(tmp_path):
+    """The test above could not fail if nothing were read."""
+    lines = low_energy()
+    write(tmp_path, lines)
+    before = ledger.verdicts("1", tmp_path)
+    write(tmp_path, [as_perfect(line) for line in lines])
+    assert ledger.verdicts("1", tmp_path) != before
+
+
+def test_thousands_of_records_are_judged_quickly(tmp_path):
+    write(tmp_path, low_energy(40))
+    ledger.verdicts("1", tmp_path / "empty")  # imports and checks, which are done once
+    start = time.process_time()
+    found = ledger.verdicts("1", tmp_path)
+    assert time.process_time() - start < 2
+    assert sum(one.n_seeds == 40 for one in found) > 50
+
+
+def test_one_verdict_is_that_of_all(tmp_path):
+    write(tmp_path, low_energy())
+    alone = ledger.verdict("1.T1.qda.f1", tmp_path)
+    together = next(one for one in ledger.verdicts("1", tmp_path) if one.id == "1.T1.qda.f1")
+    assert (alone.verdict, alone.measured, alone.readings) == (together.verdict, together.measured, together.readings)
+    assert set(together.doubts) <= set(alone.doubts)
+
+
+def test_known_verdicts_of_paper_1_without_records(tmp_path):
+    found = {one.id: one for one in ledger.verdicts("1", tmp_path)}
+    assert found["1.T2.qnn-p.f1"].verdict == "cannot hold"
+    assert found["1.T1.qnn-p.accuracy"].failed_checks == ("same-number",)
+    assert found["1.T2.lda.f1"].verdict == "implausible"
+    assert 0 < found["1.T2.lda.f1"].probability < 0.01
+    assert found["1.T1.lda.f1"].verdict == "pending"
+    assert found["1.T1.qnn-q.runtime"].verdict == "not measurable"
+    assert found["1.noise.bit-flip-sharp"].verdict == "pending"
+    assert found["1.abstract.count.noise-models"].verdict == "holds"
+    assert any("contradicts" in doubt for doubt in found["1.abstract.order.efficiency"].doubts)
+
+
+def test_scoreboard_counts_every_claim_and_states_chance(tmp_path):
+    write(tmp_path, low_energy())
+    board = ledger.scoreboard(tmp_path)
+    row = board.loc["1"]
+    assert row[list(VERDICTS)].sum() == row["claims"] == len(ledger.claims("1"))
+    assert row["expected_by_chance"] == pytest.approx(0.05 * row["tested"], abs=0.01)
+    assert 0 <= row["refuted_fdr"] <= row["refuted"] <= row["tested"]
+
+
+def test_unknown_papers_and_claims_are_named():
+    with pytest.raises(ValueError, match="claims of paper 1"):
+        ledger.verdicts("12")
+    with pytest.raises(ValueError, match=r"near are 1\.T1\.qnn-p\.f1"):
+        ledger.claim("1.T1.qnnp.f1")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"printed": 0.95}, "quote it"),
+        ({"printed": "about 0.9"}, "allowed are forms like"),
+        ({"quantity": "goodness"}, "unknown quantity"),
+        ({"kind": "rumour"}, "number, ordering, procedure"),
+        ({"colour": "red"}, "unknown keys"),
+    ],
+)
+def test_a_bad_entry_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        statements.parse(HEAD + "\nclaims: " + json.dumps([entry("a", "0.95") | change]))
+
+
+def test_an_id_is_used_once():
+    with pytest.raises(ValueError, match="twice"):
+        statements.parse(HEAD + "\nclaims: " + json.dumps([entry("a", "0.95"), entry("a", "0.95")]))
+
+
+def test_importing_the_ledger_loads_nothing_heavy():
+    heavy = ("torch", "pennylane", "qiskit", "sklearn", "scipy", "mlscorecheck", "statsmodels")
+    code = f"import sys, qhelpers.ledger; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
