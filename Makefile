@@ -55,7 +55,7 @@ data: set-up ## download the official data into your data home
 	@$(BIN)/python -m qhelpers.datasets download $(ARGS)
 
 records: set-up ## resume the recorded runs on real data; says first what they will cost
-	@$(BIN)/python -m qhelpers.runs run low-energy --profile laptop --source real $(ARGS)
+	@$(BIN)/python -m qhelpers.runs run all --profile laptop --source real $(ARGS)
 
 bench: set-up ## time a training step of the circuits in PennyLane and Qiskit
 	@$(BIN)/python benchmarks/run.py $(ARGS)

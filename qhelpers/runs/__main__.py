@@ -1,15 +1,20 @@
-"""Command line of the experiments: ``python -m qhelpers.runs list | run EXPERIMENT | status``."""
+"""Command line of the experiments: ``python -m qhelpers.runs list | run EXPERIMENT ... | status``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qhelpers.datasets import DatasetError
 from qhelpers.runs import experiment as experiments
-from qhelpers.runs.records import PROFILES, RecordsError
+from qhelpers.runs.records import PROFILES, RecordsError, folder_for, spell
+
+if TYPE_CHECKING:
+    from qhelpers.runs.execution import Job
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -18,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="experiments, their configs and numbers of seeds")
     for name, text in (("run", "make the runs that are not recorded yet"), ("status", "how much is recorded")):
         command = commands.add_parser(name, help=text)
-        command.add_argument("experiment", nargs=None if name == "run" else "?", help="name from `list`")
+        command.add_argument("experiment", nargs="+" if name == "run" else "*", help="names from `list`, or `all`")
         command.add_argument("--profile", default="laptop", help="quick, laptop (default) or paper")
         command.add_argument("--source", default="real", help="real (default) or twin")
         command.add_argument("--seeds", type=int, help="seeds for every config (default: as the experiment says)")
@@ -27,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar="KEY=VALUE",
-            help="configs with this entry, e.g. model=qnn-p; repeatable",
+            help="configs with this entry as `list` shows it, e.g. model=qnn-p; repeatable",
         )
         if name == "run":
             command.add_argument("--workers", type=int, help="processes (default: one a core)")
@@ -59,8 +64,8 @@ def _list() -> int:
             hours = sum(found.estimate(config) * n for config, n in grid) / 3600
             print(f"  {profile}: {len(grid)} configs, {sum(n for _, n in grid)} runs, about {hours:.1f} core-hours")
         for key in sorted({key for config, _ in found.grid("laptop") for key in config}):
-            values = sorted({str(config[key]) for config, _ in found.grid("laptop") if key in config})
-            print(f"    {key}: {', '.join(values)}")
+            values = sorted({spell(config[key]) for config, _ in found.grid("laptop") if key in config})
+            print(f"    {key}: {' | '.join(value or '(empty)' for value in values)}")
     return 0
 
 
@@ -74,47 +79,67 @@ def _wanted(pairs: Sequence[str]) -> dict[str, str]:
     return wanted
 
 
-def _jobs(arguments: argparse.Namespace, name: str) -> tuple[Any, Any]:
-    from qhelpers.runs import execution, records
+@dataclass(frozen=True)
+class _Plan:
+    """An experiment's runs that were asked for, those still to make, and what these cost in processor seconds."""
 
-    jobs = execution.jobs(experiments.get(name), arguments.profile, arguments.source, arguments.seeds, **_wanted(arguments.only))
-    return jobs, records.folder_for(arguments.source, arguments.profile)
+    name: str
+    jobs: list[Job]
+    todo: list[Job]
+    seconds: float
+    folder: Path
+
+
+def _plans(arguments: argparse.Namespace) -> list[_Plan]:
+    """A plan for each experiment that was named (or all) and has configs with the wanted entries."""
+    from qhelpers.runs import execution
+
+    named = arguments.experiment
+    names = experiments.names() if not named or "all" in named else named
+    wanted = _wanted(arguments.only)
+    plans = []
+    for found in [experiments.get(name) for name in names]:
+        if jobs := execution.jobs(found, arguments.profile, arguments.source, arguments.seeds, **wanted):
+            folder = folder_for(arguments.source, arguments.profile)
+            todo = execution.pending(jobs, folder)
+            plans.append(_Plan(found.name, jobs, todo, execution.cost(todo, folder), folder))
+    if not plans:
+        raise ValueError(f"no config of {', '.join(names)} has {wanted}; `python -m qhelpers.runs list` shows what there is")
+    return plans
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from qhelpers.runs import execution
 
-    jobs, folder = _jobs(arguments, arguments.experiment)
-    todo = execution.pending(jobs, folder)
-    seconds = execution.cost(todo, folder)
-    print(f"{arguments.experiment}: {len(jobs) - len(todo)} of {len(jobs)} runs recorded in {folder}")
-    print(f"{len(todo)} to make, about {seconds / 60:.0f} minutes of one core", flush=True)
-    if arguments.dry_run or not todo:
+    plans = _plans(arguments)
+    for plan in plans:
+        print(f"{plan.name}: {len(plan.jobs) - len(plan.todo)} of {len(plan.jobs)} runs recorded in {plan.folder}")
+        print(f"{len(plan.todo)} to make, about {plan.seconds / 60:.0f} minutes of one core", flush=True)
+    if arguments.dry_run:
         return 0
-    made = list(execution.progress(todo, folder, arguments.workers))
-    _summary(jobs, folder)
-    print(f"{len(made)} runs recorded")
+    for plan in plans:
+        if plan.todo:
+            made = list(execution.progress(plan.todo, plan.folder, arguments.workers))
+            _summary(plan)
+            print(f"{len(made)} runs recorded")
     return 0
 
 
-def _summary(jobs: Any, folder: Any) -> None:
-    from qhelpers.runs import records
+def _summary(plan: _Plan) -> None:
+    from qhelpers.runs import execution, records
 
-    configs = [job.config for job in jobs]
-    found = [record for record in records.read(jobs[0].experiment, folder) if record.config in configs]
-    table = records.frame(found)
-    keys = [key for key in ("data", "regime", "model", "entangler") if key in table]
-    print(table.fillna("").groupby(keys)["accuracy"].agg(["mean", "std", "count"]).round(3).to_string())
+    configs = [job.config for job in plan.jobs]
+    found = [record for record in records.read(plan.name, plan.folder) if record.config in configs]
+    keys = execution.told(configs)
+    table = records.frame(found).assign(**{key: [records.spell(r.config.get(key, "")) for r in found] for key in keys})
+    print(table.groupby(keys)["accuracy"].agg(["mean", "std", "count"]).round(3).to_string())
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from qhelpers.runs import execution
-
-    for name in [arguments.experiment] if arguments.experiment else experiments.names():
-        jobs, folder = _jobs(arguments, name)
-        todo = execution.pending(jobs, folder)
-        minutes = execution.cost(todo, folder) / 60
-        print(f"{name}: {len(jobs) - len(todo)} of {len(jobs)} runs recorded in {folder}; about {minutes:.0f} core-minutes left")
+    for plan in _plans(arguments):
+        made = len(plan.jobs) - len(plan.todo)
+        minutes = plan.seconds / 60
+        print(f"{plan.name}: {made} of {len(plan.jobs)} runs recorded in {plan.folder}; about {minutes:.0f} core-minutes left")
     return 0
 
 

@@ -52,24 +52,27 @@ def jobs(experiment: Experiment, profile: str, source: str, seeds: int | None = 
     seeds : int, optional
         Number of seeds for every config; by default what the experiment's grid says.
     **wanted
-        Config entries that must be equal, for instance ``model="qnn-p"``.
+        Config entries that must be equal, or be spelled like it, for instance ``model="qnn-p"`` or ``without="Light"``.
 
     Returns
     -------
     list of Job
+        Empty if nothing fits `wanted`.
 
     Raises
     ------
     ValueError
-        If profile or source are unknown, the number of seeds is not positive, or nothing fits `wanted`.
+        If profile or source are unknown, or the number of seeds is not positive.
     """
     check_choice("profile", profile, PROFILES)
     check_choice("source", source, SOURCES)
     if seeds is not None and seeds < 1:
         raise ValueError(f"{seeds} seeds; allowed is 1 or more")
-    grid = [(config, n) for config, n in experiment.grid(profile) if all(config.get(k) == v for k, v in wanted.items())]
-    if not grid:
-        raise ValueError(f"no config of {experiment.name} has {wanted}; `python -m qhelpers.runs list` shows what there is")
+
+    def fits(config: dict[str, Any]) -> bool:
+        return all(key in config and records.spell(config[key]) == records.spell(wish) for key, wish in wanted.items())
+
+    grid = [(config, n) for config, n in experiment.grid(profile) if fits(config)]
     return [Job(experiment.name, c, s, source, profile) for c, n in grid for s in range(seeds if seeds is not None else n)]
 
 
@@ -193,13 +196,20 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Itera
     """`run` with a progress bar and a line a result on standard error."""
     with tqdm(total=len(todo), unit="run", file=sys.stderr) as bar:
         for record in run(todo, folder, workers):
-            what = " ".join(str(record.config[k]) for k in ("data", "regime", "model", "entangler") if k in record.config)
+            what = " ".join(f"{key} {records.spell(record.config[key])}" for key in told([record.config]))
             bar.write(
                 f"{what}, seed {record.seed}: accuracy {record.metrics['accuracy']:.3f} in {record.seconds:.1f} s",
                 file=sys.stderr,
             )
             bar.update()
             yield record
+
+
+def told(configs: Iterable[dict[str, Any]]) -> list[str]:
+    """Keys of configs that tell runs apart, those that any of them fills, in the order in which they are printed."""
+    configs = list(configs)
+    keys = ("data", "regime", "split", "without", "model", "entangler")
+    return [key for key in keys if any(config.get(key) for config in configs)]
 
 
 def _start_worker() -> None:

@@ -21,7 +21,7 @@ class Outcome:
     train_seconds : float
         Wall clock of the final training.
     arrays : dict of ndarray
-        Curves, test scores, weights.
+        Curves, test scores, weights; where it is empty, a record is its line alone.
     """
 
     metrics: dict[str, float]
@@ -55,7 +55,7 @@ class Experiment:
     estimate: Callable[[Mapping[str, Any]], float]
 
 
-_MODULES = {"low-energy": "qhelpers.runs.low_energy"}
+_MODULES = {"low-energy": "qhelpers.runs.low_energy", "splits": "qhelpers.runs.splits"}
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Records: one JSON object a line for each trained model, its arrays in an ``.npz`` beside it.
+"""Records: one JSON object a line for each trained model; its arrays, if there are any, in an ``.npz`` beside it.
 
 A record is appended under a lock and flushed to disk before the next run counts as done. A torn last line, left by a killed
 process, is reported and set aside; a foreign line anywhere else is an error that names it.
@@ -91,7 +91,8 @@ class Record:
         """Arrays stored beside the record: curves, test scores and labels, weights."""
         if self.folder is None or not (self.folder / f"{self.id}.npz").exists():
             raise RecordsError(
-                f"record {self.id} of {self.experiment} has no arrays beside it; run the experiment again to make them"
+                f"record {self.id} of {self.experiment} has no arrays beside it: its experiment keeps none, or the file is gone; "
+                "in that case take the line out of its runs.jsonl and run the experiment again"
             )
         with np.load(self.folder / f"{self.id}.npz", allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
@@ -110,6 +111,11 @@ def identify(experiment: str, version: str, config: Mapping[str, Any], seed: int
     """Hash of what decides a run's result, 16 hexadecimal digits."""
     text = json.dumps([experiment, version, dict(config), seed, fingerprint], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:16]
+
+
+def spell(value: Any) -> str:
+    """A config's entry as a command line takes and prints it: lists joined by commas."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def root() -> Path:
@@ -206,7 +212,7 @@ def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> No
     record : Record
         What was measured. A record whose id is there already is not stored again.
     arrays : mapping of str to ndarray
-        Stored in ``<id>.npz``, floating-point numbers in single precision.
+        Stored in ``<id>.npz``, floating-point numbers in single precision; no file if there are none.
     folder : Path
         Records folder.
 
@@ -222,7 +228,8 @@ def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> No
             _set_torn_line_aside(target / FILE)
             if any(known.id == record.id for known in read(record.experiment, folder)):
                 return
-            _write_arrays(target / f"{record.id}.npz", arrays)
+            if arrays:
+                _write_arrays(target / f"{record.id}.npz", arrays)
             entry = {key: value for key, value in asdict(record).items() if key != "folder"}
             with open(target / FILE, "ab") as stream:
                 stream.write(json.dumps(entry, sort_keys=True).encode() + b"\n")

@@ -11,6 +11,7 @@ import pytest
 from qhelpers.runs import execution, experiment, records
 from qhelpers.runs.__main__ import main
 
+CHEAP = ["--profile", "quick", "--source", "twin", "--only", "model=majority"]
 ONLY = ["--profile", "quick", "--source", "twin", "--only", "model=lda"]
 
 
@@ -80,6 +81,7 @@ def test_training_and_test_rows_are_balanced_and_apart():
         (["run", "low-energy", "--seeds", "0"], "0 seeds; allowed is 1 or more"),
         (["run", "low-energy", "--only", "model"], "is not KEY=VALUE"),
         (["run", "low-energy", "--only", "model=vqe"], "no config of low-energy has"),
+        (["run", "all", "--only", "model=vqe"], "no config of low-energy, splits has"),
         (["status", "nothing"], "experiment 'nothing' is unknown"),
     ],
 )
@@ -106,6 +108,33 @@ def test_foreign_line_is_a_sentence_and_exit_code_2(folder, capsys):
 def test_list_names_what_there_is(capsys):
     assert main(["list"]) == 0
     assert "low-energy" in (text := capsys.readouterr().out) and "qnn-h" in text and "laptop" in text
+
+
+def test_a_column_left_out_can_be_asked_for(folder, capsys):
+    assert main(["run", "splits", *CHEAP, "--only", "without=Light", "--workers", "1"]) == 0
+    found = records.read("splits", folder)
+    assert [r.config["split"] for r in found] == ["random", "official test1", "official test2"]
+    assert all(r.config["without"] == ["Light"] and r.config["model"] == "majority" for r in found)
+    told = capsys.readouterr()
+    assert "data occupancy split random without Light model majority, seed 0" in told.err
+    assert "official test2 Light" in " ".join(told.out.split())
+    assert not list(folder.rglob("*.npz"))
+
+
+def test_all_experiments_say_their_cost_before_any_runs(folder, capsys):
+    assert main(["run", "all", *CHEAP, "--seeds", "1", "--only", "data=occupancy", "--workers", "1"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("splits: 0 of 6 runs") < text.index("2 runs recorded\n") < text.index("6 runs recorded\n")
+    assert records.experiments(folder) == ["low-energy", "splits"]
+    assert main(["status", *CHEAP, "--seeds", "1", "--only", "split=random"]) == 0
+    text = capsys.readouterr().out
+    assert "splits: 2 of 4 runs recorded" in text and "low-energy" not in text, "it has no such config"
+
+
+def test_several_experiments_by_name(folder, capsys):
+    assert main(["run", "splits", "low-energy", *CHEAP, "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("splits: 0 of 12") < text.index("low-energy: 0 of 12")
 
 
 def test_dry_run_says_the_cost_and_makes_nothing(folder, capsys):
