@@ -276,7 +276,7 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
 def _verdict(
     book: Paper, claim: Claim, failed: Sequence[tuple[CheckResult, ...]], doubts: Sequence[CheckResult], evidence: Evidence
 ) -> Verdict:
-    identities = [group for group in failed if group[0].kind == "identity"]
+    identities = [group for group in failed if group[0].kind == "identity" and not _outvotes(book, claim, group[0])]
     others = [group for group in failed if group[0].kind != "identity"]
     readings = _readings(book, claim, evidence)
     measured = [one for one in readings if one.n > 0]
@@ -295,7 +295,8 @@ def _verdict(
         name = "implausible"
         known = [one.probability for group in others for one in group if one.probability is not None]
         probability = min(known, default=None)
-        sentence = "; ".join(dict.fromkeys(group[0].sentence for group in others)).capitalize() + "."
+        sentence = "; ".join(dict.fromkeys(group[0].sentence for group in others))
+        sentence = sentence[:1].upper() + sentence[1:] + "."
         assumptions = tuple(dict.fromkeys(a for group in others for one in group for a in one.assumptions))
     elif claim.needs:
         name, sentence = "not measurable", f"It needs {claim.needs}."
@@ -313,6 +314,9 @@ def _verdict(
         if len({one.verdict for one in measured}) > 1:
             tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
             sentence += f" Readings differ, and the most favourable to the paper is the headline ({tally})."
+    outvoted = [group[0].sentence for group in failed if _outvotes(book, claim, group[0])]
+    if outvoted and not identities:
+        sentence += f" Elsewhere the paper prints another number for the same result: {'; '.join(dict.fromkeys(outvoted))}."
     if headline is None:
         headline = ReadingVerdict("", "pending", 0)
     return Verdict(
@@ -337,6 +341,19 @@ def _verdict(
         probability=probability,
         nearest=nearest,
     )
+
+
+def _outvotes(book: Paper, claim: Claim, result: CheckResult) -> bool:
+    """Whether one result is printed several times and most of the places agree with this claim.
+
+    Prints that contradict each other cannot all be true. Where most agree, they are judged by what was measured, and only the
+    others cannot hold beside them.
+    """
+    if result.check != "same-number":
+        return False
+    prints = {one.id: one.interval() for one in book.claims if one.id in result.claims}
+    agree = sum(prints[claim.id].common(other) is not None for other in prints.values())
+    return 2 * agree > len(prints)
 
 
 def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerdict]:

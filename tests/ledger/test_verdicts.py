@@ -451,3 +451,13 @@ def test_importing_the_ledger_loads_nothing_heavy():
     code = f"import sys, qhelpers.ledger; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_prints_disagree_only_the_outvoted_cannot_hold(tmp_path):
+    write(tmp_path, low_energy())
+    found = {one.id: one for one in ledger.verdicts("1", tmp_path)}
+    assert found["1.text.occupancy.qnn-p.accuracy"].verdict == "cannot hold"
+    for place in ("1.abstract.occupancy.qnn-p.accuracy", "1.T1.qnn-p.accuracy", "1.conclusion.occupancy.qnn-p.accuracy"):
+        assert found[place].verdict not in ("cannot hold", "pending")
+        assert found[place].failed_checks == ("same-number",)
+        assert "prints another number" in found[place].sentence

@@ -239,12 +239,12 @@ def errors_against_variance(row: Mapping[str, Printed], variance: float) -> Chec
         mse: Interval | None = Interval(0.0, float("inf"))
         for name in names:
             printed = read(row[name], rounding, name)
-            implied = {
-                "mae": lambda x=printed: Interval(x.lo**2, float("inf")),
-                "rmse": printed.squared,
-                "mse": lambda x=printed: x,
-                "r2": lambda x=printed: (1 - x) * variance,
-            }[name]()
+            if name == "mae":
+                implied = Interval(printed.lo**2, float("inf"))
+            elif name == "rmse":
+                implied = printed.squared()
+            else:
+                implied = printed if name == "mse" else (1 - printed) * variance
             mse = mse.common(implied) if mse is not None else None
         passed = mse is not None
         shown = ", ".join(f"{name} {show(row[name])}" for name in names)
