@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns its exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Run the command line; returns its exit code: 0 done, 1 runs failed, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command == "list":
@@ -53,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, RecordsError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except experiments.RunsFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def _list() -> int:

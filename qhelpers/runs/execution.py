@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,7 +24,7 @@ from tqdm import tqdm
 
 from qhelpers import datasets
 from qhelpers.runs import records
-from qhelpers.runs.experiment import Experiment, get
+from qhelpers.runs.experiment import Experiment, RunsFailed, get
 from qhelpers.runs.records import PROFILES, SOURCES, Record, check_choice
 
 PACKAGES = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning")
@@ -38,6 +39,9 @@ class Job:
     seed: int
     source: str
     profile: str
+
+    def __str__(self) -> str:
+        return f"{' '.join(f'{key} {records.spell(self.config[key])}' for key in told([self.config]))}, seed {self.seed}"
 
 
 def jobs(experiment: Experiment, profile: str, source: str, seeds: int | None = None, **wanted: Any) -> list[Job]:
@@ -159,6 +163,11 @@ def run(todo: list[Job], folder: Path, workers: int | None = None) -> Iterator[R
     ------
     Record
         In the order in which the runs end.
+
+    Raises
+    ------
+    RunsFailed
+        When all else is done, if runs ended in an error; it names each with its error.
     """
     if not todo:
         return
@@ -166,27 +175,33 @@ def run(todo: list[Job], folder: Path, workers: int | None = None) -> Iterator[R
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"  # inherited by the workers, before they import anything
     pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    waiting: set[Future[Any]] = set()
-    queue = iter(todo)
+    waiting: dict[Future[Any], Job] = {}
+    failures: list[str] = []
     try:
-        for job in queue:
-            waiting.add(pool.submit(execute, job))
-            if len(waiting) < 2 * n_workers:
-                continue
-            yield from _collect(waiting, folder)
+        for job in todo:
+            waiting[pool.submit(execute, job)] = job
+            if len(waiting) >= 2 * n_workers:
+                yield from _collect(waiting, folder, failures)
         while waiting:
-            yield from _collect(waiting, folder)
+            yield from _collect(waiting, folder, failures)
     finally:
         for process in list((pool._processes or {}).values()):
             if waiting:
                 process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        raise RunsFailed(f"{len(failures)} of {len(todo)} runs failed, the others are recorded:\n  " + "\n  ".join(failures))
 
 
-def _collect(waiting: set[Future[Any]], folder: Path) -> Iterator[Record]:
+def _collect(waiting: dict[Future[Any], Job], folder: Path, failures: list[str]) -> Iterator[Record]:
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
-        waiting.discard(future)
+        job = waiting.pop(future)
+        if error := future.exception():
+            if isinstance(error, BrokenProcessPool):
+                raise RunsFailed(f"a process died at {job} (killed, or out of memory); run again with fewer --workers") from error
+            failures.append(f"{job}: {type(error).__name__}: {error}")
+            continue
         record, arrays = future.result()
         records.append(record, arrays, folder)
         yield record
@@ -196,11 +211,8 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Itera
     """`run` with a progress bar and a line a result on standard error."""
     with tqdm(total=len(todo), unit="run", file=sys.stderr) as bar:
         for record in run(todo, folder, workers):
-            what = " ".join(f"{key} {records.spell(record.config[key])}" for key in told([record.config]))
-            bar.write(
-                f"{what}, seed {record.seed}: accuracy {record.metrics['accuracy']:.3f} in {record.seconds:.1f} s",
-                file=sys.stderr,
-            )
+            job = Job(record.experiment, record.config, record.seed, record.source, record.profile)
+            bar.write(f"{job}: accuracy {record.metrics['accuracy']:.3f} in {record.seconds:.1f} s", file=sys.stderr)
             bar.update()
             yield record
 

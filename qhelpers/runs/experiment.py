@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 
+class RunsFailed(Exception):
+    """Runs that ended in an error; those that did not are recorded."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one run measured.

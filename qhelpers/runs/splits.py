@@ -187,8 +187,8 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
 
 
 def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly: a forest takes 5 s on tens of thousands of rows, all else below 1 s."""
-    fit = 5.0 if config["model"] == "random-forest" else 0.5
+    """Processor seconds of a run, roughly: a forest takes 4 s on tens of thousands of rows."""
+    fit = 4.0 if config["model"] == "random-forest" else 0.05
     return fit * (N_BLOCKS if config["split"] == "time blocks" else 1)
 
 
