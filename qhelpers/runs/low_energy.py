@@ -84,16 +84,16 @@ def draw(dataset: Dataset, regime: str, rng: np.random.Generator) -> tuple[np.nd
 def build(config: Mapping[str, Any], random_state: int) -> Any:
     """Unfitted model of a config (deviations D1.2, D1.3)."""
     model = config["model"]
+    networks = {"qnn-q": QNNQClassifier, "qnn-h": QNNHClassifier}
     if model in CLASSICAL:
         return baseline(model, random_state)
-    epochs = config["max_epochs"]
     if model in ENTANGLERS:
-        return QNNPClassifier(entangler=config["entangler"], fill="repeat", epochs=epochs, random_state=random_state)
-    networks = {"qnn-q": QNNQClassifier, "qnn-h": QNNHClassifier}
-    if model not in networks:
-        allowed = (*ENTANGLERS, *networks, *CLASSICAL)
-        raise ValueError(f"model {model!r} is unknown; allowed are {', '.join(allowed)}")
-    return networks[model](epochs=epochs, random_state=random_state)
+        budget = {"epochs": config["max_epochs"], "random_state": random_state}
+        return QNNPClassifier(entangler=config["entangler"], fill="repeat", **budget)
+    if model in networks:
+        return networks[model](epochs=config["max_epochs"], random_state=random_state)
+    allowed = (*ENTANGLERS, *networks, *CLASSICAL)
+    raise ValueError(f"model {model!r} is unknown; allowed are {', '.join(allowed)}")
 
 
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:

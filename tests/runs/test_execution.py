@@ -165,3 +165,14 @@ def test_ctrl_c_leaves_whole_records_and_the_next_run_goes_on(folder, tmp_path):
     )
     after = records.read("low-energy", folder)
     assert after[: len(kept)] == kept and len({r.id for r in after}) == len(after)
+
+
+def test_a_run_that_fails_is_named_and_stops_no_other(folder):
+    good = execution.jobs(experiment.get("low-energy"), "quick", "twin", 2, model="lda", data="occupancy", regime="300")
+    bad = execution.Job("low-energy", good[0].config | {"model": "vqe"}, 7, "twin", "quick")
+    kept = []
+    with pytest.raises(
+        experiment.RunsFailed, match=r"1 of 3 runs failed(.|\n)*model vqe, seed 7: ValueError: model 'vqe' is unknown"
+    ):
+        kept.extend(execution.run([good[0], bad, good[1]], folder, workers=1))
+    assert sorted(record.seed for record in records.read("low-energy", folder)) == [0, 1]
