@@ -2,7 +2,7 @@
 
 from qhelpers.datasets import occupancy, ton_iot_gps  # noqa: F401  (registers them, in the order of the book)
 from qhelpers.datasets.base import Dataset, DatasetError, entry, names
-from qhelpers.datasets.comparison import compare, summary
+from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status
 from qhelpers.datasets.files import data_home, folders
 from qhelpers.datasets.loading import load
@@ -17,6 +17,8 @@ __all__ = [
     "folders",
     "load",
     "names",
+    "record_summary",
+    "recorded_summary",
     "status",
     "summary",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from qhelpers.datasets.base import Dataset
+from qhelpers.datasets.base import Dataset, DatasetError
 
 STATISTICS = ("mean", "sd", "5 %", "25 %", "50 %", "75 %", "95 %", "share of zeros", "lag-1 autocorrelation", "AUC alone")
 
@@ -75,6 +77,40 @@ def compare(a: Dataset, b: Dataset) -> pd.DataFrame:
     unit = pd.DataFrame(np.where(scaled, one[["sd"]].to_numpy(), 1.0), index=one.index, columns=one.columns)
     pair["difference"] = (pair[labels[1]] - pair[labels[0]]) / unit.stack(future_stack=True)
     return pair
+
+
+def record_summary(folder: Path, data: Dataset) -> Path:
+    """Write the `summary` of a set to a file that `recorded_summary` reads; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{data.name}.csv"
+    summary(data).to_csv(path, float_format="%.8g", lineterminator="\n")
+    return path
+
+
+def recorded_summary(folder: Path, name: str) -> pd.DataFrame:
+    """`summary` of the official files of a set, as recorded.
+
+    Parameters
+    ----------
+    folder : Path
+        ``data-summary`` among the records.
+    name : str
+        One of `qhelpers.datasets.names`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `summary`.
+
+    Raises
+    ------
+    DatasetError
+        If it is not there.
+    """
+    path = folder / f"{name}.csv"
+    if not path.exists():
+        raise DatasetError(f"{path} does not exist; make it with: python -m qhelpers.datasets summary --folder {folder}")
+    return pd.read_csv(path, index_col=0)
 
 
 def auc(score: np.ndarray, y: np.ndarray) -> float:

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from qhelpers.datasets.base import DatasetError, Entry, entry, names
+from qhelpers.datasets.comparison import record_summary
 from qhelpers.datasets.files import data_home, find, folders
+from qhelpers.datasets.loading import load
 
 _SECONDS = 60.0  # without an answer
 _LARGEST = 1 << 30  # bytes of a download
@@ -133,27 +135,34 @@ def _check(item: Entry, path: Path, address: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of ``python -m qhelpers.datasets``: what there is, what is present, and the download.
+    """Command line of ``python -m qhelpers.datasets``: what there is, what is present, the download, the summary.
 
     Returns
     -------
     int
-        0; 1 if a download failed; 2 if an argument is not allowed.
+        0; 1 if a download or a summary failed; 2 if an argument is not allowed.
     """
     parser = argparse.ArgumentParser(
         prog="python -m qhelpers.datasets",
-        description="The official data files: where they come from, whether they are here, and their download.",
+        description="The official data files: where they come from, whether they are here, their download and summary.",
     )
     parser.add_argument(
-        "action", nargs="?", choices=("download", "list"), default="download", help="download what is missing, or only list"
+        "action",
+        nargs="?",
+        choices=("download", "list", "summary"),
+        default="download",
+        help="download what is missing (default), only list, or record statistics of each column",
     )
     parser.add_argument("name", nargs="*", help=f"data sets, by default all: {', '.join(names())}")
+    parser.add_argument("--folder", type=Path, default=Path("records/data-summary"), help="of `summary` (default: %(default)s)")
     given = parser.parse_args(arguments)
     try:
         items = [entry(name) for name in given.name or names()]
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if given.action == "summary":
+        return _summaries(items, given.folder)
     print(f"Data home: {data_home()}\nSearched: {', '.join(map(str, folders()))}")
     failed = 0
     for item in items:
@@ -162,6 +171,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
         failed += _bring(item, download=given.action == "download")
     return 1 if failed else 0
+
+
+def _summaries(items: Sequence[Entry], folder: Path) -> int:
+    """Record the summary of each set's official files; returns the exit code."""
+    try:
+        for item in items:
+            print(record_summary(folder, load(item.name)))
+    except (DatasetError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _bring(item: Entry, *, download: bool) -> bool:

@@ -1,11 +1,17 @@
-"""The comparison of twin and real computes what it says."""
+"""The comparison of twin and real computes what it says, and what is recorded is what the official files give."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from qhelpers import datasets
+from qhelpers.datasets import download
 from qhelpers.datasets.comparison import STATISTICS, auc
+
+RECORDS = Path(__file__).resolve().parents[2] / "records" / "data-summary"
 
 
 def test_auc_agrees_with_scikit_learn():
@@ -45,3 +51,32 @@ def test_compare_puts_two_sets_side_by_side():
 def test_sets_with_other_columns_are_refused():
     with pytest.raises(ValueError, match="two sets with the same columns"):
         datasets.compare(datasets.load("occupancy", source="twin", n=200), datasets.load("ton_iot_gps", source="twin", n=200))
+
+
+def test_a_summary_is_read_as_it_was_recorded(tmp_path):
+    data = datasets.load("occupancy", source="twin", n=400)
+    assert datasets.record_summary(tmp_path / "new", data) == tmp_path / "new" / "occupancy.csv"
+    found = datasets.recorded_summary(tmp_path / "new", "occupancy")
+    pd.testing.assert_frame_equal(found, datasets.summary(data), rtol=1e-6)
+    with pytest.raises(datasets.DatasetError, match=r"make it with: python -m qhelpers\.datasets summary --folder"):
+        datasets.recorded_summary(tmp_path / "new", "ton_iot_gps")
+
+
+def test_summary_on_the_command_line_without_files_is_a_sentence(folder, tmp_path, capsys):
+    assert download.main(["summary", "occupancy", "--folder", str(tmp_path / "new")]) == 1
+    assert "error: occupancy: datatest.txt" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_recorded_summaries_are_complete(name):
+    found, twin = datasets.recorded_summary(RECORDS, name), datasets.summary(datasets.load(name, source="twin", n=200))
+    assert list(found.columns) == list(twin.columns) and list(found.index) == list(twin.index)
+
+
+@pytest.mark.needs_data(*datasets.names())
+@pytest.mark.parametrize("name", datasets.names())
+def test_recorded_summaries_are_what_the_official_files_give(name, official, tmp_path):
+    datasets.record_summary(tmp_path, official(name))
+    found, again = (datasets.recorded_summary(folder, name) for folder in (RECORDS, tmp_path))
+    pd.testing.assert_frame_equal(found, again, rtol=1e-6)
