@@ -32,8 +32,9 @@ VERDICTS = (
     "lost",
     "pending",
 )
-# What counts as measured, the most favourable to the paper first.
-_FAVOUR = ("holds", "holds, for another reason", "exceeded", "inconclusive", "falls short", "pending")
+# What counts as measured, the most favourable to the paper first; a reading that could not have refuted the claim decides only
+# where no other does.
+_FAVOUR = ("holds", "holds, for another reason", "exceeded", "falls short", "inconclusive", "pending")
 LEVEL = 0.95
 N_BOOTSTRAPS = 2000
 
@@ -85,7 +86,7 @@ class Verdict:
     id, paper, where, quantity, printed
         As in the claim.
     verdict : str
-        One of `VERDICTS`. With several readings the most favourable to the paper.
+        One of `VERDICTS`. With several readings the most favourable to the paper among those that decide.
     measured, sd, n_seeds, k, interval, p
         Of the headline's reading: mean, spread, our seeds, the paper's runs, prediction interval, p-value.
     record_ids : tuple of str
@@ -313,7 +314,7 @@ def _verdict(
         name, sentence = headline.verdict, headline.sentence
         if len({one.verdict for one in measured}) > 1:
             tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
-            sentence += f" Readings differ, and the most favourable to the paper is the headline ({tally})."
+            sentence += f" Readings differ; of those that decide, the most favourable to the paper is the headline ({tally})."
     outvoted = [group[0].sentence for group in failed if _outvotes(book, claim, group[0])]
     if outvoted and not identities:
         sentence += f" Elsewhere the paper prints another number for the same result: {'; '.join(dict.fromkeys(outvoted))}."

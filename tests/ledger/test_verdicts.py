@@ -216,9 +216,16 @@ def test_readings_are_all_listed_and_the_most_favourable_leads(tmp_path):
     (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
     assert found.verdict == "holds"
     assert {one.reading: one.verdict for one in found.readings} == {"large": "falls short", "small": "holds"}
-    assert "most favourable to the paper is the headline" in found.sentence
+    assert "the most favourable to the paper is the headline" in found.sentence
     assert found.measured == pytest.approx(0.95)
     assert found.assumptions == ("sizes are open: small",)
+
+
+def test_a_reading_that_could_not_refute_decides_only_where_no_other_does(tmp_path):
+    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.85, 0.2, regime="small"))
+    (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
+    assert {one.reading: one.verdict for one in found.readings} == {"large": "falls short", "small": "inconclusive"}
+    assert found.verdict == "falls short"
 
 
 def test_twins_quick_runs_and_other_models_never_count(tmp_path):
