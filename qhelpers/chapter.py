@@ -137,7 +137,9 @@ class Page:
         for one in ids:
             claim, verdict = ledger.claim(one), known[one]
             measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
-            if verdict.sd is not None:
+            if claim.kind == "ordering" and measured:
+                measured = f"in {verdict.measured:.0%} of bootstraps (n = {verdict.n_seeds})"
+            elif verdict.sd is not None:
                 measured += f" ± {verdict.sd:.3f} (n = {verdict.n_seeds})"
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
