@@ -138,9 +138,9 @@ class Page:
             claim, verdict = ledger.claim(one), known[one]
             measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
             if claim.kind == "ordering" and measured:
-                measured = f"in {verdict.measured:.0%} of bootstraps (n = {verdict.n_seeds})"
+                measured = f"in {verdict.measured:.0%} of bootstraps (n\u00a0=\u00a0{verdict.n_seeds})"
             elif verdict.sd is not None:
-                measured += f" ± {verdict.sd:.3f} (n = {verdict.n_seeds})"
+                measured += f" ± {verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds})"
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
 
