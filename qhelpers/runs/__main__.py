@@ -53,9 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, RecordsError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except experiments.RunsFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
 
 
 def _list() -> int:
@@ -120,12 +117,20 @@ def _run(arguments: argparse.Namespace) -> int:
         print(f"{len(plan.todo)} to make, about {plan.seconds / 60:.0f} minutes of one core", flush=True)
     if arguments.dry_run:
         return 0
+    code = 0
     for plan in plans:
-        if plan.todo:
-            made = list(execution.progress(plan.todo, plan.folder, arguments.workers))
-            _summary(plan)
-            print(f"{len(made)} runs recorded")
-    return 0
+        if not plan.todo:
+            continue
+        made = 0
+        try:
+            for _ in execution.progress(plan.todo, plan.folder, arguments.workers):
+                made += 1
+        except experiments.RunsFailed as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+        _summary(plan)
+        print(f"{made} runs recorded", flush=True)
+    return code
 
 
 def _summary(plan: _Plan) -> None:
@@ -133,6 +138,8 @@ def _summary(plan: _Plan) -> None:
 
     configs = [job.config for job in plan.jobs]
     found = [record for record in records.read(plan.name, plan.folder) if record.config in configs]
+    if not found:
+        return
     keys = execution.told(configs)
     table = records.frame(found).assign(**{key: [records.spell(r.config.get(key, "")) for r in found] for key in keys})
     print(table.groupby(keys)["accuracy"].agg(["mean", "std", "count"]).round(3).to_string())
