@@ -349,6 +349,8 @@ class QNNHClassifier(QNNQClassifier):
     ----------
     hidden : int, default=8
         Units of the hidden layer.
+    circuit : bool, default=True
+        False takes the circuit out and leaves all else: what the classical part does alone.
     n_qubits, map_reps, ansatz_reps, epochs, learning_rate, random_state, progress
         As for `QNNQClassifier`.
     """
@@ -356,6 +358,7 @@ class QNNHClassifier(QNNQClassifier):
     def __init__(
         self,
         hidden: int = 8,
+        circuit: bool = True,
         n_qubits: int = 2,
         map_reps: int = 1,
         ansatz_reps: int = 1,
@@ -366,13 +369,14 @@ class QNNHClassifier(QNNQClassifier):
     ) -> None:
         super().__init__(n_qubits, map_reps, ansatz_reps, epochs, learning_rate, random_state, progress)
         self.hidden = hidden
+        self.circuit = circuit
 
     def _preparation(self, n_features: int) -> Any:
         return make_pipeline(StandardScaler())
 
     def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
-        connector = self._connector(self.n_qubits, seed, input_gradients=True)
+        connector = [self._connector(self.n_qubits, seed, input_gradients=True)] if self.circuit else []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             before = [
@@ -380,4 +384,4 @@ class QNNHClassifier(QNNQClassifier):
                 torch.nn.ReLU(),
                 torch.nn.Linear(self.hidden, self.n_qubits),
             ]
-            return torch.nn.Sequential(*before, connector, torch.nn.Linear(1, 1))
+            return torch.nn.Sequential(*before, *connector, torch.nn.Linear(1 if self.circuit else self.n_qubits, 1))

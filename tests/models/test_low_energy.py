@@ -95,6 +95,16 @@ def test_pickled_networks_predict_the_same(network):
     np.testing.assert_array_equal(model.decision_function(X), again.decision_function(X))
 
 
+def test_qnn_h_without_its_circuit_is_a_classical_network(monkeypatch):
+    monkeypatch.setattr(EstimatorQNN, "forward", lambda *args: pytest.fail("Qiskit was called"))
+    model = QNNHClassifier(circuit=False, epochs=10, random_state=0).fit(X, Y)
+    assert model.score(X, Y) > 0.7
+    with_circuit = QNNHClassifier(epochs=1, random_state=0)._module(2, seed=0)
+    without = QNNHClassifier(circuit=False, random_state=0)._module(2, seed=0)
+    shapes = [[tuple(weight.shape) for weight in module.parameters()] for module in (with_circuit, without)]
+    assert shapes[0][:4] == shapes[1][:4] and shapes[0][4:] == [(4,), (1, 1), (1,)] and shapes[1][4:] == [(1, 2), (1,)]
+
+
 @pytest.mark.parametrize("n_features", [1, 3, 4, 6])
 def test_any_number_of_features(n_features):
     features, labels = make_classification(
