@@ -81,6 +81,12 @@ class Page:
                 return None
             raise
 
+    def verdict(self, claim: str) -> str:
+        """Verdict of the ledger on a claim."""
+        from qhelpers import ledger
+
+        return next(one.verdict for one in ledger.verdicts() if one.id == claim)
+
     def cost(self, experiment: str, models: Sequence[str]) -> str:
         """Sentence on what the recorded runs of some models took: processor time and memory."""
         runs = [run for model in models for run in self.recorded(experiment, model=model)]
@@ -138,9 +144,10 @@ class Page:
             claim, verdict = ledger.claim(one), known[one]
             measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
             if claim.kind == "ordering" and measured:
-                measured = f"in {verdict.measured:.0%} of bootstraps (n\u00a0=\u00a0{verdict.n_seeds})"
+                measured = f"the order appears in {verdict.measured:.0%} of resamplings"
             elif verdict.sd is not None:
-                measured += f" ± {verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds})"
+                measured += f"\u00a0±\u00a0{verdict.sd:.3f}"
+            measured += f" (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})" if measured else ""
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
 

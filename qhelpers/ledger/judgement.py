@@ -87,8 +87,10 @@ class Verdict:
         As in the claim.
     verdict : str
         One of `VERDICTS`. With several readings the most favourable to the paper among those that decide.
+    reading : str
+        The reading of what the text leaves open that the verdict rests on, the headline; empty where nothing was measured.
     measured, sd, n_seeds, k, interval, p
-        Of the headline's reading: mean, spread, our seeds, the paper's runs, prediction interval, p-value.
+        Of that reading: mean, spread, our seeds, the paper's runs, prediction interval, p-value.
     record_ids : tuple of str
         Records that the headline rests on.
     assumptions : tuple of str
@@ -113,6 +115,7 @@ class Verdict:
     quantity: str
     printed: str | None
     verdict: str
+    reading: str = ""
     measured: float | None = None
     sd: float | None = None
     n_seeds: int = 0
@@ -327,6 +330,7 @@ def _verdict(
         quantity=claim.quantity,
         printed=claim.printed,
         verdict=name,
+        reading=headline.reading,
         measured=headline.measured,
         sd=headline.sd,
         n_seeds=headline.n,
@@ -428,10 +432,12 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         says = f"the printed {claim.printed} lies within"
     runs = "one run" if k == 1 else f"the mean of {k} runs"
     sentence = (
-        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs} would lie in [{lo:.3f}, {hi:.3f}] "
+        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs} would lie in "
+        f"[{max(lo, meaning.lo):.3f}, {min(hi, meaning.hi):.3f}] "
         f"in {LEVEL:.0%} of cases: {says}.{control}"
     )
     p = _p_value(printed.lo, printed.hi, mean, sd, n, k)
+    lo, hi = max(lo, meaning.lo), min(hi, meaning.hi)
     return ReadingVerdict(name, verdict_, n, mean, sd, (lo, hi), p, sample.ids, sentence, assumptions)
 
 

@@ -208,6 +208,8 @@ def strip(rows: Sequence[Any]) -> str:
             parts.append(f'<div class="qh-strip-group">{escape(question)}</div>{"".join(lines)}')
     if not any_measured:
         return ""
+    reading = next((row.reading for row in rows if is_accuracy(row, "qnn-p", "occupancy")), "")
+    reading = f" For rooms QNN-P is drawn as read under {escape(reading)}." if reading else ""
     ticks = "".join(f'<span style="--qh-at:{at(tick / 10)}">{tick / 10:.1f}</span>' for tick in range(5, 11))
     return (
         f'<figure class="qh-figure qh-strip">{"".join(parts)}'
@@ -217,7 +219,7 @@ def strip(rows: Sequence[Any]) -> str:
         '<li><i class="qh-range"></i>where one more run should fall (95 %)</li>'
         '<li><i class="qh-control"></i>one threshold on one sensor, no quantum part</li></ul>'
         "<figcaption>Test accuracy of the three quantum networks: what the paper prints, and what its recipe gave when we "
-        "repeated it. Scores are on balanced test sets, where guessing gives 0.5.</figcaption></figure>"
+        f"repeated it. Scores are on balanced test sets, where guessing gives 0.5.{reading}</figcaption></figure>"
     )
 
 
