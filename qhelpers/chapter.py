@@ -144,10 +144,9 @@ class Page:
             claim, verdict = ledger.claim(one), known[one]
             measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
             if claim.kind == "ordering" and measured:
-                measured = f"the order appears in {verdict.measured:.0%} of resamplings"
+                measured = f"the order appears in {verdict.measured:.0%} of resamplings (n\u00a0=\u00a0{verdict.n_seeds})"
             elif verdict.sd is not None:
-                measured += f"\u00a0±\u00a0{verdict.sd:.3f}"
-            measured += f" (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})" if measured else ""
+                measured += f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
 

@@ -16,6 +16,8 @@ window.addEventListener("load", () => {
   for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container")) {
     if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
+  // what stands above a claim may have changed its height since the page was first laid out
+  document.querySelector("tr:target")?.scrollIntoView({ block: "center" });
 });
 
 /** Put a filter by verdict, check and words above the table of claims. */
