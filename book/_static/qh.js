@@ -17,7 +17,7 @@ window.addEventListener("load", () => {
     if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
   // what stands above a claim may have changed its height since the page was first laid out
-  document.querySelector("tr:target")?.scrollIntoView({ block: "center" });
+  document.querySelector("tr:target")?.scrollIntoView({ block: "center", behavior: "instant" });
 });
 
 /** Put a filter by verdict, check and words above the table of claims. */
@@ -55,5 +55,5 @@ function addFilter(table) {
   apply();
   // a link to one claim shows it whatever the filter says
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target) { target.hidden = false; target.scrollIntoView(); }
+  if (target) { target.hidden = false; target.scrollIntoView({ behavior: "instant" }); }
 }
