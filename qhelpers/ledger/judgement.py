@@ -236,8 +236,8 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     -------
     DataFrame
         A row a paper: claims, one column a verdict, and ``tested`` (numbers set beside at least three seeds), ``refuted``
-        (falls short or exceeded), ``refuted_fdr`` (those that Benjamini and Hochberg leave at 5 %), ``expected_by_chance``
-        (how many of the tested would be refuted if all were true, at most).
+        (outside the interval under every reading that was run), ``refuted_fdr`` (those that Benjamini and Hochberg leave at
+        5 %), ``expected_by_chance`` (how many of the tested would be refuted if all were true, at most).
     """
     import pandas as pd
 
@@ -262,12 +262,19 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
     -------
     dict
         ``tested``, ``refuted``, ``refuted_fdr``, ``expected_by_chance``, as in `scoreboard`.
+
+    Notes
+    -----
+    A claim is true if it is under one of its readings, and so refuted only if it is under all of them: its p-value is the
+    largest of theirs. The headline's alone would not do, since a true claim may fall short under a reading that was not meant.
+    That is why fewer are refuted here than fall short or are exceeded.
     """
     from qhelpers.evaluation.comparison import benjamini_hochberg
 
     tested = [one for one in found if one.p is not None and one.verdict in _FAVOUR]
-    corrected = benjamini_hochberg([one.p for one in tested if one.p is not None])
-    refuted = [one.verdict in ("falls short", "exceeded") for one in tested]
+    run = [[reading for reading in one.readings if reading.p is not None] for one in tested]
+    corrected = benjamini_hochberg([max(float(reading.p or 0.0) for reading in readings) for readings in run])
+    refuted = [all(reading.verdict in ("falls short", "exceeded") for reading in readings) for readings in run]
     kept = sum(bad and p < 1 - LEVEL for bad, p in zip(refuted, corrected, strict=True))
     return {
         "tested": len(tested),

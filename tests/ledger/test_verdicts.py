@@ -11,7 +11,7 @@ import pytest
 from qhelpers import ledger
 from qhelpers.ledger import VERDICTS, judgement, statements
 from qhelpers.ledger.checks import check_claims
-from qhelpers.ledger.evidence import Evidence
+from qhelpers.ledger.evidence import Evidence, Sample
 
 HEAD = """
 paper: "9"
@@ -424,6 +424,38 @@ def test_scoreboard_counts_every_claim_and_states_chance(tmp_path):
     assert row[list(VERDICTS)].sum() == row["claims"] == len(ledger.claims("1"))
     assert row["expected_by_chance"] == pytest.approx(0.05 * row["tested"], abs=0.01)
     assert 0 <= row["refuted_fdr"] <= row["refuted"] <= row["tested"]
+
+
+def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):
+    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.93, 0.06, regime="small"))
+    (open_,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
+    assert open_.verdict == "falls short"
+    assert judgement.chance([open_])["refuted"] == 0
+    assert judgement.chance([open_])["tested"] == 1
+    (closed,) = judge(tmp_path, [entry("a", "0.20")], HEAD + READINGS)
+    assert judgement.chance([closed]) == {"tested": 1, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.05}
+
+
+def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated():
+    """Only one reading is what the paper did; the other is far off and precise."""
+    rng = np.random.default_rng(0)
+    found = []
+    for i in range(400):
+        *ours, theirs = rng.normal(0.9, 0.04, 11)
+        claim = statements.parse(HEAD + READINGS + "\nclaims: " + json.dumps([entry(f"n{i}", f"{min(max(theirs, 0), 1):.4f}")]))
+        evidence = Evidence()
+        config = (("data", "rooms"), ("model", "net"))
+        for regime, values in (("small", ours), ("large", rng.normal(0.6, 0.01, 10))):
+            key = ("made-up", frozenset((*config, ("regime", regime))), "accuracy")
+            evidence._samples[key] = Sample(tuple(range(10)), np.array(values), tuple("abcdefghij"))
+        for regime in ("small", "large"):
+            key = ("made-up", frozenset((("data", "rooms"), ("model", "net-without"), ("regime", regime))), "accuracy")
+            evidence._samples[key] = Sample((), np.array([]), ())
+        found += judgement.judge(claim, [], evidence)
+    counts = judgement.chance(found)
+    assert counts["expected_by_chance"] == 20
+    assert 8 <= counts["refuted"] <= 34
+    assert sum(one.verdict in ("falls short", "exceeded") for one in found) > 300
 
 
 def test_unknown_papers_and_claims_are_named():
