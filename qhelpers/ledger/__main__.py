@@ -109,8 +109,8 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
                 print(f"  {count:4}  {name}")
         tally = chance(own)
         print(
-            f"{tally['tested']} numbers stand beside records; {tally['refuted']} of them are refuted under every reading that was "
-            f"run, {tally['refuted_fdr']} with false discoveries held at 5 %. If all were true, at most "
+            f"{tally['tested']} numbers stand beside records; {tally['refuted']} of them are refuted under every reading that "
+            f"was run, {tally['refuted_fdr']} with false discoveries held at 5 %. If all were true, at most "
             f"{tally['expected_by_chance']:g} would fall by chance."
         )
         impossible = [one for one in own if one.verdict == "cannot hold"]
