@@ -82,10 +82,11 @@ class Page:
             raise
 
     def verdict(self, claim: str) -> str:
-        """Verdict of the ledger on a claim."""
+        """Verdict on a claim under the main reading of what the paper leaves open, the first that was fixed."""
         from qhelpers import ledger
 
-        return next(one.verdict for one in ledger.verdicts() if one.id == claim)
+        verdict: str = _main(next(one for one in ledger.verdicts() if one.id == claim)).verdict
+        return verdict
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:
         """Sentence on what the recorded runs of some models took: processor time and memory."""
@@ -135,19 +136,21 @@ class Page:
         _claim_table([(c.id, _where(c), c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
 
     def verdicts(self, *ids: str, caption: str) -> None:
-        """Show what became of claims: printed, measured, verdict."""
+        """Show what became of claims under the main reading, and over all readings where that differs."""
         from qhelpers import ledger
 
         known = {verdict.id: verdict for verdict in ledger.verdicts()}
         rows = []
         for one in ids:
             claim, verdict = ledger.claim(one), known[one]
-            measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
+            main = _main(verdict)
+            name = verdict.verdict if main.verdict == verdict.verdict else f"{main.verdict}; over all readings {verdict.verdict}"
+            measured = "" if main.measured is None else f"{main.measured:.3f}"
             if claim.kind == "ordering" and measured:
-                measured = f"the order appears in {verdict.measured:.0%} of resamplings (n\u00a0=\u00a0{verdict.n_seeds})"
-            elif verdict.sd is not None:
-                measured += f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
-            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
+                measured = f"the order appears in {main.measured:.0%} of resamplings (n\u00a0=\u00a0{main.n})"
+            elif main.sd is not None:
+                measured += f"\u00a0±\u00a0{main.sd:.3f} (n\u00a0=\u00a0{main.n}; {main.reading})"
+            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, name)))
         _claim_table(rows, caption)
 
     def say(self, text: str) -> None:
@@ -206,6 +209,15 @@ def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
     )
     _show(f'<div class="qh-banner qh-{source}" role="note">{text}</div>', f"live: {source}, {profile}, seed {seed}")
     return Page(chapter, profile, source, seed)
+
+
+def _main(verdict: Any) -> Any:
+    """The first reading of a claim; what arithmetic settled, or was never measured, is the same under each."""
+    from qhelpers import ledger
+
+    if verdict.readings and verdict.verdict not in ("cannot hold", "implausible"):
+        return verdict.readings[0]
+    return ledger.ReadingVerdict(verdict.reading, verdict.verdict, verdict.n_seeds, verdict.measured, verdict.sd)
 
 
 def _where(claim: Any) -> str:

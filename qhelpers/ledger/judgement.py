@@ -32,9 +32,8 @@ VERDICTS = (
     "lost",
     "pending",
 )
-# What counts as measured, the most favourable to the paper first; a reading that could not have refuted the claim decides only
-# where no other does.
-_FAVOUR = ("holds", "holds, for another reason", "exceeded", "falls short", "inconclusive", "pending")
+# What counts as measured, the most favourable to the paper first: refuted is what is so under every reading that was run.
+_FAVOUR = ("holds", "holds, for another reason", "inconclusive", "exceeded", "falls short", "pending")
 LEVEL = 0.95
 N_BOOTSTRAPS = 2000
 
@@ -86,7 +85,7 @@ class Verdict:
     id, paper, where, quantity, printed
         As in the claim.
     verdict : str
-        One of `VERDICTS`. With several readings the most favourable to the paper among those that decide.
+        One of `VERDICTS`. With several readings the most favourable to the paper.
     reading : str
         The reading of what the text leaves open that the verdict rests on, the headline; empty where nothing was measured.
     measured, sd, n_seeds, k, interval, p
@@ -267,7 +266,6 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
     -----
     A claim is true if it is under one of its readings, and so refuted only if it is under all of them: its p-value is the
     largest of theirs. The headline's alone would not do, since a true claim may fall short under a reading that was not meant.
-    That is why fewer are refuted here than fall short or are exceeded.
     """
     from qhelpers.evaluation.comparison import benjamini_hochberg
 
@@ -300,7 +298,9 @@ def _verdict(
     elif identities:
         name = "cannot hold"
         found = "; ".join(dict.fromkeys(group[0].sentence for group in identities))
-        sentence = f"These numbers cannot all be true, and none of them alone is called wrong: {found}."
+        tied = "These numbers cannot all be true, and none of them alone is called wrong"
+        alone = all(group[0].check == "same-number" for group in identities)
+        sentence = f"{'It does not agree with most places that print the same result' if alone else tied}: {found}."
         assumptions = tuple(dict.fromkeys(a for group in identities for one in group for a in one.assumptions))
     elif others:
         name = "implausible"
@@ -324,7 +324,7 @@ def _verdict(
         name, sentence = headline.verdict, headline.sentence
         if len({one.verdict for one in measured}) > 1:
             tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
-            sentence += f" Readings differ; of those that decide, the most favourable to the paper is the headline ({tally})."
+            sentence += f" Readings differ, and the most favourable to the paper is the headline ({tally})."
     outvoted = [group[0].sentence for group in failed if _outvotes(book, claim, group[0])]
     if outvoted and not identities:
         sentence += f" Elsewhere the paper prints another number for the same result: {'; '.join(dict.fromkeys(outvoted))}."

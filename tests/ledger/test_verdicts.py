@@ -221,11 +221,11 @@ def test_readings_are_all_listed_and_the_most_favourable_leads(tmp_path):
     assert found.assumptions == ("sizes are open: small",)
 
 
-def test_a_reading_that_could_not_refute_decides_only_where_no_other_does(tmp_path):
+def test_a_claim_is_refuted_only_if_it_is_under_every_reading(tmp_path):
     write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.85, 0.2, regime="small"))
     (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
     assert {one.reading: one.verdict for one in found.readings} == {"large": "falls short", "small": "inconclusive"}
-    assert found.verdict == "falls short"
+    assert found.verdict == "inconclusive"
 
 
 def test_twins_quick_runs_and_other_models_never_count(tmp_path):
@@ -429,7 +429,7 @@ def test_scoreboard_counts_every_claim_and_states_chance(tmp_path):
 def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):
     write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.93, 0.06, regime="small"))
     (open_,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
-    assert open_.verdict == "falls short"
+    assert open_.verdict == "inconclusive"
     assert judgement.chance([open_])["refuted"] == 0
     assert judgement.chance([open_])["tested"] == 1
     (closed,) = judge(tmp_path, [entry("a", "0.20")], HEAD + READINGS)
@@ -455,7 +455,7 @@ def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated
     counts = judgement.chance(found)
     assert counts["expected_by_chance"] == 20
     assert 8 <= counts["refuted"] <= 34
-    assert sum(one.verdict in ("falls short", "exceeded") for one in found) > 300
+    assert sum(one.verdict in ("falls short", "exceeded") for one in found) == counts["refuted"]
 
 
 def test_unknown_papers_and_claims_are_named():

@@ -155,8 +155,8 @@ def chance(rows: Sequence[Any]) -> str:
     return (
         f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> numbers were set beside at least "
         f"three runs; if all of them were true, at most about {counts['expected_by_chance']:.1f} would still fall outside "
-        f"their interval. Outside are <strong>{counts['refuted']}</strong>, and {counts['refuted_fdr']} of these remain when "
-        "the rate of false discoveries is held at 5 %.</p>"
+        f"their interval. Outside under every reading that was run are <strong>{counts['refuted']}</strong>, and "
+        f"{counts['refuted_fdr']} of these remain when the rate of false discoveries is held at 5 %.</p>"
     )
 
 
