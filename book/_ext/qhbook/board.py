@@ -188,13 +188,14 @@ def strip(rows: Sequence[Any]) -> str:
                 continue
             printed = float(row.printed)
             marks, words = [], [f"{name}: printed {row.printed}"]
-            if row.measured is not None:
+            ours = main_reading(row)
+            if ours.measured is not None:
                 any_measured = True
-                if row.interval is not None:
-                    start, stop = row.interval
+                if ours.interval is not None:
+                    start, stop = ours.interval
                     marks.append(f'<i class="qh-range" style="--qh-from:{at(start)};--qh-to:{at(stop)}"></i>')
-                marks.append(f'<i class="qh-measured" style="--qh-at:{at(row.measured)}"></i>')
-                words.append(f"measured {measured(row)}")
+                marks.append(f'<i class="qh-measured" style="--qh-at:{at(ours.measured)}"></i>')
+                words.append(f"measured {ours.measured:.3f}")
             if one:
                 mean = sum(one) / len(one)
                 marks.append(f'<i class="qh-control" style="--qh-at:{at(mean)}"></i>')
@@ -208,8 +209,8 @@ def strip(rows: Sequence[Any]) -> str:
             parts.append(f'<div class="qh-strip-group">{escape(question)}</div>{"".join(lines)}')
     if not any_measured:
         return ""
-    reading = next((row.reading for row in rows if is_accuracy(row, "qnn-p", "occupancy")), "")
-    reading = f" For rooms QNN-P is drawn as read under {escape(reading)}." if reading else ""
+    reading = next((main_reading(row).reading for row in rows if is_accuracy(row, "qnn-p", "occupancy")), "")
+    reading = f" Drawn is our main reading of what the paper leaves open ({escape(reading)})." if reading else ""
     ticks = "".join(f'<span style="--qh-at:{at(tick / 10)}">{tick / 10:.1f}</span>' for tick in range(5, 11))
     return (
         f'<figure class="qh-figure qh-strip">{"".join(parts)}'
@@ -223,6 +224,11 @@ def strip(rows: Sequence[Any]) -> str:
     )
 
 
+def main_reading(row: Any) -> Any:
+    """Return the first reading of a claim, fixed before anything was measured; the verdict itself where there is one reading."""
+    return row.readings[0] if row.readings else row
+
+
 def is_accuracy(row: Any, model: str, data: str) -> bool:
     """Tell whether a claim is the test accuracy that a table prints for a network on a data set."""
     of = claims()[row.id].of
@@ -234,10 +240,10 @@ def findings(rows: Sequence[Any]) -> str:
     said = []
     for data, question in DATA.items():
         means = {
-            name: row.measured
+            name: main_reading(row).measured
             for model, name in NETWORKS.items()
             for row in rows
-            if is_accuracy(row, model, data) and row.measured is not None
+            if is_accuracy(row, model, data) and main_reading(row).measured is not None
         }
         one = recorded(model="one-threshold", data=data, regime="300+300")
         if means and one:
