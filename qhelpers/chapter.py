@@ -94,7 +94,8 @@ class Page:
         minutes = sum(run.cpu_seconds for run in runs) / 60
         memory = max(run.peak_memory_mb for run in runs)
         return (
-            f"**Recorded** were {len(runs)} networks in {minutes:.0f} minutes of one core and at most {memory:,.0f} MB of memory "
+            f"**Recorded** were {len(runs)} networks in {minutes:.0f} minutes of one core, "
+            f"with up to {memory:,.0f} MB of memory in use at the end of a run "
             f"({runs[0].cpu}). What this page itself takes is on [how this was run](../execution.md)."
         )
 

@@ -195,16 +195,20 @@ def run(todo: list[Job], folder: Path, workers: int | None = None) -> Iterator[R
 
 def _collect(waiting: dict[Future[Any], Job], folder: Path, failures: list[str]) -> Iterator[Record]:
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    died = None
     for future in done:
         job = waiting.pop(future)
         if error := future.exception():
             if isinstance(error, BrokenProcessPool):
-                raise RunsFailed(f"a process died at {job} (killed, or out of memory); run again with fewer --workers") from error
+                died = job
+                continue
             failures.append(f"{job}: {type(error).__name__}: {error}")
             continue
         record, arrays = future.result()
         records.append(record, arrays, folder)
         yield record
+    if died:
+        raise RunsFailed(f"a process died at {died} (killed, or out of memory); run again with fewer --workers")
 
 
 def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Iterator[Record]:

@@ -58,7 +58,7 @@ class Record:
     train_seconds : float
         Wall clock of the final training alone.
     peak_memory_mb : float
-        Largest resident size of the process.
+        Resident size of the process at the end of the run.
     cpu : str
         Model of the processor.
     versions : dict of str
