@@ -1,0 +1,252 @@
+"""From a PennyLane quantum function to rotations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from qhelpers._extras import require
+from qhelpers.circuits.gates import GATES, Turn, inverse, phase
+from qhelpers.circuits.tracing import Circuit, Observables, Recorder, UnsupportedCircuitError, read_angles
+
+#: PennyLane's operation → name in `GATES`.
+NAMES = {
+    "Identity": "id", "PauliX": "x", "PauliY": "y", "PauliZ": "z", "Hadamard": "h", "S": "s", "T": "t", "SX": "sx",
+    "RX": "rx", "RY": "ry", "RZ": "rz", "PhaseShift": "p", "U1": "p", "U2": "u2", "U3": "u3", "Rot": "rot",
+    "CNOT": "cx", "CY": "cy", "CZ": "cz", "SWAP": "swap", "ISWAP": "iswap", "SISWAP": "siswap", "SQISW": "siswap",
+    "ControlledPhaseShift": "cp", "CPhase": "cp", "CRX": "crx", "CRY": "cry", "CRZ": "crz", "IsingXX": "rxx", "IsingYY": "ryy",
+    "IsingZZ": "rzz", "IsingXY": "rxy", "Toffoli": "ccx", "CCZ": "ccz", "CSWAP": "cswap",
+}  # fmt: skip
+#: Operations without effect on what the engine computes (a global phase, a marker).
+SILENT = {"GlobalPhase", "Snapshot", "WireCut"}
+#: Measurements other than these are refused by name.
+_MEASUREMENTS = "qml.expval of Pauli words, their sums and Hermitian or Projector observables, and qml.probs"
+#: Words of this many qubits are the most that probabilities are made of.
+MAX_PROBABILITY_QUBITS = 8
+
+
+def read_pennylane(circuit: Callable[..., Any], n_inputs: int, weight_shapes: Mapping[str, tuple[int, ...]], input_name: str = "inputs",
+                   wires: Any = None) -> Circuit:  # fmt: skip
+    """Read a quantum function ``circuit(inputs, **weights)``.
+
+    Parameters
+    ----------
+    circuit : callable
+        A PennyLane quantum function that returns measurements; it is called with inputs of shape (n_inputs,), or (1, n_inputs)
+        if it does not work with the former.
+    n_inputs : int
+    weight_shapes : mapping of str to tuple of int
+    input_name : str, default="inputs"
+    wires : sequence, optional
+        Order of the wires; by default 0, 1, ... for integers, else the order of first use.
+
+    Raises
+    ------
+    UnsupportedCircuitError
+        If an operation or a measurement is not supported, or the circuit depends on the values of its arguments.
+    """
+    qml = require("pennylane", "circuits")
+    names = list(weight_shapes)
+    held: dict[str, Any] = {}
+
+    def tape(inputs: Any, weights: list[Any]) -> Any:
+        with qml.queuing.AnnotatedQueue() as queue:
+            returned = circuit(**{input_name: inputs}, **dict(zip(names, weights, strict=True)))
+        return qml.tape.QuantumScript.from_queue(queue), returned
+
+    def run(inputs: Any, weights: list[Any]) -> Recorder:
+        try:
+            script, returned = tape(inputs, weights)
+        except (IndexError, TypeError) as error:
+            if inputs.ndim != 1 or not held.get("single", True):
+                raise
+            try:
+                script, returned = tape(inputs.unsqueeze(0), weights)
+            except Exception:
+                raise error from None
+        order = _wire_order(script, wires)
+        held.update(returned=returned, order=order)
+        recorder = Recorder()
+        for operation in script.operations:
+            _record(operation, order, recorder)
+        return recorder
+
+    recorder, angles = read_angles(run, n_inputs, list(weight_shapes.values()))
+    order = held["order"]
+    observables = _observables(held["returned"], order)
+    n_weights = int(sum(np.prod(shape) for shape in weight_shapes.values()))
+    return Circuit(len(order), n_inputs, n_weights, recorder.events, angles, observables)
+
+
+def _wire_order(script: Any, wires: Any) -> dict[Any, int]:
+    used = list(script.wires)
+    if wires is not None:
+        missing = [wire for wire in used if wire not in list(wires)]
+        if missing:
+            raise ValueError(f"the circuit uses wires {missing}, the device has {list(wires)}; give the device all of them")
+        used = list(wires)
+    elif all(isinstance(wire, (int, np.integer)) for wire in used):
+        used = list(range(max(used, default=0) + 1))
+    return {wire: place for place, wire in enumerate(used)}
+
+
+def _record(operation: Any, order: Mapping[Any, int], recorder: Recorder) -> None:
+    """Add an operation to the recorder, template by template down to gates."""
+    wires = tuple(order[wire] for wire in operation.wires)
+    if operation.name == "Barrier":
+        recorder.end_layer(wires or tuple(order.values()))
+        return
+    if operation.name in SILENT:
+        return
+    turns = turns_of(operation, order)
+    if turns is not None:
+        recorder.add(turns, wires)
+        return
+    for part in _parts(operation):
+        _record(part, order, recorder)
+
+
+def turns_of(operation: Any, order: Mapping[Any, int]) -> list[Turn] | None:
+    """Rotations of one of PennyLane's gates, or None where it has to be decomposed first."""
+    wires = tuple(order[wire] for wire in operation.wires)
+    name = NAMES.get(operation.name)
+    if name is not None:
+        return GATES[name][2](wires, *operation.data)
+    if operation.name == "PauliRot":
+        word = operation.hyperparameters["pauli_word"]
+        kept = [(letter, wire) for letter, wire in zip(word, wires, strict=True) if letter != "I"]
+        return [("".join(letter for letter, _ in kept), tuple(wire for _, wire in kept), operation.data[0])] if kept else []
+    if operation.name == "MultiRZ":
+        return [("Z" * len(wires), wires, operation.data[0])]
+    if operation.name == "MultiControlledX" and len(wires) <= 8:
+        values = operation.hyperparameters["control_values"]
+        flips = [turn for wire, value in zip(wires, values, strict=False) if not value for turn in GATES["x"][2]((wire,))]
+        return [*flips, *phase("Z" * (len(wires) - 1) + "X", wires, pi), *inverse(flips)]
+    if operation.name.startswith("Adjoint(") and hasattr(operation, "base"):
+        turns = turns_of(operation.base, order)
+        return None if turns is None else inverse(turns)
+    return None
+
+
+def _parts(operation: Any) -> list[Any]:
+    qml = require("pennylane", "circuits")
+    name = type(operation).__name__ if operation.name != type(operation).__name__ else operation.name
+    shown = f"{operation.name}" + (f" ({name})" if name != operation.name else "")
+    if "MidMeasure" in name or operation.name in ("MidMeasureMP", "Conditional"):
+        raise UnsupportedCircuitError(
+            f"{shown} is a measurement inside the circuit (or depends on one); the engine computes unitary circuits: use "
+            "qml.defer_measurements, or PennyLane's own layer"
+        )
+    if isinstance(operation, (qml.operation.Channel,)):
+        raise UnsupportedCircuitError(
+            f"{shown} is a noise channel inside the circuit; give the layer noise=NoiseModel(channel, strength, insertion) instead"
+        )
+    if isinstance(operation, qml.operation.StatePrepBase):
+        raise UnsupportedCircuitError(
+            f"{shown} prepares a state by its amplitudes, which is not a sequence of rotations of the inputs; use an encoding by "
+            "angles (qml.AngleEmbedding), or PennyLane's own layer"
+        )
+    if operation.has_decomposition:
+        try:
+            with qml.queuing.QueuingManager.stop_recording():
+                return list(operation.decomposition())
+        except (NotImplementedError, qml.operation.DecompositionUndefinedError):
+            pass
+    if operation.has_matrix and len(operation.wires) <= 2 and not _has_tensors(operation):
+        matrix = qml.matrix(operation)
+        with qml.queuing.QueuingManager.stop_recording():
+            if len(operation.wires) == 1:
+                return list(qml.ops.one_qubit_decomposition(matrix, operation.wires[0], rotations="ZYZ"))
+            return list(qml.ops.two_qubit_decomposition(matrix, operation.wires))
+    raise UnsupportedCircuitError(
+        f"{shown} on {len(operation.wires)} wires has no decomposition into gates of one to three qubits; write it in such gates, "
+        "or use PennyLane's own layer"
+    )
+
+
+def _has_tensors(operation: Any) -> bool:
+    torch = require("torch", "circuits")
+    return any(isinstance(value, torch.Tensor) for value in operation.data)
+
+
+def _observables(returned: Any, order: Mapping[Any, int]) -> Observables:
+    """Turn what the quantum function returns into sums of Pauli words."""
+    qml = require("pennylane", "circuits")
+    listed = returned if isinstance(returned, (list, tuple)) else [returned]
+    columns: list[dict[str, float]] = []
+    for measurement in listed:
+        kind = type(measurement).__name__
+        if kind == "ExpectationMP" and measurement.obs is not None:
+            columns.append(_expectation(measurement.obs, order))
+        elif kind == "ProbabilityMP":
+            if measurement.obs is not None:
+                raise UnsupportedCircuitError(
+                    "qml.probs(op=...) is not supported; rotate the qubits yourself and use qml.probs(wires=...)"
+                )
+            columns.extend(_probabilities([order[wire] for wire in measurement.wires] or list(order.values()), len(order)))
+        else:
+            raise UnsupportedCircuitError(f"the circuit returns {kind or measurement}; allowed are {_MEASUREMENTS}")
+    scalar = not isinstance(returned, (list, tuple)) and type(returned).__name__ == "ExpectationMP"
+    del qml
+    return collect(columns, scalar)
+
+
+def collect(columns: list[dict[str, float]], scalar: bool) -> Observables:
+    """Put outputs, each a dictionary word → coefficient, into one matrix."""
+    words = tuple(dict.fromkeys(word for column in columns for word in column))
+    matrix = np.zeros((len(words), len(columns)))
+    for k, column in enumerate(columns):
+        for word, value in column.items():
+            matrix[words.index(word), k] = value
+    return Observables(words, matrix, scalar)
+
+
+def _expectation(observable: Any, order: Mapping[Any, int]) -> dict[str, float]:
+    qml = require("pennylane", "circuits")
+    sentence = observable.pauli_rep
+    if sentence is None:
+        if not observable.has_matrix or len(observable.wires) > MAX_PROBABILITY_QUBITS:
+            raise UnsupportedCircuitError(
+                f"the observable {observable.name} has no form as a sum of Pauli words; measure Pauli words"
+            )
+        sentence = qml.pauli_decompose(np.asarray(qml.matrix(observable)), wire_order=observable.wires, pauli=True)
+    found: dict[str, float] = {}
+    for word, coefficient in sentence.items():
+        letters = ["I"] * len(order)
+        for wire, letter in word.items():
+            letters[order[wire]] = letter
+        try:
+            value = complex(coefficient)
+        except (RuntimeError, TypeError) as error:
+            raise UnsupportedCircuitError(
+                "a coefficient of an observable depends on inputs or weights; return the Pauli words and combine them after the layer"
+            ) from error
+        if abs(value.imag) > 1e-12:
+            raise UnsupportedCircuitError(f"the observable {observable} is not Hermitian: its coefficients have to be real")
+        found["".join(letters)] = found.get("".join(letters), 0.0) + value.real
+    return found
+
+
+def _probabilities(wires: list[int], n_qubits: int) -> list[dict[str, float]]:
+    if len(wires) > MAX_PROBABILITY_QUBITS:
+        raise UnsupportedCircuitError(
+            f"qml.probs of {len(wires)} qubits are {2 ** len(wires):,} outputs; allowed are {MAX_PROBABILITY_QUBITS} qubits: measure "
+            "fewer, or take layer.state(inputs).abs() ** 2"
+        )
+    columns = []
+    for outcome in range(2 ** len(wires)):
+        column = {}
+        for chosen in range(2 ** len(wires)):
+            letters = ["I"] * n_qubits
+            sign = 1
+            for place, wire in enumerate(wires):
+                bit = 1 << (len(wires) - 1 - place)
+                if chosen & bit:
+                    letters[wire] = "Z"
+                    sign = -sign if outcome & bit else sign
+            column["".join(letters)] = sign / 2 ** len(wires)
+        columns.append(column)
+    return columns
