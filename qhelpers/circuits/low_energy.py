@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qhelpers._extras import require
+from qhelpers.circuits.ansatz import Ansatz, Encoding, VariationalCircuit, check_width, entangling_pairs, resources
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+__all__ = ["ENTANGLERS", "angle_ry_rx_circuit", "cnot_pairs", "resources", "z_real_amplitudes_circuit"]
+
+#: Names of this paper's runs and their records. ``chain`` is what is called ``linear`` elsewhere.
 ENTANGLERS = ("chain", "ring", "none")
+
+
+def _entanglement(entangler: str) -> str:
+    if entangler not in ENTANGLERS:
+        raise ValueError(f"entangler {entangler!r} is unknown; allowed are {', '.join(ENTANGLERS)}")
+    return "linear" if entangler == "chain" else entangler
 
 
 def cnot_pairs(n_qubits: int, entangler: str) -> list[tuple[int, int]]:
@@ -33,12 +42,7 @@ def cnot_pairs(n_qubits: int, entangler: str) -> list[tuple[int, int]]:
     ValueError
         If the entangler is unknown.
     """
-    if entangler not in ENTANGLERS:
-        raise ValueError(f"entangler {entangler!r} is unknown; allowed are {', '.join(ENTANGLERS)}")
-    if entangler == "none":
-        return []
-    chain = [(qubit, qubit + 1) for qubit in range(n_qubits - 1)]
-    return [*chain, (n_qubits - 1, 0)] if entangler == "ring" and n_qubits > 2 else chain
+    return entangling_pairs(n_qubits, _entanglement(entangler))
 
 
 def angle_ry_rx_circuit(n_features: int, n_qubits: int, entangler: str) -> Callable[[Any, Any], Any]:
@@ -61,22 +65,12 @@ def angle_ry_rx_circuit(n_features: int, n_qubits: int, entangler: str) -> Calla
     callable
         ``inputs`` has shape (n_features,) or (batch, n_features), ``weights`` (n_layers, n_qubits, 2): angles of RY and RX.
     """
-    if not 1 <= n_features <= n_qubits:
-        raise ValueError(
-            f"{n_features} features for {n_qubits} qubits; allowed are 1 to {n_qubits}: reduce them, by PCA for instance"
-        )
-    qml = require("pennylane", "circuits")
-    pairs = cnot_pairs(n_qubits, entangler)
+    check_width(n_features, n_qubits)
+    encoding, entanglement = Encoding("RY", n_features), _entanglement(entangler)
 
     def circuit(inputs: Any, weights: Any) -> Any:
-        qml.AngleEmbedding(inputs, wires=range(n_features), rotation="Y")
-        for layer in weights:
-            for qubit in range(n_qubits):
-                qml.RY(layer[qubit, 0], wires=qubit)
-                qml.RX(layer[qubit, 1], wires=qubit)
-            for pair in pairs:
-                qml.CNOT(wires=pair)
-        return qml.expval(qml.PauliZ(0))
+        ansatz = Ansatz("RY-RX", n_qubits, len(weights), entanglement)
+        return VariationalCircuit(encoding, ansatz).pennylane()(inputs, weights)
 
     return circuit
 
@@ -101,52 +95,6 @@ def z_real_amplitudes_circuit(
     input_params, weight_params : list of qiskit.circuit.Parameter
         In the order of the features and of the weights.
     """
-    if not 1 <= n_features <= n_qubits:
-        raise ValueError(
-            f"{n_features} features for {n_qubits} qubits; allowed are 1 to {n_qubits}: reduce them, by PCA for instance"
-        )
-    library = require("qiskit.circuit.library", "circuits")
-    feature_map = library.z_feature_map(n_features, reps=map_reps)
-    ansatz = library.real_amplitudes(n_qubits, reps=ansatz_reps, entanglement="linear")
-    circuit = require("qiskit", "circuits").QuantumCircuit(n_qubits)
-    circuit.compose(feature_map, qubits=range(n_features), inplace=True)
-    circuit.compose(ansatz, inplace=True)
-    return circuit, list(feature_map.parameters), list(ansatz.parameters)
-
-
-def resources(
-    n_features: int, n_qubits: int, circuit: Callable[[Any, Any], Any] | QuantumCircuit, weight_shape: tuple[int, ...]
-) -> dict[str, int]:
-    """Count what a circuit needs.
-
-    Parameters
-    ----------
-    n_features, n_qubits : int
-        Width of the input and of the register.
-    circuit : callable or qiskit.QuantumCircuit
-        As returned by `angle_ry_rx_circuit` or `z_real_amplitudes_circuit`.
-    weight_shape : tuple of int
-        Shape of the weights.
-
-    Returns
-    -------
-    dict
-        ``qubits``, ``features``, ``weights``, ``one-qubit gates``, ``two-qubit gates``, ``depth``.
-    """
-    import numpy as np
-
-    if callable(circuit):
-        qml = require("pennylane", "circuits")
-        script = qml.tape.make_qscript(circuit)(np.zeros(n_features), np.zeros(weight_shape))
-        (tape,), _ = qml.transforms.decompose(script, gate_set={"RX", "RY", "CNOT"})
-        widths, depth = [len(op.wires) for op in tape.operations], tape.graph.get_depth()
-    else:
-        widths, depth = [len(instruction.qubits) for instruction in circuit.data], circuit.depth()
-    return {
-        "qubits": n_qubits,
-        "features": n_features,
-        "weights": int(np.prod(weight_shape)),
-        "one-qubit gates": widths.count(1),
-        "two-qubit gates": widths.count(2),
-        "depth": int(depth),
-    }
+    check_width(n_features, n_qubits)
+    encoding = Encoding("Z", n_features, map_reps)
+    return VariationalCircuit(encoding, Ansatz("RealAmplitudes", n_qubits, ansatz_reps), "parity").qiskit()

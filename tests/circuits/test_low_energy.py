@@ -3,6 +3,8 @@
 import numpy as np
 import pennylane as qml
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit.library import real_amplitudes, z_feature_map
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qhelpers.circuits import angle_ry_rx_circuit, cnot_pairs, resources, z_real_amplitudes_circuit
@@ -34,8 +36,9 @@ def test_pairs():
     assert cnot_pairs(4, "ring") == [(0, 1), (1, 2), (2, 3), (3, 0)]
     assert cnot_pairs(2, "ring") == [(0, 1)]
     assert cnot_pairs(4, "none") == []
-    with pytest.raises(ValueError, match="'star' is unknown; allowed are chain, ring, none"):
-        cnot_pairs(4, "star")
+    for make in (lambda: cnot_pairs(4, "star"), lambda: angle_ry_rx_circuit(4, 4, "linear")):
+        with pytest.raises(ValueError, match="is unknown; allowed are chain, ring, none"):
+            make()
 
 
 @pytest.mark.parametrize("entangler", ["chain", "ring", "none"])
@@ -69,6 +72,17 @@ def test_fewer_features_leave_qubits_idle():
     assert len(inputs) == 1 and len(weights) == 4
     node = qml.QNode(angle_ry_rx_circuit(2, 4, "ring"), qml.device("default.qubit", wires=4))
     assert np.ndim(node(np.zeros(2), np.zeros((3, 4, 2)))) == 0
+
+
+def test_qnn_q_is_built_of_qiskits_parts():
+    circuit, inputs, weights = z_real_amplitudes_circuit(2, 3, 2, 2)
+    theirs = QuantumCircuit(3).compose(z_feature_map(2, reps=2), range(2)).compose(real_amplitudes(3, "linear", reps=2))
+    assert [one.name for one in (*inputs, *weights)] == [f"x[{i}]" for i in range(2)] + [f"θ[{i}]" for i in range(9)]
+    drawn = np.random.default_rng(2).normal(size=11)
+    ours = circuit.assign_parameters(dict(zip([*inputs, *weights], drawn, strict=True)))
+    named = {parameter.name: parameter for parameter in theirs.parameters}
+    expected = theirs.assign_parameters({named[one.name]: value for one, value in zip([*inputs, *weights], drawn, strict=True)})
+    np.testing.assert_allclose(Statevector(ours).data, Statevector(expected).data, atol=1e-12)
 
 
 @pytest.mark.parametrize("make", [lambda n: angle_ry_rx_circuit(n, 4, "chain"), lambda n: z_real_amplitudes_circuit(n, 4)])
