@@ -2,13 +2,12 @@
 
 from qhelpers.circuits.ansatz import (
     Ansatz,
-    Encoding,
     VariationalCircuit,
     draw,
-    entangling_pairs,
     resource_table,
     resources,
 )
+from qhelpers.circuits.encodings import Encoding, entangling_pairs
 from qhelpers.circuits.low_energy import ENTANGLERS, angle_ry_rx_circuit, cnot_pairs, z_real_amplitudes_circuit
 
 __all__ = [

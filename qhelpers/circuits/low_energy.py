@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from qhelpers.circuits.ansatz import Ansatz, Encoding, VariationalCircuit, check_width, entangling_pairs, resources
+from qhelpers.circuits.ansatz import Ansatz, VariationalCircuit, resources
+from qhelpers.circuits.encodings import Encoding, check_width, entangling_pairs
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -10,7 +10,8 @@ from qiskit.circuit.library import efficient_su2, real_amplitudes, z_feature_map
 from qiskit.quantum_info import Operator, Statevector
 
 from qhelpers.circuits import Ansatz, Encoding, VariationalCircuit, draw, entangling_pairs, resource_table, resources
-from qhelpers.circuits.ansatz import ANSATZE, ENCODINGS, ENTANGLEMENTS, OBSERVABLES
+from qhelpers.circuits.ansatz import ANSATZE, OBSERVABLES
+from qhelpers.circuits.encodings import ENCODINGS, ENTANGLEMENTS
 
 QISKIT_PATTERNS = ("full", "linear", "reverse_linear", "circular")
 
