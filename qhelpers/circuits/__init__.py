@@ -1,4 +1,7 @@
-"""Circuits of the papers in PennyLane and Qiskit."""
+"""Circuits of the papers in PennyLane and Qiskit, and the engine that computes them fast."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from qhelpers.circuits.ansatz import (
     Ansatz,
@@ -9,11 +12,24 @@ from qhelpers.circuits.ansatz import (
 )
 from qhelpers.circuits.encodings import Encoding, entangling_pairs
 from qhelpers.circuits.low_energy import ENTANGLERS, angle_ry_rx_circuit, cnot_pairs, z_real_amplitudes_circuit
+from qhelpers.circuits.noise import CHANNELS, NoiseModel
+from qhelpers.circuits.tracing import UnsupportedCircuitError
+
+if TYPE_CHECKING:
+    from qhelpers.circuits.engine import Plan
+    from qhelpers.circuits.layer import QuantumLayer
+    from qhelpers.circuits.surrogate import Surrogate
 
 __all__ = [
+    "CHANNELS",
     "ENTANGLERS",
     "Ansatz",
     "Encoding",
+    "NoiseModel",
+    "Plan",
+    "QuantumLayer",
+    "Surrogate",
+    "UnsupportedCircuitError",
     "VariationalCircuit",
     "angle_ry_rx_circuit",
     "cnot_pairs",
@@ -23,3 +39,11 @@ __all__ = [
     "resources",
     "z_real_amplitudes_circuit",
 ]
+#: Names that need torch, imported when they are first asked for.
+_LATER = {"Plan": "engine", "QuantumLayer": "layer", "Surrogate": "surrogate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"qhelpers.circuits.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,505 @@
+"""The engine's computations as differentiable torch functions: compiled where numba is there, plain torch everywhere.
+
+Three computations: coefficients of terms from weights (a `Program` run), the sum of terms over samples, and expectation values of
+state vectors. Each has a compiled form behind `torch.autograd.Function` (CPU; once differentiable; works under torch.func.vmap and
+torch.func.grad) and a form in plain torch (any device, differentiable as often as wished).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd import Function
+
+from qhelpers.circuits.frame import Frame, Ints, Turn, bits
+from qhelpers.circuits.propagation import DAMP, LOWER, TURN, Program
+
+#: Whether the compiled kernels can be used.
+COMPILED = importlib.util.find_spec("numba") is not None
+if COMPILED:
+    from qhelpers.circuits import kernels
+
+Floats = NDArray[np.float64]
+
+
+def _twice(*_: Any) -> Any:
+    raise RuntimeError(
+        "the compiled path is differentiable once; for derivatives of derivatives build the layer with compiled=False (plain torch)"
+    )
+
+
+@dataclass
+class Affine:
+    """Angles as an affine function of a vector: ``offset + vector @ rates.T``; shapes (n_angles,) and (n_angles, n)."""
+
+    rates: Floats
+    offset: Floats
+
+    def tensors(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rates and offset with the type and on the device of `like`."""
+        return torch.as_tensor(self.rates).to(like), torch.as_tensor(self.offset).to(like)
+
+
+class Coefficients:
+    """Coefficients of a program's terms as a function of a vector (weights, or angles): (..., n) → (..., n_outputs, n_terms).
+
+    Always in double precision: it is small, and its errors would be seen in every sample.
+
+    Parameters
+    ----------
+    program : Program
+    affine : Affine
+        Angles by place (as in `Program.angle`) from the vector.
+    damp : array of shape (5,)
+        Factors of I, X, Y, Z under the channel and what Z gives to the identity.
+    compiled : bool
+    """
+
+    def __init__(self, program: Program, affine: Affine, damp: Floats, compiled: bool) -> None:
+        turns = np.maximum(program.angle, 0)
+        self.program, self.damp, self.compiled = program, np.ascontiguousarray(damp, np.float64), compiled
+        scale = np.where(program.kind == TURN, program.sign, 0.0)
+        self.rates = np.ascontiguousarray(affine.rates[turns] * scale[:, None])
+        self.offset = np.ascontiguousarray(affine.offset[turns] * scale)
+        self.arrays = (program.kind, program.start, program.first, program.second, program.factor)
+
+    def __call__(self, vector: Tensor) -> Tensor:
+        """Return the coefficients, double precision, shape (..., n_outputs, n_terms)."""
+        if self.compiled and vector.device.type == "cpu":
+            coefficients: Tensor = _RunProgram.apply(vector.double(), self, torch.is_grad_enabled())[0]
+            return coefficients
+        return self._plain(vector.double())
+
+    def run(self, vector: Floats, keep: bool) -> tuple[Floats, Floats]:
+        """Run the compiled program on rows of vectors (n_rows, n); return coefficients and the tape."""
+        angles = vector @ self.rates.T + self.offset
+        program = self.program
+        n_slots, n_outputs = program.initial.shape
+        out = np.empty((len(vector), n_outputs, program.n_terms))
+        tape = np.empty((len(vector) if keep else 0, 2 * len(program.first), n_outputs))
+        work = np.empty((n_slots, n_outputs))
+        kernels.run_program(
+            *self.arrays, np.cos(angles), np.sin(angles), self.damp, program.initial, program.slots, work, tape, out
+        )
+        return out, tape
+
+    def run_back(self, grad: Floats, vector: Floats, tape: Floats) -> Floats:
+        """Return the derivatives to rows of vectors."""
+        angles = vector @ self.rates.T + self.offset
+        program = self.program
+        found = np.zeros((len(vector), len(program.kind)))
+        work = np.empty(program.initial.shape)
+        cos, sin = np.cos(angles), np.sin(angles)
+        kernels.run_program_back(*self.arrays, cos, sin, self.damp, program.slots, grad, tape, work, found)
+        result: Floats = found @ self.rates
+        return result
+
+    def _plain(self, vector: Tensor) -> Tensor:
+        program = self.program
+        angles = vector @ torch.as_tensor(self.rates).to(vector).T + torch.as_tensor(self.offset).to(vector)
+        c = torch.as_tensor(program.initial).to(vector).expand(*vector.shape[:-1], *program.initial.shape)
+        for i, kind in enumerate(program.kind):
+            part = slice(program.start[i], program.start[i + 1])
+            a = torch.as_tensor(program.first[part], device=vector.device)
+            if kind == DAMP:
+                factor = torch.as_tensor(self.damp[program.second[part]]).to(vector)[:, None]
+                c = c.index_copy(-2, a, c.index_select(-2, a) * factor)
+                continue
+            b = torch.as_tensor(program.second[part], device=vector.device)
+            sign = torch.as_tensor(program.factor[part]).to(vector)[:, None]
+            p, q = c.index_select(-2, a), c.index_select(-2, b)
+            if kind == LOWER:
+                c = c.index_add(-2, b, self.damp[4] * sign * p)
+            else:
+                cos, sin = torch.cos(angles[..., i])[..., None, None], torch.sin(angles[..., i])[..., None, None]
+                c = c.index_copy(-2, torch.cat([a, b]), torch.cat([cos * p - sign * sin * q, cos * q + sign * sin * p], -2))
+        return c.index_select(-2, torch.as_tensor(program.slots, device=vector.device)).transpose(-1, -2)
+
+
+class _RunProgram(Function):
+    @staticmethod
+    def forward(vector: Tensor, owner: Coefficients, keep: bool) -> tuple[Tensor, Tensor]:
+        rows = vector.detach().reshape(-1, vector.shape[-1]).numpy()
+        out, tape = owner.run(rows, keep)
+        return (
+            torch.from_numpy(out.reshape(*vector.shape[:-1], *out.shape[1:])),
+            torch.from_numpy(tape.reshape(*(vector.shape[:-1] if keep else (0,)), *tape.shape[1:])),
+        )
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.owner = inputs[1]
+        ctx.keep = inputs[2]
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(inputs[0], output[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any, _: Any) -> Any:
+        vector, tape = ctx.saved_tensors
+        return _RunProgramBack.apply(grad, vector, tape, ctx.owner, ctx.keep), None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, vector: Tensor, owner: Coefficients, keep: bool) -> Any:
+        moved = vector.movedim(in_dims[0], 0)
+        out, tape = _RunProgram.apply(moved, owner, keep)
+        return (out, tape), (0, 0 if keep else None)
+
+
+class _RunProgramBack(Function):
+    @staticmethod
+    def forward(grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Tensor:
+        rows = vector.detach().reshape(-1, vector.shape[-1]).numpy()
+        kept = tape.detach().numpy().reshape(len(rows), -1, tape.shape[-1]) if keep else owner.run(rows, True)[1]
+        flat = np.ascontiguousarray(grad.detach().numpy().reshape(len(rows), *grad.shape[-2:]), np.float64)
+        return torch.from_numpy(owner.run_back(flat, rows, kept).reshape(vector.shape))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        _twice()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Any:
+        def moved(value: Tensor, dim: int | None, tail: int) -> Tensor:
+            if dim is None:
+                return value.expand(info.batch_size, *value.shape)
+            return value.movedim(dim, 0)
+
+        grad, vector = moved(grad, in_dims[0], 2), moved(vector, in_dims[1], 1)
+        tape = moved(tape, in_dims[2], 2) if keep else tape
+        return _RunProgramBack.apply(grad.contiguous(), vector.contiguous(), tape.contiguous(), owner, keep), 0
+
+
+@dataclass
+class Terms:
+    """Which products of features the terms are: a left product times a right product, each a tree of single factors.
+
+    Attributes
+    ----------
+    left, right : (parents, columns)
+        Each product is its parent times a feature's column; product 0 is 1.
+    group : array of shape (n_left + 1,)
+        Where the terms of a left product begin; terms are sorted by left product.
+    place : array of shape (n_terms,)
+        The right product of each term.
+    order : array of shape (n_terms,)
+        The program's term that stands at each place.
+    columns : (list, list)
+        For each qubit of the left and of the right half: the columns of the features that are its factors.
+    """
+
+    left: tuple[Ints, Ints]
+    right: tuple[Ints, Ints]
+    group: Ints
+    place: Ints
+    order: Ints
+    columns: tuple[list[list[int]], list[list[int]]]
+
+
+def terms_of(letters: NDArray[np.int64], column: Callable[[int, int], int]) -> Terms:
+    """Arrange terms.
+
+    Parameters
+    ----------
+    letters : array of shape (n_terms, n_qubits)
+        0 for no factor, or 1, 2, 3 for the component (X, Z, Y) of a qubit's Bloch vector; all rows different.
+    column : callable
+        (qubit, letter) → column of the features.
+    """
+    parts = [(q, sorted(set(letters[:, q].tolist()) - {0})) for q in range(letters.shape[1])]
+    parts = [(q, found) for q, found in parts if found]
+    sizes = np.cumsum([np.log(1 + len(found)) for _, found in parts])
+    half = int(np.searchsorted(sizes, sizes[-1] / 2 - 1e-9) + 1) if len(parts) > 1 else len(parts)
+    halves = parts[:half], parts[half:]
+    codes, trees = [], []
+    for side in halves:
+        parents, cols, size = [0], [0], 1
+        code = np.zeros(len(letters), np.int64)
+        for q, found in side:
+            code += np.searchsorted([0, *found], letters[:, q]) * size
+            for letter in found:
+                parents += range(size)
+                cols += [column(q, letter)] * size
+            size *= 1 + len(found)
+        codes.append(code)
+        trees.append((np.array(parents, np.int64), np.array(cols, np.int64)))
+    order = np.lexsort((codes[1], codes[0]))
+    group = np.searchsorted(codes[0][order], np.arange(len(trees[0][0]) + 1)).astype(np.int64)
+    listed = [[[column(q, letter) for letter in found] for q, found in side] for side in halves]
+    return Terms(trees[0], trees[1], group, codes[1][order].astype(np.int64), order.astype(np.int64), (listed[0], listed[1]))
+
+
+def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bool) -> Tensor:
+    """Return the sum of terms for each sample.
+
+    Parameters
+    ----------
+    features : tensor of shape (n_samples, n_features)
+    coefficients : tensor of shape (n_outputs, n_terms)
+        In the order of `terms`.
+    terms : Terms
+    compiled : bool
+
+    Returns
+    -------
+    tensor of shape (n_samples, n_outputs)
+    """
+    if compiled and features.device.type == "cpu":
+        result: Tensor = _SumTerms.apply(features, coefficients.to(features.dtype), terms)
+        return result
+    return sum_products(features, coefficients, terms)
+
+
+def sum_products(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
+    """Compute `sum_terms` in plain torch, as a product of matrices: the better way for many terms."""
+    left, right = (_kron(features, half) for half in terms.columns)
+    n_left, n_right = left.shape[1], right.shape[1]
+    rows = np.repeat(np.arange(n_left), np.diff(terms.group)) * n_right + terms.place
+    where = torch.as_tensor(rows, device=features.device)
+    dense = features.new_zeros(coefficients.shape[0], n_left * n_right).index_copy(1, where, coefficients.to(features.dtype))
+    middle = left @ dense.reshape(-1, n_left, n_right)  # (n_outputs, n_samples, n_right)
+    return (middle * right).sum(-1).T
+
+
+def _kron(features: Tensor, half: list[list[int]]) -> Tensor:
+    """Return all products of one factor a qubit, shape (n_samples, product of 1 + columns)."""
+    found = features.new_ones(features.shape[0], 1)
+    for part in half:
+        columns = features[:, part]
+        found = torch.cat([found, (columns[:, :, None] * found[:, None, :]).flatten(1)], 1)
+    return found
+
+
+def _indices(terms: Terms) -> tuple[Any, ...]:
+    return (*terms.left, *terms.right, terms.group, terms.place)
+
+
+class _SumTerms(Function):
+    @staticmethod
+    def forward(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
+        x, c = features.detach().contiguous().numpy(), coefficients.detach().contiguous().numpy()
+        out = np.empty((x.shape[0], c.shape[0]), x.dtype)
+        kernels.sum_terms(x, c, *_indices(terms), out)
+        return torch.from_numpy(out)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0], inputs[1])
+        ctx.terms = inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        features, coefficients = ctx.saved_tensors
+        found, back = _SumTermsBack.apply(features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
+        return (back if ctx.needs_input_grad[0] else None), found, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, features: Tensor, coefficients: Tensor, terms: Terms) -> Any:
+        size = info.batch_size
+        if in_dims[0] is None:
+            moved = coefficients.movedim(in_dims[1], 0)
+            out = _SumTerms.apply(features, moved.reshape(-1, moved.shape[-1]), terms)
+            return out.reshape(len(features), size, -1), 1
+        moved_x = features.movedim(in_dims[0], 0)
+        if in_dims[1] is None:
+            out = _SumTerms.apply(moved_x.reshape(-1, moved_x.shape[-1]), coefficients, terms)
+            return out.reshape(size, -1, coefficients.shape[0]), 0
+        moved = coefficients.movedim(in_dims[1], 0)
+        return torch.stack([_SumTerms.apply(x, c, terms) for x, c in zip(moved_x, moved, strict=True)]), 0
+
+
+class _SumTermsBack(Function):
+    @staticmethod
+    def forward(features: Tensor, coefficients: Tensor, grad: Tensor, terms: Terms, with_features: bool) -> tuple[Tensor, Tensor]:
+        x, c = features.detach().contiguous().numpy(), coefficients.detach().contiguous().numpy()
+        g = grad.detach().contiguous().numpy()
+        grad_c = np.empty(c.shape, np.float64)
+        grad_f = np.empty(x.shape if with_features else (0, x.shape[1]), x.dtype)
+        kernels.sum_terms_back(x, c, *_indices(terms), g, with_features, grad_c, grad_f)
+        return torch.from_numpy(grad_c).to(coefficients.dtype), torch.from_numpy(grad_f)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Any) -> Any:
+        _twice()
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: Any, features: Tensor, coefficients: Tensor, grad: Tensor, terms: Terms, with_features: bool
+    ) -> Any:
+        size = info.batch_size
+
+        def rows(value: Tensor, dim: int | None) -> Tensor:
+            return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
+
+        if in_dims[0] is None and not with_features:
+            c, g = rows(coefficients, in_dims[1]), rows(grad, in_dims[2])
+            joined = g.permute(1, 0, 2).reshape(g.shape[1], -1)
+            found, back = _SumTermsBack.apply(features, c.reshape(-1, c.shape[-1]), joined, terms, False)
+            return (found.reshape(c.shape), back), (0, None)
+        parts = [
+            _SumTermsBack.apply(x, c, g, terms, with_features)
+            for x, c, g in zip(rows(features, in_dims[0]), rows(coefficients, in_dims[1]), rows(grad, in_dims[2]), strict=True)
+        ]
+        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
+
+
+class States:
+    """Expectation values by state vectors: (shared angles, angles of each sample) → outputs.
+
+    Parameters
+    ----------
+    frame : Frame
+        Its rotations run in order, prefix first.
+    matrix : array of shape (n_words, n_outputs)
+    data : dict of int to int
+        Place of an angle → column among the angles of each sample; all others are shared.
+    shared : dict of int to int
+        Place of an angle → place among the shared angles.
+    compiled : bool
+    """
+
+    def __init__(self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool) -> None:
+        turns = [event for prefix in frame.prefix for event in prefix] + list(frame.events)
+        self.turns = [event for event in turns if isinstance(event, Turn)]
+        self.n_qubits, self.compiled = frame.n_qubits, compiled
+        self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
+        self.sign = np.array([t.sign for t in self.turns], np.float64)
+        self.x, self.z = (np.array([getattr(t.word, mask) for t in self.turns], np.int64) for mask in "xz")
+        self.ox, self.oz = (np.array([getattr(word, mask) for word in frame.words], np.int64) for mask in "xz")
+        self.power, self.opower = (bits(x & z).astype(np.int64) % 4 for x, z in ((self.x, self.z), (self.ox, self.oz)))
+        self.matrix = np.ascontiguousarray(matrix * np.array([word.sign for word in frame.words], float)[:, None])
+        # One angle a rotation, signed, so that a shared weight that turns twice is two columns of the compiled loop.
+        self.columns_d = np.array([-1 - s for s in self.source if s < 0], np.int64)
+        self.columns_w = np.array([s for s in self.source if s >= 0], np.int64)
+        self.sign_d, self.sign_w = self.sign[self.source < 0], self.sign[self.source >= 0]
+        counts = np.cumsum(self.source < 0) - 1, np.cumsum(self.source >= 0) - 1
+        self.places = np.where(self.source < 0, -1 - counts[0], counts[1]).astype(np.int64)
+
+    def __call__(self, shared: Tensor, data: Tensor) -> Tensor:
+        """Return the outputs.
+
+        Parameters
+        ----------
+        shared : tensor of shape (n_shared,)
+        data : tensor of shape (n_samples, n_data)
+
+        Returns
+        -------
+        tensor of shape (n_samples, n_outputs)
+        """
+        if self.compiled and data.device.type == "cpu":
+            result: Tensor = _RunState.apply(shared.to(data.dtype), data, self)
+            return result
+        psi = self.plain(shared, data)
+        words = []
+        for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
+            words.append((psi.conj() * self._apply(psi, int(x), int(z), int(power))).real.sum(-1))
+        return torch.stack(words, -1) @ torch.as_tensor(self.matrix).to(data)
+
+    def _apply(self, psi: Tensor, x: int, z: int, power: int) -> Tensor:
+        """Return P|psi⟩ for states (..., 2^n), bit q of the index for qubit q."""
+        index = np.arange(2**self.n_qubits)
+        phase = (1j**power) * (1 - 2 * (bits(z & (index ^ x)).astype(np.int64) & 1))
+        moved = psi[..., torch.as_tensor(index ^ x, device=psi.device)] if x else psi
+        return moved * torch.as_tensor(phase, device=psi.device).to(psi.dtype)
+
+    def plain(self, shared: Tensor, data: Tensor) -> Tensor:
+        """Return the turned states in plain torch, shape (n_samples, 2^n), before the Clifford gates."""
+        dtype = torch.complex128 if data.dtype == torch.float64 else torch.complex64
+        psi = torch.zeros(2**self.n_qubits, dtype=dtype, device=data.device)
+        psi[0] = 1
+        psi = psi.expand(data.shape[0], -1)
+        for x, z, power, source, sign in zip(self.x, self.z, self.power, self.source, self.sign, strict=True):
+            angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
+            half = (angle * float(sign) / 2)[:, None]
+            psi = torch.cos(half) * psi - 1j * torch.sin(half) * self._apply(psi, int(x), int(z), int(power))
+        return psi
+
+    def halves(self, shared: NDArray[Any], data: NDArray[Any]) -> tuple[Any, ...]:
+        """Return cos and sin of half the signed angles, one a rotation."""
+        w = shared[self.columns_w] * (self.sign_w / 2).astype(data.dtype)
+        d = np.ascontiguousarray(data[:, self.columns_d] * (self.sign_d / 2).astype(data.dtype))
+        return np.cos(w), np.sin(w), np.cos(d), np.sin(d)
+
+    def run(self, shared: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
+        """Compiled: outputs (n_samples, n_outputs)."""
+        out = np.empty((len(data), self.matrix.shape[1]), data.dtype)
+        axes = self.n_qubits, self.x, self.z, self.power, self.places
+        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
+        kernels.run_state(*axes, *self.halves(shared, data), *observed, out)
+        return out
+
+    def run_back(self, shared: NDArray[Any], data: NDArray[Any], grad: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
+        """Compiled: derivatives to shared angles and to those of each sample."""
+        grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), data.dtype)
+        axes = self.n_qubits, self.x, self.z, self.power, self.places
+        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
+        kernels.run_state_back(*axes, *self.halves(shared, data), *observed, grad, grad_w, grad_d)
+        back_w, back_d = np.zeros(len(shared)), np.zeros_like(data)
+        np.add.at(back_w, self.columns_w, grad_w * self.sign_w)
+        for place, column in enumerate(self.columns_d):
+            back_d[:, column] += grad_d[:, place] * self.sign_d[place].astype(data.dtype)
+        return back_w, back_d
+
+
+class _RunState(Function):
+    @staticmethod
+    def forward(shared: Tensor, data: Tensor, owner: States) -> Tensor:
+        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy()))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0], inputs[1])
+        ctx.owner = inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return *_RunStateBack.apply(*ctx.saved_tensors, grad, ctx.owner), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States) -> Any:
+        if in_dims[0] is None:
+            moved = data.movedim(in_dims[1], 0)
+            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner).reshape(*moved.shape[:2], -1), 0
+        rows = shared.movedim(in_dims[0], 0)
+        datas = data.expand(info.batch_size, *data.shape) if in_dims[1] is None else data.movedim(in_dims[1], 0)
+        return torch.stack([_RunState.apply(w, d, owner) for w, d in zip(rows, datas, strict=True)]), 0
+
+
+class _RunStateBack(Function):
+    @staticmethod
+    def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
+        arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), grad.detach().contiguous().numpy()
+        back_w, back_d = owner.run_back(*arrays)
+        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Any) -> Any:
+        _twice()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
+        def rows(value: Tensor, dim: int | None) -> Tensor:
+            return value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+
+        listed = zip(rows(shared, in_dims[0]), rows(data, in_dims[1]), rows(grad, in_dims[2]), strict=True)
+        parts = [_RunStateBack.apply(*one, owner) for one in listed]
+        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)

@@ -1,0 +1,295 @@
+"""`QuantumLayer`: a circuit as a torch module, a drop-in for PennyLane's TorchLayer and Qiskit's TorchConnector."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qhelpers.circuits.engine import Engine, Plan
+from qhelpers.circuits.noise import NoiseModel
+from qhelpers.circuits.read_pennylane import read_pennylane
+from qhelpers.circuits.tracing import Circuit
+
+_INPUTS = "inputs"
+
+
+class QuantumLayer(torch.nn.Module):
+    """A circuit as a torch module, exact and fast on a CPU.
+
+    The contract is that of ``pennylane.qnn.TorchLayer``: change one for the other in one line. The circuit is read once and then
+    computed by the cheapest path (see `plan`), without its framework.
+
+    Parameters
+    ----------
+    circuit : callable or pennylane.QNode
+        A quantum function ``circuit(inputs, ...)`` with an argument a weight tensor, that returns an expectation value
+        (``qml.expval`` of Pauli words or their sums), probabilities (``qml.probs``), or a list of them.
+    weight_shapes : dict of str to tuple of int
+        Shape of each weight tensor.
+    init_method : callable or dict of str to (callable or tensor), optional
+        As in TorchLayer: a function of ``torch.nn.init`` for all weights, or one (or a tensor) for each. By default weights are
+        drawn uniformly from [0, 2π).
+    n_inputs : int, optional
+        Width of the inputs; by default that of the first batch. Methods that describe the circuit need it.
+    noise : NoiseModel, optional
+        A channel and where it stands in the circuit.
+    shots : int, optional
+        Draw the outputs from the distribution of this many shots, each Pauli word measured by itself (probabilities by one
+        multinomial draw); gradients are those of the exact values.
+    path : {"auto", "terms", "train", "state", "density"}, default="auto"
+        How to compute, see `Plan`.
+    compiled : bool, optional
+        Compiled loops (numba) or plain torch; by default the former where it is there and the tensors are on the CPU.
+    max_memory : float, default=2e9
+        Bytes that a step may take.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the circuit's arguments do not fit `weight_shapes`.
+    UnsupportedCircuitError
+        At the first batch (or at once with `n_inputs`), if the circuit holds something that the engine does not compute.
+    """
+
+    def __init__(
+        self,
+        circuit: Any,
+        weight_shapes: Mapping[str, Any],
+        init_method: Callable[..., Any] | Mapping[str, Any] | None = None,
+        *,
+        n_inputs: int | None = None,
+        noise: NoiseModel | None = None,
+        shots: int | None = None,
+        path: str = "auto",
+        compiled: bool | None = None,
+        max_memory: float = 2e9,
+    ) -> None:
+        super().__init__()
+        self.weight_shapes = {name: _shape(size) for name, size in weight_shapes.items()}
+        wires = None
+        if hasattr(circuit, "func") and hasattr(circuit, "device"):  # a QNode
+            if circuit.device.wires:
+                wires = list(circuit.device.wires)
+            if getattr(circuit, "shots", None) is not None and circuit.shots.total_shots:
+                raise ValueError(f"the QNode has {circuit.shots.total_shots} shots; give the layer shots= instead")
+            circuit = circuit.func
+        _check_signature(circuit, self.weight_shapes)
+        for name, size in self.weight_shapes.items():
+            self.register_parameter(name, torch.nn.Parameter(_initial(name, size, init_method)))
+        read = functools.partial(_read_pennylane, circuit, self.weight_shapes, wires)
+        self._set_up(
+            read, getattr(circuit, "__name__", type(circuit).__name__), n_inputs, noise, shots, path, compiled, max_memory
+        )
+
+    @classmethod
+    def from_qiskit(
+        cls,
+        circuit: Any,
+        *,
+        input_params: Any = None,
+        weight_params: Any = None,
+        observables: Any = None,
+        initial_weights: Any = None,
+        noise: NoiseModel | None = None,
+        shots: int | None = None,
+        path: str = "auto",
+        compiled: bool | None = None,
+        max_memory: float = 2e9,
+    ) -> QuantumLayer:
+        """Make a layer of a Qiskit circuit, with the contract of ``TorchConnector(EstimatorQNN(...))``.
+
+        Parameters
+        ----------
+        circuit : qiskit.QuantumCircuit
+        input_params, weight_params : sequence of Parameter, optional
+            Parameters that are data and weights, in the order of the columns of the inputs and of the flat weight.
+        observables : SparsePauliOp or list of them, optional
+            By default Z on every qubit. Qiskit's order: qubit 0 is the rightmost letter.
+        initial_weights : array-like of shape (n_weights,), optional
+            By default drawn uniformly from [-1, 1].
+        noise, shots, path, compiled, max_memory
+            As in the constructor.
+
+        Returns
+        -------
+        QuantumLayer
+            With one parameter ``weight`` of shape (n_weights,) and outputs of shape (..., n_observables).
+        """
+        from qhelpers.circuits.read_qiskit import read_qiskit
+
+        read = read_qiskit(circuit, input_params, weight_params, observables)
+        layer = cls.__new__(cls)
+        torch.nn.Module.__init__(layer)
+        layer.weight_shapes = {"weight": (read.n_weights,)}
+        if initial_weights is None:
+            weights = torch.empty(read.n_weights).uniform_(-1, 1)
+        else:
+            weights = torch.as_tensor(np.asarray(initial_weights), dtype=torch.float32).clone()
+            if weights.shape != (read.n_weights,):
+                raise ValueError(f"initial_weights have shape {tuple(weights.shape)}; the circuit has {read.n_weights} weights")
+        layer.register_parameter("weight", torch.nn.Parameter(weights))
+        layer._set_up(None, circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
+        return layer
+
+    def _set_up(
+        self, read: Any, name: str, n_inputs: int | None, noise: Any, shots: int | None, path: str, compiled: bool | None,
+        max_memory: float, circuit: Circuit | None = None,
+    ) -> None:  # fmt: skip
+        if noise is not None and not isinstance(noise, NoiseModel):
+            raise ValueError(f"noise is {noise!r}; allowed is a NoiseModel(channel, strength, insertion), or None")
+        if shots is not None and (not isinstance(shots, (int, np.integer)) or shots < 1):
+            raise ValueError(f"shots={shots!r}; allowed are whole numbers from 1 on, or None for exact values")
+        self._read, self._name, self.n_inputs, self.noise, self.shots = read, name, n_inputs, noise, shots
+        self._path, self._compiled, self._max_memory = path, compiled, max_memory
+        self._circuits: dict[int, Circuit] = {} if circuit is None else {circuit.n_inputs: circuit}
+        self._engines: dict[Any, Engine] = {}
+        if n_inputs is not None:
+            self.engine()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state["_engines"] = {}
+        try:  # a circuit that is a closure cannot travel; what was read of it can
+            pickle.dumps(state["_read"])
+        except (pickle.PicklingError, AttributeError, TypeError):
+            state["_read"] = None
+        return state
+
+    def extra_repr(self) -> str:
+        """Return what `print` shows."""
+        return f"{self._name}, " + ", ".join(f"{name}={size}" for name, size in self.weight_shapes.items())
+
+    def circuit(self, n_inputs: int | None = None) -> Circuit:
+        """Return the circuit as it was read: rotations, angles, observables."""
+        n_inputs = self.n_inputs if n_inputs is None else n_inputs
+        if n_inputs is None:
+            raise ValueError("the width of the inputs is not known yet; give the layer n_inputs=, or run a batch first")
+        if n_inputs not in self._circuits:
+            if self._read is None:
+                known = ", ".join(map(str, self._circuits)) or "none"
+                raise ValueError(f"inputs have {n_inputs} columns; this circuit takes {known}")
+            self._circuits[n_inputs] = self._read(n_inputs)
+        return self._circuits[n_inputs]
+
+    def engine(self, n_inputs: int | None = None) -> Engine:
+        """Return what computes the circuit for inputs of this width."""
+        n_inputs = self.n_inputs if n_inputs is None else n_inputs
+        key = (n_inputs, self.noise)
+        if key not in self._engines:
+            circuit = self.circuit(n_inputs)
+            self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
+            if self.n_inputs is None:
+                self.n_inputs = circuit.n_inputs
+        return self._engines[key]
+
+    def plan(self, n_samples: int = 300) -> Plan:
+        """Return how a batch of this size is computed, and why.
+
+        Parameters
+        ----------
+        n_samples : int, default=300
+            Size of the batch.
+        """
+        return self.engine().plan(n_samples)
+
+    def flat_weights(self) -> Tensor:
+        """Return all weights one after the other, shape (n_weights,)."""
+        parts = [getattr(self, name).reshape(-1) for name in self.weight_shapes]
+        if len(parts) == 1:
+            flat: Tensor = parts[0]
+            return flat
+        return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+    def forward(self, inputs: Tensor | None = None) -> Tensor:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (..., n_inputs)
+            float32 or float64; leave it out for a circuit without inputs.
+
+        Returns
+        -------
+        tensor of shape (..., n_outputs)
+            In the type of the inputs; without the last dimension where the circuit returns one expectation value (not a list).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the inputs are not real floating point numbers, not finite, or not of the right width.
+        """
+        if inputs is None:
+            inputs = self.flat_weights().new_zeros(0)
+        if not isinstance(inputs, Tensor) or inputs.dtype not in (torch.float32, torch.float64):
+            kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+            raise TypeError(f"inputs are {kind}; allowed are tensors of float32 or float64: torch.as_tensor(inputs, dtype=...)")
+        if inputs.ndim == 0:
+            raise ValueError(
+                "inputs have no dimension; allowed is (..., n_inputs): a vector for one sample, a matrix for a batch"
+            )
+        engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
+        batch = inputs if inputs.ndim == 2 else inputs.reshape(-1, inputs.shape[-1])
+        outputs = engine(batch, self.flat_weights())
+        if self.shots is not None:
+            outputs = _draw(outputs, engine, self.shots, batch, self.flat_weights())
+        _check_finite(batch, outputs)
+        if engine.circuit.observables.scalar:
+            return outputs.reshape(inputs.shape[:-1])
+        return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], -1)
+
+
+def _shape(size: Any) -> tuple[int, ...]:
+    if isinstance(size, Iterable):
+        return tuple(int(one) for one in size)
+    return () if size == 1 else (int(size),)
+
+
+def _check_signature(circuit: Any, shapes: Mapping[str, Any]) -> None:
+    names = inspect.signature(circuit).parameters
+    kinds = [parameter.kind for parameter in names.values()]
+    if _INPUTS not in names:
+        raise TypeError(f"the circuit's arguments are {', '.join(names)}; one has to be called {_INPUTS!r} and takes the data")
+    if _INPUTS in shapes:
+        raise ValueError(f"weight_shapes has {_INPUTS!r}, which is data, not a weight; leave it out")
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        raise TypeError("the circuit takes *args; give every weight tensor an argument of its own name")
+    expected = set(names) - {_INPUTS}
+    if inspect.Parameter.VAR_KEYWORD not in kinds and expected != set(shapes):
+        raise ValueError(
+            f"the circuit's weights are {', '.join(sorted(expected)) or 'none'}, weight_shapes has "
+            f"{', '.join(sorted(shapes)) or 'none'}; they have to be the same"
+        )
+
+
+def _initial(name: str, size: tuple[int, ...], method: Any) -> Tensor:
+    init = functools.partial(torch.nn.init.uniform_, b=2 * math.pi) if method is None else method
+    if isinstance(method, Mapping):
+        if name not in method:
+            raise ValueError(f"init_method has {', '.join(method)}; it needs an entry for each weight, and {name!r} is missing")
+        init = method[name]
+    if isinstance(init, Tensor):
+        if tuple(init.shape) != size:
+            raise ValueError(f"init_method's tensor for {name!r} has shape {tuple(init.shape)}; weight_shapes says {size}")
+        return init
+    drawn: Tensor = init(torch.empty(size)) if size else init(torch.empty(1))[0]
+    return drawn
+
+
+def _read_pennylane(circuit: Any, shapes: dict[str, tuple[int, ...]], wires: Any, n_inputs: int) -> Circuit:
+    return read_pennylane(circuit, n_inputs, shapes, _INPUTS, wires)
+
+
+def _check_finite(inputs: Tensor, outputs: Tensor) -> None:
+    """Raise ValueError where inputs were not finite: what is not finite going in is not finite coming out."""
+
+
+def _draw(outputs: Tensor, engine: Engine, shots: int, inputs: Tensor, weights: Tensor) -> Tensor:
+    raise NotImplementedError
