@@ -17,7 +17,7 @@ from qhelpers.circuits.functions import COMPILED, Affine, Coefficients, States, 
 from qhelpers.circuits.noise import NoiseModel, pauli_transfer
 from qhelpers.circuits.propagation import Program, TooManyWordsError, prefix_letters, propagate
 from qhelpers.circuits.tracing import Circuit
-from qhelpers.circuits.train import Train, ranks
+from qhelpers.circuits.train import Train, prefixes, ranks
 
 Floats = NDArray[np.float64]
 
@@ -294,12 +294,12 @@ class Engine:
         found = {}
         if isinstance(self.product_program, str):
             found["terms"] = self.product_program
-        if not self.frame.product:
-            found["train"] = "the data do not make a product state"
+        if prefixes(self.circuit, None if self.noise is None else self.noise.insertion) is None:
+            found["train"] = "inputs come after gates of two qubits, or through them"
         elif ranks(self.circuit) is None:
             found["train"] = "a gate turns more than two qubits"
-        elif max(ranks(self.circuit) or [1]) > 1024:
-            found["train"] = "the ranks would pass 1,024"
+        elif max(ranks(self.circuit) or [1]) > 256:
+            found["train"] = "the ranks would pass 256"
         if self.noise is not None:
             found["state"] = "noise makes mixed states"
         if self.noise is None:
@@ -526,26 +526,88 @@ class TrainPath:
     """The observable as an exact tensor train, both halves multiplied with the samples' features."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.qubits = list(range(engine.circuit.n_qubits))
-        self.train = Train(engine.circuit, engine.noise, engine.transfer)
-        affine, self.shared = engine._affine()
-        self.affine = affine
+        self.engine, circuit = engine, engine.circuit
+        self.train = Train(circuit, None if engine.noise is None else engine.noise.insertion, engine.transfer)
+        everything = range(len(circuit.angles.constant))
+        is_data = circuit.angles.is_data
+        self.shared_places = [place for place in everything if not is_data[place]]
+        self.shared = AngleMap(circuit, self.shared_places)
+        data = list(dict.fromkeys(place for prefix in self.train.prefixes for _, place in prefix.steps if place >= 0))
+        self.column = {place: k for k, place in enumerate(data)}
+        self.data = AngleMap(circuit, data)
 
     @staticmethod
     def width(engine: Engine) -> int:
         """Numbers that a sample needs at once."""
-        n = engine.circuit.n_qubits
-        return 3 ** ((n + 1) // 2) * 2 + 2 * max(ranks(engine.circuit) or [1])
+        return 2 * 3 ** ((engine.circuit.n_qubits + 1) // 2) + 2 * max(ranks(engine.circuit) or [1])
 
     @staticmethod
     def size(engine: Engine) -> tuple[int, int]:
         """Multiplications a sample, and once for all samples, of one word."""
         n, sizes = engine.circuit.n_qubits, ranks(engine.circuit) or [1]
         middle = sizes[(n + 1) // 2 - 1] if n > 1 else 1
-        inner = sum(a * b * 4 for a, b in zip([1, *sizes], [*sizes, 1], strict=True)) + 2 * 3 ** ((n + 1) // 2) * middle
-        return 2 * 3 ** ((n + 1) // 2) * middle, inner
+        half = 3 ** ((n + 1) // 2)
+        inner = sum(a * b * 4 for a, b in zip([1, *sizes], [*sizes, 1], strict=True)) + 3 * half * middle * middle
+        return 2 * half * middle, inner
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
-        raise NotImplementedError
+        n = self.engine.circuit.n_qubits
+        angles = weights.new_zeros(len(self.engine.circuit.angles.constant)).index_copy(
+            0, torch.as_tensor(self.shared_places, device=weights.device), self.shared.shared(weights)
+        )
+        trains = [self.train.sites(word, angles) for word in self.engine.circuit.observables.words]
+        middle = (n + 1) // 2
+
+        def run(part: Tensor) -> Tensor:
+            columns, letters = self._features(part, weights)
+            left, right = _products(columns[:middle], part), _products(columns[middle:], part)
+            outputs = []
+            for sites in trains:
+                a = _contract(sites[:middle], letters[:middle]).to(part.dtype)
+                b = _contract([site.permute(2, 1, 0) for site in sites[: middle - 1 : -1]], letters[: middle - 1 : -1]).to(
+                    part.dtype
+                )
+                b = _reversed(b, [1 + len(one) for one in letters[: middle - 1 : -1]])
+                outputs.append(((left @ a) * (right @ b)).sum(1))
+            return torch.stack(outputs, 1) @ torch.as_tensor(self.engine.matrix).to(part)
+
+        return _chunked(run, inputs, self.engine.chunk("train"))
+
+    def _features(self, inputs: Tensor, weights: Tensor) -> tuple[list[list[Tensor]], list[list[int]]]:
+        theta = self.data.batch(inputs, weights)
+        constant, is_constant = self.engine.circuit.angles.constant, self.engine.circuit.angles.is_constant
+
+        def angle(places: list[int]) -> tuple[Any, Any]:
+            if is_constant[places[0]]:
+                return float(np.cos(constant[places[0]])), float(np.sin(constant[places[0]]))
+            chosen = theta[:, [self.column[place] for place in places]]
+            return torch.cos(chosen), torch.sin(chosen)
+
+        return self.train.features(angle, inputs)
+
+
+def _products(columns: list[list[Tensor]], like: Tensor) -> Tensor:
+    """Return products of one factor a qubit (1 or a component), the first qubit's index running fastest."""
+    found = like.new_ones(like.shape[0], 1)
+    for part in columns:
+        if part:
+            found = torch.cat([found, *(column[:, None] * found for column in part)], 1)
+    return found
+
+
+def _contract(sites: list[Tensor], letters: list[list[int]]) -> Tensor:
+    """Return the product of a train's sites, shape (choices of letters, rank), the first site's choice running fastest."""
+    found = sites[0].new_ones(1, 1) if sites else torch.ones(1, 1, dtype=torch.float64)
+    for site, chosen in zip(sites, letters, strict=True):
+        part = site[:, [0, *chosen], :]
+        found = torch.einsum("cl,lir->icr", found, part).flatten(0, 1)
+    return found
+
+
+def _reversed(matrix: Tensor, sizes: list[int]) -> Tensor:
+    """Turn the order of the choices round: the last site's choice runs fastest no more."""
+    if len(sizes) < 2:
+        return matrix
+    shaped = matrix.reshape(*sizes[::-1], matrix.shape[-1])
+    return shaped.permute(*range(len(sizes) - 1, -1, -1), len(sizes)).reshape(matrix.shape)
