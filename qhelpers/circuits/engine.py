@@ -136,7 +136,9 @@ class Features:
         prefixes = [frame.prefix[q] for q in qubits]
         self.simple = all(len(prefix) == 1 and isinstance(prefix[0], Turn) and prefix[0].word.x > 0 for prefix in prefixes)
         turns = [event for prefix in prefixes for event in prefix if isinstance(event, Turn)]
-        self.angles = AngleMap(circuit, [turn.angle for turn in turns])
+        self.angles_places = [turn.angle for turn in turns]
+        self.angles = AngleMap(circuit, self.angles_places)
+        self.free_of_weights = all(not circuit.angles.reads[place][1] for place in self.angles_places)
         # X(angle) makes Y of -sin, Y(angle) makes X of +sin.
         self.sign = np.array([t.sign * (-1 if self.simple and t.word.z == 0 else 1) for t in turns], float)
 
@@ -396,6 +398,21 @@ class Engine:
             each = len(self._terms.terms.left[0]) + len(self._terms.terms.right[0])
         return max(1, _CHUNK_NUMBERS // max(1, each))
 
+    def state(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
+        path = self._state
+        assert isinstance(path, StatePath)
+        weights = weights.double()
+        psi = path.states.plain(path.shared.shared(weights).to(inputs.dtype), path.data.batch(inputs, weights))
+        psi = path.states.finish(psi, frame(self.circuit).clifford)
+        if self.circuit.little_endian:
+            return psi
+        n = self.circuit.n_qubits
+        order = np.zeros(2**n, np.int64)
+        for q in range(n):
+            order |= (np.arange(2**n) >> q & 1) << (n - 1 - q)
+        return psi[:, torch.as_tensor(order, device=psi.device)]
+
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
         path = self.choose(inputs.shape[0])
@@ -406,7 +423,7 @@ class Engine:
                 f"{self.max_memory / 1e9:.1f} GB; use fewer qubits, or raise max_memory"
             )
         run: Callable[[Tensor, Tensor], Tensor] = getattr(self, f"_{path}")
-        return run(inputs, weights)
+        return run(inputs, weights.double())  # there are few weights, and their errors would be seen in every sample
 
 
 def _chunked(run: Callable[[Tensor], Tensor], inputs: Tensor, size: int) -> Tensor:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 
-from qhelpers.circuits.frame import Frame, Ints, Turn, bits
+from qhelpers.circuits.frame import Frame, Ints, Turn, Word, bits
 from qhelpers.circuits.propagation import DAMP, LOWER, TURN, Program
 
 #: Whether the compiled kernels can be used.
@@ -427,6 +427,14 @@ class States:
             angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
             half = (angle * float(sign) / 2)[:, None]
             psi = torch.cos(half) * psi - 1j * torch.sin(half) * self._apply(psi, int(x), int(z), int(power))
+        return psi
+
+    def finish(self, psi: Tensor, clifford: list[tuple[Word, int]]) -> Tensor:
+        """Apply the Clifford gates, given as quarter turns about words, to states (n_samples, 2^n)."""
+        for word, quarters in clifford:
+            half = quarters * np.pi / 4
+            power = (word.x & word.z).bit_count() % 4
+            psi = float(np.cos(half)) * psi - 1j * float(np.sin(half)) * self._apply(psi, word.x, word.z, power)
         return psi
 
     def halves(self, shared: NDArray[Any], data: NDArray[Any]) -> tuple[Any, ...]:

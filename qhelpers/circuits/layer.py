@@ -7,15 +7,19 @@ import inspect
 import math
 import pickle
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.engine import Engine, Plan
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.read_pennylane import read_pennylane
+from qhelpers.circuits.surrogate import Surrogate, surrogate_of
 from qhelpers.circuits.tracing import Circuit
 
 _INPUTS = "inputs"
@@ -200,6 +204,76 @@ class QuantumLayer(torch.nn.Module):
         """
         return self.engine().plan(n_samples)
 
+    def light_cone(self) -> LightCone:
+        """Return which inputs and weights each output can see, exactly, from the circuit's structure.
+
+        A weight that is seen can still have no effect at special values of the others; one that is not seen never has any.
+        """
+        return light_cone(self.engine(), self.weight_names())
+
+    def capacity(self) -> Capacity:
+        """Return the rank of the Jacobian, the weights that do nothing and the number of live terms."""
+        return capacity(self.engine(), self.weight_names())
+
+    def weight_names(self) -> tuple[str, ...]:
+        """Return a name for each number in the weights, such as ``weights[0, 3, 1]``."""
+        return tuple(
+            name + (f"[{', '.join(map(str, index))}]" if size else "")
+            for name, size in self.weight_shapes.items()
+            for index in np.ndindex(*size)
+        )
+
+    def surrogate(self) -> Surrogate:
+        """Return the trigonometric sum that the circuit computes with its present weights, as a module without quantum code.
+
+        Raises
+        ------
+        UnsupportedCircuitError
+            If the sum has more than 3^8 terms, or an angle is not linear in the inputs.
+        """
+        return surrogate_of(self.engine(), self.flat_weights().detach())
+
+    def export_onnx(self, path: str | Path) -> Path:
+        """Write `surrogate` as an ONNX file in float32, for a batch of any size; return its path."""
+        return self.surrogate().export_onnx(path)
+
+    def state(self, inputs: Tensor | None = None) -> Tensor:
+        """Return the state vectors before the measurement, up to a global phase.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (..., n_inputs)
+
+        Returns
+        -------
+        complex tensor of shape (..., 2^n_qubits)
+            In the framework's order of basis states: PennyLane's first wire is the first bit, Qiskit's qubit 0 the last.
+        """
+        if self.noise is not None:
+            raise ValueError("with noise there is no state vector; take a layer without noise")
+        inputs = self.flat_weights().new_zeros(0) if inputs is None else inputs
+        engine = self.engine(inputs.shape[-1])
+        psi = engine.state(inputs.reshape(-1, inputs.shape[-1]), self.flat_weights())
+        return psi.reshape(*inputs.shape[:-1], -1)
+
+    def fidelity(self, target: Tensor, inputs: Tensor | None = None) -> Tensor:
+        """Return |⟨target|ψ⟩|² of each sample, shape (...), differentiable.
+
+        Parameters
+        ----------
+        target : complex tensor of shape (2^n_qubits,) or (..., 2^n_qubits)
+            Normalised, in the order of `state`.
+        inputs : tensor of shape (..., n_inputs)
+        """
+        psi = self.state(inputs)
+        target = torch.as_tensor(target).to(psi)
+        if target.shape[-1] != psi.shape[-1]:
+            raise ValueError(f"the target has {target.shape[-1]} amplitudes; the circuit's states have {psi.shape[-1]}")
+        norm = target.abs().pow(2).sum(-1)
+        if ((norm - 1).abs() > 1e-4).any():
+            raise ValueError(f"the target's norm is {norm.sqrt().max():.4g}; a state has norm 1: divide by it")
+        return (target.conj() * psi).sum(-1).abs() ** 2
+
     def flat_weights(self) -> Tensor:
         """Return all weights one after the other, shape (n_weights,)."""
         parts = [getattr(self, name).reshape(-1) for name in self.weight_shapes]
@@ -237,13 +311,33 @@ class QuantumLayer(torch.nn.Module):
             )
         engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
         batch = inputs if inputs.ndim == 2 else inputs.reshape(-1, inputs.shape[-1])
-        outputs = engine(batch, self.flat_weights())
-        if self.shots is not None:
-            outputs = _draw(outputs, engine, self.shots, batch, self.flat_weights())
-        _check_finite(batch, outputs)
+        _check_finite(batch)
+        outputs = engine(batch, self.flat_weights()) if self.shots is None else self._sample(batch, engine)
         if engine.circuit.observables.scalar:
             return outputs.reshape(inputs.shape[:-1])
         return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], -1)
+
+    def _sample(self, batch: Tensor, engine: Engine) -> Tensor:
+        """Draw outputs as `shots` measurements give them; the gradient is that of the exact outputs."""
+        observables = engine.circuit.observables
+        key = ("words", batch.shape[1], self.noise)
+        if key not in self._engines:
+            each = replace(observables, matrix=np.eye(len(observables.words)), probabilities=())
+            circuit = replace(engine.circuit, observables=each)
+            self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
+        weights, shots = self.flat_weights(), float(self.shots or 1)
+        words = self._engines[key](batch, weights)
+        matrix = torch.as_tensor(observables.matrix).to(words)
+        with torch.no_grad():
+            chance = ((1 + words) / 2).clamp(0, 1)
+            drawn = 2 * torch.binomial(torch.full_like(chance, shots), chance) / shots - 1
+            difference = (drawn - words) @ matrix
+            exact = words @ matrix
+            for first, last in observables.probabilities:
+                chances = exact[:, first:last].clamp(min=0).double()
+                counts = torch.distributions.Multinomial(int(shots), probs=chances).sample()
+                difference[:, first:last] = (counts / shots).to(words) - exact[:, first:last]
+        return words @ matrix + difference
 
 
 def _shape(size: Any) -> tuple[int, ...]:
@@ -287,9 +381,11 @@ def _read_pennylane(circuit: Any, shapes: dict[str, tuple[int, ...]], wires: Any
     return read_pennylane(circuit, n_inputs, shapes, _INPUTS, wires)
 
 
-def _check_finite(inputs: Tensor, outputs: Tensor) -> None:
-    """Raise ValueError where inputs were not finite: what is not finite going in is not finite coming out."""
-
-
-def _draw(outputs: Tensor, engine: Engine, shots: int, inputs: Tensor, weights: Tensor) -> Tensor:
-    raise NotImplementedError
+def _check_finite(inputs: Tensor) -> None:
+    if torch._C._functorch.is_functorch_wrapped_tensor(inputs):  # values cannot be looked at inside vmap and grad
+        return
+    if not math.isfinite(float(inputs.detach().sum())) and not bool(torch.isfinite(inputs).all()):
+        rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
+        raise ValueError(
+            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); remove them or fill the gaps"
+        )

@@ -51,11 +51,14 @@ class Observables:
         Real coefficients.
     scalar : bool
         The circuit returns one expectation value, not a list: the output has no last dimension.
+    probabilities : tuple of (int, int)
+        Ranges of outputs that are the probabilities of one measurement.
     """
 
     words: tuple[str, ...]
     matrix: Floats
     scalar: bool = False
+    probabilities: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
