@@ -57,7 +57,8 @@ data: set-up ## download the official data into your data home
 records: set-up ## resume the recorded runs on real data; says first what they will cost
 	@$(BIN)/python -m qhelpers.runs run all --profile laptop --source real $(ARGS)
 
-bench: set-up ## time a training step of the circuits in PennyLane and Qiskit
+bench: set-up ## time a training step of the circuits in the libraries that a user could pick
+	@$(PYTHON) benchmarks/environment.py
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 lock: set-up ## resolve pyproject.toml anew into requirements.lock

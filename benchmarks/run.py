@@ -1,158 +1,358 @@
-"""How long a training step takes: the same circuit in PennyLane and in Qiskit, side by side. `make bench` runs this.
+"""How long a training step takes, in the libraries that a user could pick: side by side, in one run. `make bench` runs this.
 
-A step is forward, loss, backward to all weights and one update by Adam, on a batch of 300. Both libraries get the same
-circuit with the same weights, and are timed only after their outputs agree. Qiskit's network works through a batch
-sample by sample, for seconds; it is timed on 16 and 32 samples, checked to grow in proportion, and scaled to 300. What
-counts is the ratio on one machine in one run; the seconds are that machine's.
+A step is forward, mean squared error, backward to all weights (and to the inputs where the row says so), with exact expectation
+values. The rows are in rows.py, the libraries in peers.py. Each library works in a process of its own, on one thread and one
+core; a time counts only if outputs and gradients agree with an independent computation. All libraries of a row take turns,
+round by round, and the best round's median is reported: what counts is the ratio on one machine in one run.
+
+An interrupted run goes on where it was. A cell of the table has a number or the reason why there is none.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import contextlib
+import hashlib
+import json
 import os
 import platform
+import queue
 import re
-import statistics
+import shutil
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from peers import PEERS
+from rows import CHECKED, ROWS, TOLERANCE, Row, disagreement
 
-import numpy as np
-import pennylane as qml
-import torch
-from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
-from qiskit.quantum_info import SparsePauliOp
-from qiskit_machine_learning.connectors import TorchConnector
-from qiskit_machine_learning.neural_networks import EstimatorQNN
-
-from qhelpers.circuits import angle_ry_rx_circuit, cnot_pairs, z_real_amplitudes_circuit
-
-RESULTS = Path(__file__).parent / "results.md"
-BATCH = 300
-SAMPLES = (16, 32)
-#: How far from proportional the two timings of a scaled row may be. Wide: the machine has other work.
-TOLERANCE = 0.35
-
-
-@dataclass(frozen=True)
-class Row:
-    """One circuit in both libraries: torch modules of the same function of (inputs, weights)."""
-
-    name: str
-    work: str
-    n_features: int
-    pennylane: torch.nn.Module
-    qiskit: torch.nn.Module
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+RESULTS = HERE / "results.md"
+CELLS = ROOT / "build" / "bench"
+PEERS_HOME = ROOT / "build" / "peers"
+ROUNDS = 3
+#: Seconds of a library's round.
+ROUND = 0.8
+#: A library whose round took longer than this is not asked for another.
+LONG = 15.0
+#: Seconds until a silent library is given up.
+PATIENCE = 240.0
+#: How far from proportional the two timings of a scaled cell may be. Wide: the machine has other work.
+GROWTH = 0.35
+#: Results of one cell: what worker.py sent first, `difference`, `rounds`; or a `reason`.
+Cell = dict[str, Any]
 
 
-def pennylane_layer(circuit: Callable[[Any, Any], Any], n_qubits: int, shape: tuple[int, ...]) -> torch.nn.Module:
-    """PennyLane's layer on its fast path: the whole batch in one broadcast, gradients by backpropagation."""
-    device = qml.device("default.qubit", wires=n_qubits)
-    node = qml.QNode(circuit, device, interface="torch", diff_method="backprop")
-    return qml.qnn.TorchLayer(node, {"weights": shape}).double()
+class Worker:
+    """The process of one library on one row."""
+
+    def __init__(self, row: Row, peer: str, python: Path):
+        CELLS.mkdir(parents=True, exist_ok=True)
+        self.log = CELLS / f"{row.name}.{peer}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [python, HERE / "worker.py", row.name, peer],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.answers: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout or ():
+            self.answers.put(line)
+        self.answers.put("")
+
+    def answer(self, patience: float = PATIENCE) -> dict[str, Any]:
+        """Wait for the next answer; a silent or dead process answers with a reason."""
+        try:
+            line = self.answers.get(timeout=patience)
+        except queue.Empty:
+            self.close()
+            return {"reason": f"no answer within {patience:.0f} s"}
+        if line:
+            return json.loads(line)
+        code, last = self.process.wait(), self.log.read_text(errors="replace").strip().splitlines()[-1:]
+        return {"reason": f"ended with exit code {code}: {''.join(last)[:200]}"}
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its answer."""
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+        return self.answer()
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
 
 
-def qiskit_layer(circuit: QuantumCircuit, inputs: list[Any], weights: list[Any], observable: str) -> torch.nn.Module:
-    """Qiskit's layer as its tutorials build it, with exact expectation values."""
-    network = EstimatorQNN(circuit=circuit, input_params=inputs, weight_params=weights, observables=SparsePauliOp(observable))
-    return TorchConnector(network)
+def path_of(row: Row, peer: str) -> Path:
+    """Return where a cell is kept until the table is written."""
+    return CELLS / f"{row.name}.{peer}.json"
 
 
-def qnn_p(n_qubits: int = 4, n_layers: int = 3) -> Row:
-    """QNN-P: RY encoding, layers of RY, RX and a chain of CNOTs, Z on the first qubit."""
-    shape = (n_layers, n_qubits, 2)
-    inputs, weights = ParameterVector("x", n_qubits), ParameterVector("w", int(np.prod(shape)))
-    circuit = QuantumCircuit(n_qubits)
-    for qubit in range(n_qubits):
-        circuit.ry(inputs[qubit], qubit)
-    for layer in np.arange(len(weights)).reshape(shape):
-        for qubit in range(n_qubits):
-            circuit.ry(weights[int(layer[qubit, 0])], qubit)
-            circuit.rx(weights[int(layer[qubit, 1])], qubit)
-        for pair in cnot_pairs(n_qubits, "chain"):
-            circuit.cx(*pair)
-    return Row(
-        "QNN-P",
-        f"{n_qubits} qubits, {n_layers} layers, CNOT chain, ⟨Z₀⟩, {len(weights)} weights",
-        n_qubits,
-        pennylane_layer(angle_ry_rx_circuit(n_qubits, n_qubits, "chain"), n_qubits, shape),
-        # Qubit 0 is the rightmost letter.
-        qiskit_layer(circuit, list(inputs), list(weights), "I" * (n_qubits - 1) + "Z"),
-    )
+def load(row: Row, peer: str) -> Cell:
+    """Return what is known of a cell; what had failed is tried again."""
+    try:
+        cell = json.loads(path_of(row, peer).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {} if "reason" in cell else cell
 
 
-def qnn_q(n_qubits: int = 2) -> Row:
-    """QNN-Q: Z feature map and RealAmplitudes, one repetition each, Z on every qubit."""
-    circuit, inputs, weights = z_real_amplitudes_circuit(n_qubits, n_qubits)
-
-    def same(inputs: Any, weights: Any) -> Any:
-        for qubit in range(n_qubits):
-            qml.Hadamard(qubit)
-            qml.PhaseShift(2 * inputs[..., qubit], qubit)
-            qml.RY(weights[qubit], qubit)
-        for pair in cnot_pairs(n_qubits, "chain"):
-            qml.CNOT(pair)
-        for qubit in range(n_qubits):
-            qml.RY(weights[n_qubits + qubit], qubit)
-        return qml.expval(qml.prod(*(qml.PauliZ(qubit) for qubit in range(n_qubits))))
-
-    return Row(
-        "QNN-Q",
-        f"{n_qubits} qubits, Z feature map, RealAmplitudes, ⟨Z…Z⟩, {len(weights)} weights",
-        n_qubits,
-        pennylane_layer(same, n_qubits, (len(weights),)),
-        qiskit_layer(circuit, inputs, weights, "Z" * n_qubits),
-    )
+def save(row: Row, peer: str, cell: Cell) -> None:
+    """Keep a cell, whole or not at all."""
+    part = path_of(row, peer).with_suffix(".part")
+    part.write_text(json.dumps(cell, indent=1), encoding="utf-8")
+    part.replace(path_of(row, peer))
 
 
-def disagreement(row: Row, rng: np.random.Generator) -> float:
-    """Set both layers to the same weights and return the largest difference of their outputs on ten samples."""
-    (ours,), (theirs,) = row.pennylane.parameters(), row.qiskit.parameters()
-    with torch.no_grad():
-        theirs.copy_(torch.as_tensor(rng.uniform(0, 2 * np.pi, theirs.numel())))
-        ours.copy_(theirs.reshape(ours.shape))
-        inputs = torch.as_tensor(rng.normal(size=(10, row.n_features)))
-        return float((row.pennylane(inputs).reshape(-1) - row.qiskit(inputs).reshape(-1)).abs().max())
+def finished(cell: Cell, rounds: int) -> bool:
+    """Whether a cell needs no further round."""
+    done = cell.get("rounds", [])
+    return len(done) >= rounds or any(one["seconds"] > LONG for one in done)
 
 
-def step_seconds(layer: torch.nn.Module, n_samples: int, n_features: int, repeats: int, rng: np.random.Generator) -> float:
-    """Return the median time of a training step, the first one (which sets things up) left out."""
-    inputs = torch.as_tensor(rng.normal(size=(n_samples, n_features)))
-    targets = torch.as_tensor(rng.choice([-1.0, 1.0], n_samples))
-    optimiser = torch.optim.Adam(layer.parameters(), lr=0.01)
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        optimiser.zero_grad()
-        ((layer(inputs).reshape(-1) - targets) ** 2).mean().backward()
-        optimiser.step()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[1:])
+def in_proportion(one: dict[str, Any]) -> bool:
+    """Whether a round may be used: it timed the whole batch, or what it timed grew with the batch."""
+    return abs(one.get("growth", 1) - 1) <= GROWTH
 
 
-def measure(row: Row, repeats: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Time one row in both libraries; raise RuntimeError where they disagree or the scaling does not hold."""
-    difference = disagreement(row, rng)
-    if difference > 1e-6:
-        raise RuntimeError(f"{row.name}: the two libraries differ by {difference:.1e}; they do not run the same circuit")
-    fast = step_seconds(row.pennylane, BATCH, row.n_features, 5 * repeats, rng)
-    small, large = (step_seconds(row.qiskit, n, row.n_features, repeats, rng) for n in SAMPLES)
-    growth = (large / small) / (SAMPLES[1] / SAMPLES[0])
-    if abs(growth - 1) > TOLERANCE:
-        raise RuntimeError(
-            f"{row.name}: Qiskit took {small:.3f} s for {SAMPLES[0]} samples and {large:.3f} s for {SAMPLES[1]}, not in "
-            "proportion; run it again when the machine has less other work, or with more --repeats"
+def best(cell: Cell) -> dict[str, Any] | None:
+    """Return the round with the smallest median, or None where there is none to use."""
+    return min(filter(in_proportion, cell.get("rounds", [])), key=lambda one: one["median"], default=None)
+
+
+def reason(cell: Cell) -> str | None:
+    """Return why a cell has no number; None where it has one, or where nobody knows."""
+    if "reason" in cell:
+        return str(cell["reason"])
+    if cell.get("rounds") and best(cell) is None:
+        growths = ", ".join(f"{one['growth']:.2f}" for one in cell["rounds"])
+        return f"its time does not grow in proportion to the batch (by {growths} of that), so it cannot be scaled"
+    return None
+
+
+def in_words(seconds: float) -> str:
+    """Return a time in milliseconds with three digits."""
+    milliseconds = 1e3 * seconds
+    digits = 3 if milliseconds < 1 else 2 if milliseconds < 10 else 1 if milliseconds < 100 else 0
+    return f"{milliseconds:,.{digits}f} ms"
+
+
+def begin(row: Row, name: str, cell: Cell, python: Path) -> Worker | None:
+    """Start a library on a row and check what it computes; None where that fails, with the reason in the cell."""
+    worker = Worker(row, name, python)
+    sent = worker.answer()
+    cell |= sent
+    if "reason" not in sent:
+        cell["difference"] = disagreement(row, cell.pop("found"))
+        if not cell["difference"] <= TOLERANCE:
+            cell["reason"] = f"computes something else: differs by {cell['difference']:.1e} from the row's circuit"
+            cell["wrong"] = True
+    if "reason" in cell:
+        worker.close()
+        return None
+    return worker
+
+
+def measure(row: Row, names: list[str], options: argparse.Namespace) -> dict[str, Cell]:
+    """Return the cells of a row: set up each library that has rounds to do, then let them take turns."""
+    cells = {name: load(row, name) for name in names}
+    workers: dict[str, Worker] = {}
+    try:
+        for name, cell in cells.items():
+            if finished(cell, options.rounds) or borrow(row, name, cell):
+                continue
+            python = Path(sys.executable) if PEERS[name].ours else options.python
+            if worker := begin(row, name, cell, python):
+                workers[name] = worker
+            said = cell.get("reason") or f"set up in {cell['set_up']:.1f} s"
+            print(f"bench: row {row.name}, {name}: {said}", flush=True)
+            save(row, name, cell)
+        for number in range(options.rounds):
+            for name, worker in workers.items():
+                cell = cells[name]
+                if "reason" in cell or finished(cell, number + 1):
+                    continue
+                start = time.perf_counter()
+                sent = worker.ask({"round": number, "seconds": options.seconds, "shrink": options.shrink})
+                if "reason" in sent:
+                    cell |= sent
+                else:
+                    cell["rounds"] = [*cell.get("rounds", []), sent | {"seconds": time.perf_counter() - start}]
+                save(row, name, cell)
+            done = {name: cell["rounds"][-1]["median"] for name, cell in cells.items() if cell.get("rounds")}
+            print(f"bench: row {row.name}, round {number + 1}: " + ", ".join(f"{n} {in_words(t)}" for n, t in done.items()))
+        if "ours" in workers and not row.seeds and cells["ours"].get("n_terms"):
+            request = {"round": 0, "seconds": options.seconds, "n_terms": cells["ours"]["n_terms"]}
+            cells["ours"]["product"] = workers["ours"].ask(request)
+            save(row, "ours", cells["ours"])
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return cells
+
+
+def borrow(row: Row, name: str, cell: Cell) -> bool:
+    """Fill a cell from the same circuit's smaller row where both are scaled from the same samples; return whether it is."""
+    peer, base = PEERS[name], ROWS.get(row.circuit_of or "")
+    if base is None or not (peer.scaled(row) and peer.scaled(base)):
+        return False
+    known = load(base, name)
+    if not known.get("rounds"):
+        return False
+    factor = row.batch / base.batch
+    cell |= known | {
+        "rounds": [
+            one | {"median": one["median"] * factor, "quartiles": [value * factor for value in one["quartiles"]]}
+            for one in known["rounds"]
+        ]
+    }
+    save(row, name, cell)
+    return True
+
+
+def failures(table: dict[str, dict[str, Cell]]) -> list[str]:
+    """Return what makes the run worthless: a cell with neither number nor reason, ours without one, a wrong result."""
+    found = []
+    for row, cells in table.items():
+        for name, cell in cells.items():
+            why = reason(cell)
+            if best(cell) is None and (why is None or PEERS[name].ours or cell.get("wrong")):
+                found.append(f"row {row}, {name}: {why or 'neither a number nor a reason'}")
+    return found
+
+
+def entry(cell: Cell, letters: dict[str, str]) -> str:
+    """Return a cell of the table: a time, or the letter of the reason below it."""
+    one = best(cell)
+    if one is None:
+        return f"({letters.setdefault(reason(cell) or '', chr(ord('a') + len(letters)))})"
+    return ("≈ " if "scaled_from" in one else "") + in_words(one["median"])
+
+
+def ratio(one: Cell, to: Cell) -> float | None:
+    """Return how many times as long the first takes as the second."""
+    slow, fast = best(one), best(to)
+    return slow["median"] / fast["median"] if slow and fast else None
+
+
+def number(value: float | None) -> str:
+    """Return a ratio in two digits or none."""
+    return "" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def grid(header: list[str], lines: list[list[str]], left: int) -> list[str]:
+    """Return a Markdown table whose first `left` columns are text."""
+    rule = ["---"] * left + ["---:"] * (len(header) - left)
+    return ["| " + " | ".join(line) + " |" for line in (header, rule, *lines)]
+
+
+def page(table: dict[str, dict[str, Cell]], options: argparse.Namespace) -> str:
+    """Return the page of results."""
+    letters: dict[str, str] = {}
+    single = {row: cells for row, cells in table.items() if not ROWS[row].seeds}
+    names = [name for name in PEERS if any(name in cells for cells in single.values())]
+    others = [name for name in names if not PEERS[name].ours]
+    lines, set_ups, products = [], [], []
+    for row, cells in single.items():
+        ours = cells.get("ours", {})
+        ratios = [value for name in others if (value := ratio(cells[name], ours)) is not None]
+        lines.append(
+            [
+                *(row, ROWS[row].work),
+                *(entry(cells[name], letters) for name in names),
+                *(number(min(ratios, default=None)), number(ratio(cells.get("pennylane", {}), ours))),
+            ]
         )
-    slow = large / SAMPLES[1] * BATCH
-    return {"row": row, "pennylane": fast, "qiskit": slow, "ratio": slow / fast, "difference": difference}
+        set_ups.append([row, *(f"{cells[name]['set_up']:.2f} s" if best(cells[name]) else "" for name in names)])
+        if (took := best(ours)) and "median" in ours.get("product", {}):
+            least = ours["product"]
+            products.append(
+                [
+                    *(row, f"{least['n_terms']:,}", in_words(least["median"]), in_words(took["median"])),
+                    *(number(took["median"] / least["median"]), ours.get("note", "")),
+                ]
+            )
+    titles = [PEERS[name].title for name in names]
+    text = ["# Speed", "", "Written by `make bench`. A training step: " + STEP, ""]
+    text += grid(["row", "work", *titles, "fastest peer / ours", "PennyLane / ours"], lines, 2)
+    text += ["", *(f"({letter}) {why}" for why, letter in letters.items())]
+    text += [
+        "",
+        "## Set-up",
+        "",
+        SET_UP,
+        "",
+    ]
+    text += grid(["row", *titles], set_ups, 1)
+    for row, cells in table.items():
+        if ROWS[row].seeds:
+            text += ["", "## Twenty seeds at once", "", f"{ROWS[row].work}; value and gradients of all.", ""]
+            seeds = [
+                [PEERS[name].title, entry(cell, letters), number(ratio(cell, cells.get("ours", {})))]
+                for name, cell in cells.items()
+            ]
+            text += grid(["", "a step of all seeds", "/ ours"], seeds, 1)
+    if products:
+        text += ["", "## Distance from one matrix product", "", PRODUCT, ""]
+        text += grid(["row", "live terms", "the product", "ours", "ours / product", "path"], products, 1)
+    return "\n".join([*text, "", "## How", "", *notes(table, options)]) + "\n"
+
+
+STEP = (
+    "forward, mean squared error, backward to all weights (and to the inputs where the row says so), exact expectation values, "
+    "no update. ≈: scaled, see below."
+)
+SET_UP = (
+    "Building the layer and its first step, with what is compiled then; without imports, and not in the times above. Of what is "
+    "scaled (≈), the layer alone."
+)
+PRODUCT = (
+    "The least that a sum of terms costs: one product of (batch × live terms) by (live terms × outputs), and its gradients, in "
+    "the same run."
+)
+
+
+def notes(table: dict[str, dict[str, Cell]], options: argparse.Namespace) -> list[str]:
+    """Return the paragraphs under the tables."""
+    cells = [cell for row in table.values() for cell in row.values() if best(cell)]
+    worst = max((cell["difference"] for cell in cells), default=0.0)
+    versions = {name: version for cell in cells for name, version in cell["versions"].items()}
+    said: dict[str, None] = {}
+    for row in table.values():
+        for name, cell in row.items():
+            if not PEERS[name].ours and cell.get("note"):
+                said[f"{PEERS[name].title}: {cell['note']}."] = None
+    scaled = {name: PEERS[name] for row in table.values() for name, cell in row.items() if "scaled_from" in (best(cell) or {})}
+    sizes = "; ".join(f"{peer.title} from {peer.samples[1] // options.shrink} samples" for peer in scaled.values())
+    text = [
+        "Each library in a process of its own, one thread, pinned to one core, the same for all in a round. Float32 unless said "
+        f"below. Libraries take turns in {options.rounds} rounds of about {options.seconds} s (one round where it takes longer "
+        f"than {LONG:.0f} s); the best round's median counts. Weights change from step to step, and batches take turns.",
+        "",
+        f"Before any time counts, outputs and gradients on {CHECKED} samples are compared with a state vector and parameter "
+        f"shifts in NumPy, in double precision: they agree within {worst:.0e}.",
+    ]
+    if scaled:
+        text += [
+            "",
+            f"≈: scaled in proportion, after half as many samples took half as long (within {GROWTH:.0%}): {sizes}. "
+            "A row and its larger batch share that timing.",
+        ]
+    text += ["", " ".join(said)] if said else []
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    return [*text, "", f"{date.today().isoformat()}, {cpu_model()}, Python {platform.python_version()}, {packages}."]
 
 
 def cpu_model() -> str:
@@ -162,59 +362,90 @@ def cpu_model() -> str:
     return match[1] if match else platform.processor() or platform.machine()
 
 
-def table(found: list[dict[str, Any]], repeats: int) -> str:
-    """Return the page of results."""
-    names = ("pennylane", "torch", "qiskit", "qiskit-machine-learning")
-    packages = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    lines = [
-        "# Speed",
-        "",
-        "A training step (forward, loss, backward to all weights, update) on a batch of "
-        f"{BATCH}, one thread. Written by `make bench`.",
-        "",
-        "| circuit | work | PennyLane TorchLayer, default.qubit, backprop | Qiskit EstimatorQNN + TorchConnector "
-        "| Qiskit / PennyLane |",
-        "| --- | --- | ---: | ---: | ---: |",
-    ]
-    lines += [
-        f"| {one['row'].name} | {one['row'].work} | {1e3 * one['pennylane']:.1f} ms | "
-        f"{1e3 * one['qiskit']:,.0f} ms (scaled) | {one['ratio']:,.0f} |"
-        for one in found
-    ]
-    worst = max(one["difference"] for one in found)
-    lines += [
-        "",
-        f"Outputs agree within {worst:.0e}. Qiskit's times are scaled from {SAMPLES[1]} samples to {BATCH}, after {SAMPLES[0]} "
-        f"and {SAMPLES[1]} samples were seen to take time in proportion (within {TOLERANCE:.0%}). Medians of {5 * repeats} and "
-        f"{repeats} steps. Another run, or other work on the machine, moves a ratio by some tens of percent.",
-        "",
-        f"{date.today().isoformat()}, {cpu_model()}, Python {platform.python_version()}, {packages}.",
-    ]
-    return "\n".join(lines) + "\n"
+def key(options: argparse.Namespace) -> str:
+    """Return what cells of one run share: the code, the packages, the processor and the options."""
+    digest = hashlib.sha256(f"{cpu_model()} {options.rows} {options.peers} {options.quick} {options.rounds}".encode())
+    sources = [*HERE.glob("*.py"), *(ROOT / "qhelpers" / "circuits").rglob("*.py")]
+    for path in sorted([*sources, HERE / "peers.lock", ROOT / "requirements.lock"]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Keep the cells of an interrupted run of the same kind; forget any others."""
+    file, now = CELLS / "run.key", key(options)
+    if options.fresh or not file.exists() or file.read_text() != now:
+        shutil.rmtree(CELLS, ignore_errors=True)
+        CELLS.mkdir(parents=True)
+        file.write_text(now)
+    elif any(CELLS.glob("*.json")):
+        print("bench: going on with the interrupted run (--fresh starts anew)")
+
+
+def refused() -> dict[str, str]:
+    """Return the packages that could not be installed, with the reason."""
+    file = PEERS_HOME / "refused.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def selection(text: str | None, known: dict[str, Any], what: str) -> list[str]:
+    """Return the names of a comma-separated option, or all."""
+    names = text.split(",") if text else list(known)
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"bench: no {what} {', '.join(unknown)}; there are {', '.join(known)}")
+    return [name for name in known if name in names]
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="bench", description="Time a training step in the libraries that a user could pick.")
+    parser.add_argument("--rows", help=f"some of {','.join(ROWS)}; only printed")
+    parser.add_argument("--peers", help=f"some of {','.join(PEERS)}; only printed")
+    parser.add_argument("--quick", action="store_true", help="one short round, to see that everything runs; only printed")
+    parser.add_argument("--fresh", action="store_true", help="forget an interrupted run's cells")
+    parser.add_argument("--python", type=Path, help="the peers' interpreter (default: build/peers/.venv)")
+    options = parser.parse_args(argv)
+    options.write = not (options.rows or options.peers or options.quick)
+    options.rows, options.peers = selection(options.rows, ROWS, "row"), selection(options.peers, PEERS, "peer")
+    options.rounds, options.seconds, options.shrink = (1, 0.1, 4) if options.quick else (ROUNDS, ROUND, 1)
+    scripts = PEERS_HOME / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    options.python = options.python or scripts
+    return options
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Time all rows, print the table and write it; return the exit code."""
-    parser = argparse.ArgumentParser(description="Time a training step of the circuits in PennyLane and Qiskit.")
-    parser.add_argument(
-        "--repeats", type=int, default=5, help="steps of Qiskit to take the median of (PennyLane: five times as many)"
-    )
-    parser.add_argument("--no-write", action="store_true", help="only print; leave benchmarks/results.md as it is")
-    options = parser.parse_args(argv)
-    if options.repeats < 1:
-        parser.error(f"--repeats is {options.repeats}; at least 1 is needed")
-    torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
+    """Time the rows, print the page and write it; return the exit code."""
+    options = arguments(argv)
+    if not options.python.exists():
+        print(f"bench: no interpreter for the peers at {options.python}; run: make bench", file=sys.stderr)
+        return 2
+    prepare(options)
+    missing = refused()
+    table: dict[str, dict[str, Cell]] = {}
     try:
-        found = [measure(make(), options.repeats, rng) for make in (qnn_p, qnn_q)]
-    except RuntimeError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        for name in options.rows:
+            row = ROWS[name]
+            here = [peer for peer in options.peers if PEERS[peer].runs(row)]
+            if here:
+                table[name] = measure(row, here, options)
+                for peer, cell in table[name].items():
+                    gone = [missing[package] for package in PEERS[peer].packages if package in missing]
+                    if "reason" in cell and gone and not PEERS[peer].ours:
+                        cell["reason"] = " ".join(gone[0].split())
+    except KeyboardInterrupt:
+        print("\nbench: interrupted; the same command goes on where it was", file=sys.stderr)
+        return 130
+    text = page(table, options)
+    print(f"\n{text}")
+    if found := failures(table):
+        print("bench: not written, because of\n  " + "\n  ".join(found), file=sys.stderr)
         return 1
-    text = table(found, options.repeats)
-    print(text)
-    if not options.no_write:
+    if options.write:
+        about = {"date": date.today().isoformat(), "cpu": cpu_model(), "python": platform.python_version()}
         RESULTS.write_text(text, encoding="utf-8")
-        print(f"bench: written to {RESULTS.parent.name}/{RESULTS.name}")
+        RESULTS.with_suffix(".json").write_text(json.dumps(about | {"rows": table}, indent=1) + "\n", encoding="utf-8")
+        print("bench: written to benchmarks/results.md and benchmarks/results.json")
+    shutil.rmtree(CELLS, ignore_errors=True)
     return 0
 
 

@@ -1,0 +1,395 @@
+"""The libraries that are timed: each builds a row's circuit the way its own documentation does.
+
+An adapter takes a row and returns a `Step`. All do the same work: forward, mean squared error to fixed targets, backward to
+all weights and, where the row says so, to the inputs; single precision wherever the library offers it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from rows import Row, weights
+
+
+class Step(Protocol):
+    """One training step of one library on one row."""
+
+    #: Said beside the row's times: precision, path taken.
+    note: str
+
+    def arrays(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
+        """Return the data as the library's own arrays; this is not timed."""
+
+    def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        """Do one step, to the end; return outputs, weight_gradient and, if the row asks, input_gradient."""
+
+    def nudge(self, size: float) -> None:
+        """Change the weights a little, as training would, so that nothing computed from them can be kept."""
+
+
+class TorchStep:
+    """A step of anything that is a function of (inputs) with parameters, in torch."""
+
+    def __init__(self, row: Row, layer: Callable[[Any], Any], parameters: list[Any], note: str = ""):
+        self.row, self.layer, self.parameters, self.note = row, layer, parameters, note
+        #: Terms of the sum that the row's outputs are, where the library counts them.
+        self.n_terms: int | None = None
+
+    def arrays(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
+        import torch
+
+        return torch.from_numpy(inputs).requires_grad_(self.row.input_gradients), torch.from_numpy(targets)
+
+    def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        for one in (*self.parameters, inputs):
+            one.grad = None
+        outputs = self.layer(inputs).reshape(targets.shape)
+        ((outputs - targets) ** 2).mean().backward()
+        found = {"outputs": outputs.detach(), "weight_gradient": [one.grad for one in self.parameters]}
+        return found | {"input_gradient": inputs.grad} if self.row.input_gradients else found
+
+    def nudge(self, size: float) -> None:
+        import torch
+
+        with torch.no_grad():
+            for one in self.parameters:
+                one.add_(size)
+
+
+def set_weights(row: Row, parameters: list[Any]) -> None:
+    """Write the row's weights into parameters that hold them in order, in one tensor or one by one."""
+    import torch
+
+    with torch.no_grad():
+        flat, start = torch.from_numpy(weights(row)), 0
+        for one in parameters:
+            one.copy_(flat[start : start + one.numel()].reshape(one.shape))
+            start += one.numel()
+    if start != row.n_weights:
+        raise ValueError(f"the layer has {start} weights; the row has {row.n_weights}")
+
+
+def pennylane_function(row: Row) -> Callable[[Any, Any], Any]:
+    """Return the row's circuit as a PennyLane quantum function of (inputs, weights)."""
+    import pennylane as qml
+
+    operations = {"ry": qml.RY, "rx": qml.RX, "rz": qml.RZ, "p": qml.PhaseShift, "h": qml.Hadamard, "cx": qml.CNOT}
+
+    def circuit(inputs: Any, weights: Any) -> Any:
+        for gate in row.gates():
+            if gate.source is None:
+                operations[gate.name](wires=gate.qubits)
+            elif gate.source == "input":
+                operations[gate.name](gate.scale * inputs[..., gate.index], wires=gate.qubits)
+            else:
+                operations[gate.name](weights[gate.index], wires=gate.qubits)
+        return [qml.expval(qml.prod(*(qml.PauliZ(qubit) for qubit in qubits))) for qubits in row.observables]
+
+    return circuit
+
+
+def pennylane(row: Row) -> Step:
+    """PennyLane's TorchLayer on its fast path: the whole batch in one broadcast, gradients by backpropagation."""
+    import pennylane as qml
+
+    device = qml.device("default.qubit", wires=row.n_qubits)
+    node = qml.QNode(pennylane_function(row), device, interface="torch", diff_method="backprop")
+    layer = qml.qnn.TorchLayer(node, {"weights": (row.n_weights,)})
+    set_weights(row, [layer.weights])
+    return TorchStep(row, layer, [layer.weights], "default.qubit works in complex128 whatever the inputs are")
+
+
+def lightning(row: Row) -> Step:
+    """PennyLane's TorchLayer on its C++ simulator with adjoint gradients."""
+    import pennylane as qml
+
+    device = qml.device("lightning.qubit", wires=row.n_qubits, c_dtype=np.complex64)
+    node = qml.QNode(pennylane_function(row), device, interface="torch", diff_method="adjoint")
+    layer = qml.qnn.TorchLayer(node, {"weights": (row.n_weights,)})
+    set_weights(row, [layer.weights])
+    return TorchStep(row, layer, [layer.weights])
+
+
+def deepquantum(row: Row) -> Step:
+    """DeepQuantum's QubitCircuit; it maps over the batch by torch.func.vmap."""
+    import deepquantum as dq
+    import torch
+
+    circuit, scales = dq.QubitCircuit(row.n_qubits), []
+    for gate in row.gates():
+        add = getattr(circuit, gate.name)
+        if gate.source == "input":
+            add(*gate.qubits, encode=True)
+            scales.append(gate.scale)
+        else:
+            add(*gate.qubits)
+    for qubits in row.observables:
+        circuit.observable(list(qubits))
+    parameters, scale = list(circuit.parameters()), torch.tensor(scales)
+    set_weights(row, parameters)
+
+    def layer(inputs: Any) -> Any:
+        circuit(data=inputs * scale)
+        return circuit.expectation()
+
+    return TorchStep(row, layer, parameters)
+
+
+def torq(row: Row) -> Step:
+    """TorQ's building blocks, as its own layers use them: a product state, then one full matrix a block."""
+    import torch
+    from torq import Controls, Measure, Ops, Rotations, Templates
+
+    rotations = {"rx": Rotations.get_rx, "ry": Rotations.get_ry, "rz": Rotations.get_rz}
+    chain = Ops.multi_dim_matmul_reversed(*(Controls.get_cnot_ops(row.n_qubits, *pair) for pair in row.chain()))
+    identity = torch.eye(2**row.n_qubits, dtype=chain.dtype)
+    plus = torch.full((2, 1), 0.5**0.5, dtype=chain.dtype)
+    # Their names for products of Z: a word slides over the qubits, so only Z on each qubit or on all is one call.
+    word = "Z" * len(row.observables[0])
+    parameters = [torch.nn.Parameter(torch.from_numpy(weights(row)))]
+
+    def one_qubit(names: tuple[str, ...]) -> Callable[[Any], Any]:
+        return lambda angles: Ops.multi_dim_matmul_reversed(*(rotations[name](angles[:, i]) for i, name in enumerate(names)))
+
+    def layer(inputs: Any) -> Any:
+        if row.encoding == (("ry", 1.0),):
+            state = Templates.angle_embedding(inputs, basis="Y").squeeze(-1)
+        else:  # H, then P up to a phase
+            gates = Templates.data_reuploading_gates(row.encoding[1][1] * inputs, basis="Z")
+            state = Ops.multi_dim_tensor_product(*(gates @ plus).transpose(0, 1).unbind(0)).squeeze(-1)
+        start = 0
+        for names, entangled in row.blocks:
+            stop = start + row.n_qubits * len(names)
+            angles = parameters[0][start:stop].reshape(row.n_qubits, len(names))
+            cnots = chain if entangled else identity
+            block = Templates.basic_or_strongly_single_layer(row.n_qubits, angles, cnots, sigma_single_rot=one_qubit(names))
+            state, start = Ops.apply_matrix(state, block), stop
+        return Measure.measure(state, word)[:, : len(row.observables)]
+
+    return TorchStep(row, layer, parameters, "its layers have no open chain of CNOTs: built from its functions")
+
+
+def qiskit(row: Row) -> Step:
+    """Qiskit's EstimatorQNN behind its TorchConnector, as its tutorials build it, with exact expectation values."""
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import ParameterVector
+    from qiskit.quantum_info import SparsePauliOp
+    from qiskit_machine_learning.connectors import TorchConnector
+    from qiskit_machine_learning.neural_networks import EstimatorQNN
+
+    inputs, angles = ParameterVector("x", row.n_qubits), ParameterVector("w", row.n_weights)
+    circuit = QuantumCircuit(row.n_qubits)
+    for gate in row.gates():
+        add = getattr(circuit, gate.name)
+        if gate.source is None:
+            add(*gate.qubits)
+        else:
+            add(gate.scale * inputs[gate.index] if gate.source == "input" else angles[gate.index], *gate.qubits)
+    network = EstimatorQNN(
+        circuit=circuit,
+        observables=[SparsePauliOp.from_sparse_list([("Z" * len(q), list(q), 1)], row.n_qubits) for q in row.observables],
+        input_params=list(inputs),
+        weight_params=list(angles),
+        input_gradients=row.input_gradients,
+    )
+    layer = TorchConnector(network)
+    set_weights(row, [layer.weight])
+    return TorchStep(row, layer, [layer.weight], "in double precision, the only one it has")
+
+
+class JaxStep:
+    """A step of a loss that JAX has compiled together with its gradients."""
+
+    note = ""
+
+    def __init__(self, row: Row, compiled: Callable[..., Any], start: np.ndarray):
+        import jax
+
+        self.row, self.compiled, self.jax, self.weights = row, compiled, jax, jax.numpy.asarray(start)
+
+    def arrays(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
+        return self.jax.numpy.asarray(inputs), self.jax.numpy.asarray(targets)
+
+    def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        (_, outputs), gradients = self.jax.block_until_ready(self.compiled(self.weights, inputs, targets))
+        return dict(zip(("weight_gradient", "input_gradient"), gradients, strict=False)) | {"outputs": outputs}
+
+    def nudge(self, size: float) -> None:
+        self.weights = self.jax.block_until_ready(self.weights + size)
+
+
+def tensorcircuit(row: Row) -> Step:
+    """TensorCircuit-NG on JAX: one sample's circuit, mapped over the batch (and over seeds), compiled with its gradients."""
+    import jax
+    import tensorcircuit as tc
+
+    tc.set_backend("jax")
+    tc.set_dtype("complex64")
+    names = {"p": "phase"}
+
+    def one_sample(weights: Any, inputs: Any) -> Any:
+        circuit = tc.Circuit(row.n_qubits)
+        for gate in row.gates():
+            add = getattr(circuit, names.get(gate.name, gate.name))
+            if gate.source is None:
+                add(*gate.qubits)
+            else:
+                angle = gate.scale * inputs[gate.index] if gate.source == "input" else weights[gate.index]
+                add(*gate.qubits, theta=angle)
+        return jax.numpy.stack([circuit.expectation_ps(z=list(qubits)).real for qubits in row.observables])
+
+    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        outputs = jax.vmap(one_sample, in_axes=(None, 0))(weights, inputs)
+        return ((outputs - targets) ** 2).mean(), outputs
+
+    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
+    if row.seeds:
+        step = jax.vmap(step, in_axes=(0, None, None))
+    return JaxStep(row, jax.jit(step), weights(row))
+
+
+def our_layer(row: Row) -> Any:
+    """Return qhelpers' QuantumLayer on the same quantum function as PennyLane's."""
+    from qhelpers.circuits import QuantumLayer
+
+    return QuantumLayer(pennylane_function(row), {"weights": (row.n_weights,)}, n_inputs=row.n_qubits)
+
+
+def ours(row: Row) -> Step:
+    """qhelpers' QuantumLayer; with seeds, all of them in one model by torch.func.vmap."""
+    layer = our_layer(row)
+    if row.seeds:
+        return SeedsStep(row, layer)
+    set_weights(row, [layer.weights])
+    plan = layer.plan()
+    step = TorchStep(row, layer, [layer.weights], str(plan).splitlines()[0])
+    step.n_terms = plan.n_terms
+    return step
+
+
+def ours_in_turn(row: Row) -> Step:
+    """qhelpers' QuantumLayer once a seed, one step after the other: what `ours` is compared with."""
+    layers = [our_layer(row) for _ in range(row.seeds)]
+    return TurnsStep(row, layers)
+
+
+class SeedsStep:
+    """Value and gradients of all seeds at once: torch.func.vmap over stacked weights."""
+
+    def __init__(self, row: Row, layer: Any):
+        import torch
+        from torch.func import functional_call, grad_and_value, vmap
+
+        def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
+            outputs = functional_call(layer, {"weights": weights}, (inputs,)).reshape(targets.shape)
+            return ((outputs - targets) ** 2).mean(), outputs
+
+        self.weights, self.note = torch.from_numpy(weights(row)), ""
+        self.step = vmap(grad_and_value(loss, has_aux=True), in_dims=(0, None, None))
+
+    def arrays(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
+        import torch
+
+        return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+    def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        gradient, (_, outputs) = self.step(self.weights, inputs, targets)
+        return {"outputs": outputs, "weight_gradient": gradient}
+
+    def nudge(self, size: float) -> None:
+        self.weights = self.weights + size
+
+
+class TurnsStep:
+    """A step of each seed's own layer, in turn."""
+
+    def __init__(self, row: Row, layers: list[Any]):
+        import torch
+
+        self.note = ""
+        for layer, start in zip(layers, weights(row), strict=True):
+            with torch.no_grad():
+                layer.weights.copy_(torch.from_numpy(start))
+        self.steps = [TorchStep(row, layer, [layer.weights]) for layer in layers]
+        self.arrays = self.steps[0].arrays
+
+    def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        found = [step(inputs, targets) for step in self.steps]
+        gradients = [one["weight_gradient"][0] for one in found]
+        return {"outputs": [one["outputs"] for one in found], "weight_gradient": gradients}
+
+    def nudge(self, size: float) -> None:
+        for step in self.steps:
+            step.nudge(size)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A library as the table names it.
+
+    ``samples``: where a batch above ``scaled_above`` would take too long, two batch sizes to scale from.
+    """
+
+    title: str
+    build: Callable[[Row], Step]
+    packages: tuple[str, ...]
+    #: What it needs imported, before any clock starts.
+    modules: tuple[str, ...]
+    ours: bool = False
+    samples: tuple[int, int] = (0, 0)
+    scaled_above: float = np.inf
+    #: What it takes part in: rows with one set of weights, rows with many.
+    single: bool = True
+    many: bool = False
+
+    def runs(self, row: Row) -> bool:
+        """Whether the row has a cell for this peer."""
+        return self.many if row.seeds else self.single
+
+    def scaled(self, row: Row) -> bool:
+        """Whether the row's batch is too long to be timed whole."""
+        return row.batch > self.scaled_above
+
+    def versions(self) -> dict[str, str]:
+        """Return the installed version of each of its packages."""
+        return {name: importlib.metadata.version(name) for name in self.packages}
+
+
+PEERS = {
+    "ours": Peer("qhelpers QuantumLayer", ours, ("torch", "pennylane"), ("qhelpers.circuits", "pennylane"), ours=True, many=True),
+    "ours-in-turn": Peer(
+        "qhelpers, one after the other",
+        ours_in_turn,
+        ("torch",),
+        ("qhelpers.circuits", "pennylane"),
+        ours=True,
+        single=False,
+        many=True,
+    ),
+    "pennylane": Peer("PennyLane TorchLayer, default.qubit, backprop", pennylane, ("pennylane", "torch"), ("pennylane",)),
+    "lightning": Peer(
+        "PennyLane TorchLayer, lightning adjoint",
+        lightning,
+        ("pennylane-lightning", "pennylane"),
+        ("pennylane", "pennylane_lightning"),
+        samples=(64, 128),
+        scaled_above=2000,
+    ),
+    "deepquantum": Peer("deepquantum", deepquantum, ("deepquantum", "torch"), ("deepquantum",)),
+    "tensorcircuit": Peer(
+        "tensorcircuit-ng on JAX", tensorcircuit, ("tensorcircuit-ng", "jax", "jaxlib"), ("tensorcircuit", "jax"), many=True
+    ),
+    "torq": Peer("torq-quantum", torq, ("torq-quantum", "torch"), ("torq",)),
+    "qiskit": Peer(
+        "Qiskit EstimatorQNN + TorchConnector",
+        qiskit,
+        ("qiskit", "qiskit-machine-learning"),
+        ("qiskit_machine_learning.neural_networks", "qiskit_machine_learning.connectors"),
+        samples=(16, 32),
+        scaled_above=32,
+    ),
+}
