@@ -93,6 +93,7 @@ class AngleMap:
             self.index = torch.as_tensor((self.by_input != 0).argmax(1))
             self.scale = self.by_input[np.arange(self.n), self.index.numpy()]
             self.same = bool(np.array_equal(self.index, np.arange(self.by_input.shape[1])))
+            self.scaled, self.shifted = bool((self.scale != 1).any()), bool(self.constant.any())
 
     def shared(self, weights: Tensor) -> Tensor:
         """Return angles that do not depend on inputs, shape (n_angles,)."""
@@ -107,9 +108,9 @@ class AngleMap:
         """Return angles of each sample, shape (n_samples, n_angles)."""
         if self.single:
             found = inputs if self.same else inputs[:, self.index.to(inputs.device)]
-            if (self.scale != 1).any():
+            if self.scaled:
                 found = found * torch.as_tensor(self.scale).to(inputs)
-            return found if not self.constant.any() else found + torch.as_tensor(self.constant).to(inputs)
+            return found if not self.shifted else found + torch.as_tensor(self.constant).to(inputs)
         found = inputs @ torch.as_tensor(self.by_input).to(inputs).T + torch.as_tensor(self.constant).to(inputs)
         if self.by_weight.any():
             found = found + weights.to(inputs) @ torch.as_tensor(self.by_weight).to(inputs).T
@@ -141,6 +142,7 @@ class Features:
         self.free_of_weights = all(not circuit.angles.reads[place][1] for place in self.angles_places)
         # X(angle) makes Y of -sin, Y(angle) makes X of +sin.
         self.sign = np.array([t.sign * (-1 if self.simple and t.word.z == 0 else 1) for t in turns], float)
+        self.flips = bool((self.sign != 1).any())
 
     def column(self, q: int, letter: int) -> int:
         """Return the column of a qubit's component (1, 2, 3 for X, Z, Y)."""
@@ -154,7 +156,7 @@ class Features:
         if not self.qubits:
             return inputs.new_zeros(inputs.shape[0], 1)
         theta = self.angles.batch(inputs, weights)
-        if (self.sign != 1).any():
+        if self.flips:
             theta = theta * torch.as_tensor(self.sign).to(theta)
         if self.simple:
             return torch.cat([torch.sin(theta), torch.cos(theta)], 1)

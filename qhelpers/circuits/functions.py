@@ -35,6 +35,20 @@ def _twice(*_: Any) -> Any:
     )
 
 
+def _call(function: type[Function], *arguments: Any) -> Any:
+    """Apply a function without the inspection of its signature that torch makes at every call, which would take half of a step."""
+    if torch._C._are_functorch_transforms_active():
+        return function.apply(*arguments)
+    return super(Function, function).apply(*arguments)
+
+
+def _call_back(function: Any, *arguments: Any) -> Any:
+    """Compute on the way back: at once, or as a function of its own where somebody differentiates or maps over it."""
+    if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        return function.apply(*arguments)
+    return function.forward(*arguments)
+
+
 @dataclass
 class Affine:
     """Angles as an affine function of a vector: ``offset + vector @ rates.T``; shapes (n_angles,) and (n_angles, n)."""
@@ -73,7 +87,7 @@ class Coefficients:
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the coefficients, double precision, shape (..., n_outputs, n_terms)."""
         if self.compiled and vector.device.type == "cpu":
-            coefficients: Tensor = _RunProgram.apply(vector.double(), self, torch.is_grad_enabled())[0]
+            coefficients: Tensor = _call(_RunProgram, vector.double(), self, torch.is_grad_enabled())[0]
             return coefficients
         return self._plain(vector.double())
 
@@ -143,7 +157,7 @@ class _RunProgram(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any, _: Any) -> Any:
         vector, tape = ctx.saved_tensors
-        return _RunProgramBack.apply(grad, vector, tape, ctx.owner, ctx.keep), None, None
+        return _call_back(_RunProgramBack, grad, vector, tape, ctx.owner, ctx.keep), None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, vector: Tensor, owner: Coefficients, keep: bool) -> Any:
@@ -255,7 +269,7 @@ def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bo
     tensor of shape (n_samples, n_outputs)
     """
     if compiled and features.device.type == "cpu":
-        result: Tensor = _SumTerms.apply(features, coefficients.to(features.dtype), terms)
+        result: Tensor = _call(_SumTerms, features, coefficients.to(features.dtype), terms)
         return result
     return sum_products(features, coefficients, terms)
 
@@ -300,7 +314,7 @@ class _SumTerms(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         features, coefficients = ctx.saved_tensors
-        found, back = _SumTermsBack.apply(features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
+        found, back = _call_back(_SumTermsBack, features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
         return (back if ctx.needs_input_grad[0] else None), found, None
 
     @staticmethod
@@ -402,7 +416,7 @@ class States:
         tensor of shape (n_samples, n_outputs)
         """
         if self.compiled and data.device.type == "cpu":
-            result: Tensor = _RunState.apply(shared.to(data.dtype), data, self)
+            result: Tensor = _call(_RunState, shared.to(data.dtype), data, self)
             return result
         psi = self.plain(shared, data)
         words = []
@@ -476,7 +490,7 @@ class _RunState(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        return *_RunStateBack.apply(*ctx.saved_tensors, grad, ctx.owner), None
+        return *_call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States) -> Any:
