@@ -75,8 +75,8 @@ def light_cone(engine: Engine, names: tuple[str, ...]) -> LightCone:
     if isinstance(program, Program):
         for place, outputs in program.active.items():
             seen_inputs, seen_weights = engine.circuit.angles.reads[place]
-            inputs[np.ix_(outputs, sorted(seen_inputs))] = True
-            weights[np.ix_(outputs, sorted(seen_weights))] = True
+            inputs[np.ix_(np.flatnonzero(outputs), np.array(sorted(seen_inputs), int))] = True
+            weights[np.ix_(np.flatnonzero(outputs), np.array(sorted(seen_weights), int))] = True
         return LightCone(inputs, weights, names, True)
     generator = torch.Generator().manual_seed(7)
     for _ in range(3):
@@ -107,7 +107,7 @@ def gradients(engine: Engine, generator: Any, threshold: float = 1e-12) -> tuple
 def capacity(engine: Engine, names: tuple[str, ...]) -> Capacity:
     """Work out the capacity, see `Capacity`."""
     n_weights = engine.circuit.n_weights
-    seen = light_cone(engine, names).weights.any(0)
+    seen: NDArray[np.bool_] = np.asarray(light_cone(engine, names).weights.any(0))
     generator = torch.Generator().manual_seed(11)
     terms = engine._terms if isinstance(engine.product_program, Program) else None
     rank = 0
@@ -120,7 +120,7 @@ def capacity(engine: Engine, names: tuple[str, ...]) -> Capacity:
             rows = _jacobian(lambda weights, x=x: engine(x, weights), w)
         values = np.linalg.svd(rows, compute_uv=False)
         rank = max(rank, int((values > _RANK * max(values.max(initial=0), 1e-300)).sum()) if values.max(initial=0) > 1e-12 else 0)
-    idle = tuple(name for name, one in zip(names, seen, strict=True) if not one)
+    idle = tuple(name for name, one in zip(names, seen.tolist(), strict=True) if not one)
     return Capacity(n_weights, rank, idle, None if terms is None else terms.n_terms)
 
 

@@ -365,11 +365,11 @@ class Engine:
         else:
             path = min(costs, key=lambda name: costs[name])
         program = self.product_program if self.frame.product else None
-        known = isinstance(program, Program)
+        known = program if isinstance(program, Program) else None
         memory = self.memory(path, n_samples)
         return Plan(
             path, self.compiled, self.circuit.n_qubits, self._terms.n_terms if known else None,
-            program.n_slots if known else None, costs, memory, reasons,
+            known.n_slots if known else None, costs, memory, reasons,
         )  # fmt: skip
 
     def memory(self, path: str, n_samples: int) -> int:

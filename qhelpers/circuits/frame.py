@@ -1,8 +1,8 @@
 """Clifford gates taken out: what is left of a circuit is a list of Pauli rotations between |0…0⟩ and turned observables.
 
-A circuit of Pauli rotations, some of them by quarter turns, is U = C · R_m … R_1: all quarter turns gathered in one Clifford C at the
-end, every other rotation about a Pauli word that the quarter turns before it have turned. C only relabels the observables.
-Pauli words are pairs of bit masks (x, z), bit q for qubit q, standing for the Hermitian i^{|x∧z|} X^x Z^z.
+A circuit of Pauli rotations, some of them by quarter turns, is U = C · R_m … R_1: all quarter turns gathered in one Clifford
+C at the end, every other rotation about a Pauli word that the quarter turns before it have turned. C only relabels the
+observables. Pauli words are pairs of bit masks (x, z), bit q for qubit q, standing for the Hermitian i^{|x∧z|} X^x Z^z.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The engine's computations as differentiable torch functions: compiled where numba is there, plain torch everywhere.
 
-Three computations: coefficients of terms from weights (a `Program` run), the sum of terms over samples, and expectation values of
-state vectors. Each has a compiled form behind `torch.autograd.Function` (CPU; once differentiable; works under torch.func.vmap and
-torch.func.grad) and a form in plain torch (any device, differentiable as often as wished).
+Three computations: coefficients of terms from weights (a `Program` run), the sum of terms over samples, and expectation
+values of state vectors. Each has a compiled form behind `torch.autograd.Function` (CPU; once differentiable; works under
+torch.func.vmap and torch.func.grad) and a form in plain torch (any device, differentiable as often as wished).
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Floats = NDArray[np.float64]
 
 def _twice(*_: Any) -> Any:
     raise RuntimeError(
-        "the compiled path is differentiable once; for derivatives of derivatives build the layer with compiled=False (plain torch)"
+        "the compiled path is differentiable once; for second derivatives build the layer with compiled=False (plain torch)"
     )
 
 
 def _call(function: type[Function], *arguments: Any) -> Any:
-    """Apply a function without the inspection of its signature that torch makes at every call, which would take half of a step."""
+    """Apply a function without torch's inspection of its signature at every call, which would take half of a step."""
     if torch._C._are_functorch_transforms_active():
         return function.apply(*arguments)
-    return super(Function, function).apply(*arguments)
+    return super(Function, function).apply(*arguments)  # type: ignore[misc]
 
 
 def _call_back(function: Any, *arguments: Any) -> Any:
@@ -137,10 +137,16 @@ class Coefficients:
         return c.index_select(-2, torch.as_tensor(program.slots, device=vector.device)).transpose(-1, -2)
 
 
+def _rows(vector: Tensor) -> NDArray[Any]:
+    """Return a tensor (..., n) as rows, also where n is 0."""
+    rows: NDArray[Any] = vector.detach().reshape(int(np.prod(vector.shape[:-1])), vector.shape[-1]).numpy()
+    return rows
+
+
 class _RunProgram(Function):
     @staticmethod
     def forward(vector: Tensor, owner: Coefficients, keep: bool) -> tuple[Tensor, Tensor]:
-        rows = vector.detach().reshape(-1, vector.shape[-1]).numpy()
+        rows = _rows(vector)
         out, tape = owner.run(rows, keep)
         return (
             torch.from_numpy(out.reshape(*vector.shape[:-1], *out.shape[1:])),
@@ -169,7 +175,7 @@ class _RunProgram(Function):
 class _RunProgramBack(Function):
     @staticmethod
     def forward(grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Tensor:
-        rows = vector.detach().reshape(-1, vector.shape[-1]).numpy()
+        rows = _rows(vector)
         kept = tape.detach().numpy().reshape(len(rows), -1, tape.shape[-1]) if keep else owner.run(rows, True)[1]
         flat = np.ascontiguousarray(grad.detach().numpy().reshape(len(rows), *grad.shape[-2:]), np.float64)
         return torch.from_numpy(owner.run_back(flat, rows, kept).reshape(vector.shape))

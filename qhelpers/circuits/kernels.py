@@ -6,17 +6,21 @@ imports numba; the engine does so only where numba is there, and has a path in p
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 #: Samples a block of the sum of terms, and of the state vectors.
 LANES = 64
 STATE_LANES = 16
 
-_options = {"cache": True, "fastmath": True, "nogil": True, "boundscheck": False}
+_compiled: Any = njit(cache=True, fastmath=True, nogil=True, boundscheck=False)
 
 
-@njit(**_options)
+@_compiled
 def run_program(kind, start, first, second, factor, cos, sin, damp, initial, slots, work, tape, out):
     """Run a program for each row of angles; `tape` keeps what the way back needs.
 
@@ -54,7 +58,7 @@ def run_program(kind, start, first, second, factor, cos, sin, damp, initial, slo
                 out[row, k, i] = work[slots[i], k]
 
 
-@njit(**_options)
+@_compiled
 def run_program_back(kind, start, first, second, factor, cos, sin, damp, slots, grad, tape, work, out):
     """Derivatives of a sum weighted by `grad` (n_rows, n_outputs, n_terms) to the angles, into `out` (n_rows, n_instructions)."""
     n_outputs = grad.shape[1]
@@ -87,7 +91,7 @@ def run_program_back(kind, start, first, second, factor, cos, sin, damp, slots, 
                         work[first[e], k] += damp[4] * factor[e] * work[second[e], k]
 
 
-@njit(**_options)
+@_compiled
 def _products(features, begin, size, parents, columns, block, products):
     """Fill products (n_products, LANES): each is an earlier one times a feature; the first is 1."""
     for j in range(block.shape[0]):
@@ -102,13 +106,13 @@ def _products(features, begin, size, parents, columns, block, products):
             products[i, lane] = products[parent, lane] * block[column, lane]
 
 
-@njit(**_options)
+@_compiled
 def sum_terms(features, coefficients, lp, lc, rp, rc, group, right, out):
     """Sum over terms of coefficient · left product · right product.
 
-    features: (n_samples, n_features); coefficients: (n_outputs, n_terms), terms sorted by left product; lp, lc, rp, rc: parents and
-    columns of left and right products; group: (n_left + 1,), where a left product's terms begin; right: (n_terms,), right products;
-    out: (n_samples, n_outputs).
+    features: (n_samples, n_features); coefficients: (n_outputs, n_terms), terms sorted by left product; lp, lc, rp, rc:
+    parents and columns of left and right products; group: (n_left + 1,), where a left product's terms begin; right:
+    (n_terms,), right products; out: (n_samples, n_outputs).
     """
     n_samples, n_outputs = features.shape[0], coefficients.shape[0]
     block = np.empty((features.shape[1], LANES), features.dtype)
@@ -136,7 +140,7 @@ def sum_terms(features, coefficients, lp, lc, rp, rc, group, right, out):
                 out[begin + lane, k] = total[lane]
 
 
-@njit(**_options)
+@_compiled
 def sum_terms_back(features, coefficients, lp, lc, rp, rc, group, right, grad, with_features, grad_c, grad_f):
     """Derivatives of `sum_terms` weighted by `grad` (n_samples, n_outputs): to coefficients and, if asked, to features."""
     n_samples, n_outputs = features.shape[0], coefficients.shape[0]
@@ -204,7 +208,7 @@ def sum_terms_back(features, coefficients, lp, lc, rp, rc, group, right, grad, w
                     grad_f[begin + lane, j] = back_b[j, lane]
 
 
-@njit(**_options)
+@_compiled
 def _parity(value):
     value ^= value >> 16
     value ^= value >> 8
@@ -214,7 +218,7 @@ def _parity(value):
     return value & 1
 
 
-@njit(**_options)
+@_compiled
 def _turn(re, im, x, z, power, c, s):
     """Apply cos - i sin P to states (2^n, STATE_LANES); P has masks x, z and i^power; c, s: (STATE_LANES,) of half the angle."""
     rho = -1 if power in (0, 3) else 1
@@ -254,7 +258,7 @@ def _turn(re, im, x, z, power, c, s):
                 im[m, lane] = c1 * v + s2 * p
 
 
-@njit(**_options)
+@_compiled
 def _slope(re, im, lre, lim, x, z, power, out):
     """Put Im⟨λ|P|ψ⟩ of each lane into out."""
     out[:] = 0
@@ -271,7 +275,7 @@ def _slope(re, im, lre, lim, x, z, power, out):
                 out[lane] += sign * (lre[j, lane] * im[m, lane] - lim[j, lane] * re[m, lane])
 
 
-@njit(**_options)
+@_compiled
 def _forward(re, im, begin, size, xs, zs, powers, source, cw, sw, cd, sd, c, s):
     re[:] = 0
     im[:] = 0
@@ -281,7 +285,7 @@ def _forward(re, im, begin, size, xs, zs, powers, source, cw, sw, cd, sd, c, s):
         _turn(re, im, xs[r], zs[r], powers[r], c, s)
 
 
-@njit(**_options)
+@_compiled
 def _angles(r, begin, size, source, cw, sw, cd, sd, c, s):
     place = source[r]
     if place >= 0:
@@ -296,7 +300,7 @@ def _angles(r, begin, size, source, cw, sw, cd, sd, c, s):
             s[lane] = 0
 
 
-@njit(**_options)
+@_compiled
 def run_state(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, matrix, out):
     """Expectation values of samples by their state vectors.
 
@@ -333,12 +337,12 @@ def run_state(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, 
                     out[begin + lane, k] += matrix[w, k] * value[lane]
 
 
-@njit(**_options)
+@_compiled
 def run_state_back(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, matrix, grad, grad_w, grad_d):
     """Derivatives of `run_state` weighted by `grad` (n_samples, n_outputs), to shared angles and to those of each sample.
 
-    The circuit is run forwards once more and then undone, rotation by rotation, beside the adjoint state, so that memory holds two
-    states a lane whatever the depth.
+    The circuit is run forwards once more and then undone, rotation by rotation, beside the adjoint state, so that memory
+    holds two states a lane whatever the depth.
     """
     dtype = grad.dtype
     re = np.empty((1 << n_qubits, STATE_LANES), dtype)

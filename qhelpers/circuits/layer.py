@@ -387,5 +387,6 @@ def _check_finite(inputs: Tensor) -> None:
     if not math.isfinite(float(inputs.detach().sum())) and not bool(torch.isfinite(inputs).all()):
         rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
         raise ValueError(
-            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); remove them or fill the gaps"
+            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); "
+            "remove them or fill the gaps"
         )

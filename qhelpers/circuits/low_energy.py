@@ -11,7 +11,15 @@ from qhelpers.circuits.encodings import Encoding, check_width, entangling_pairs
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["ENTANGLERS", "angle_ry_rx_circuit", "cnot_pairs", "resources", "z_real_amplitudes_circuit"]
+__all__ = [
+    "ENTANGLERS",
+    "angle_ry_rx_circuit",
+    "cnot_pairs",
+    "qnn_p_circuit",
+    "qnn_q_circuit",
+    "resources",
+    "z_real_amplitudes_circuit",
+]
 
 #: Names of this paper's runs and their records. ``chain`` is what is called ``linear`` elsewhere.
 ENTANGLERS = ("chain", "ring", "none")
@@ -46,6 +54,37 @@ def cnot_pairs(n_qubits: int, entangler: str) -> list[tuple[int, int]]:
     return entangling_pairs(n_qubits, _entanglement(entangler))
 
 
+def qnn_p_circuit(n_features: int, n_qubits: int, n_layers: int, entangler: str) -> VariationalCircuit:
+    """QNN-P's circuit for either framework: RY encoding, layers of RY, RX and CNOTs, Z on the first qubit (Eqs. 12-17).
+
+    Parameters
+    ----------
+    n_features : int
+        Number of inputs, at most `n_qubits`; qubits beyond them read nothing.
+    n_qubits, n_layers : int
+    entangler : {"chain", "ring", "none"}
+        See `cnot_pairs`.
+    """
+    check_width(n_features, n_qubits)
+    return VariationalCircuit(Encoding("RY", n_features), Ansatz("RY-RX", n_qubits, n_layers, _entanglement(entangler)))
+
+
+def qnn_q_circuit(n_features: int, n_qubits: int, map_reps: int = 1, ansatz_reps: int = 1) -> VariationalCircuit:
+    """QNN-Q's circuit for either framework: Z feature map, RealAmplitudes, Z on every qubit (Eqs. 6-10).
+
+    Parameters
+    ----------
+    n_features : int
+        Number of inputs, at most `n_qubits`; qubits beyond them start the ansatz in the state 0.
+    n_qubits : int
+    map_reps, ansatz_reps : int
+        Repetitions of the feature map and of the ansatz (which ends with one more rotation layer).
+    """
+    check_width(n_features, n_qubits)
+    encoding = Encoding("Z", n_features, map_reps)
+    return VariationalCircuit(encoding, Ansatz("RealAmplitudes", n_qubits, ansatz_reps), "parity")
+
+
 def angle_ry_rx_circuit(n_features: int, n_qubits: int, entangler: str) -> Callable[[Any, Any], Any]:
     r"""QNN-P's circuit as a PennyLane quantum function ``circuit(inputs, weights)`` that returns :math:`\langle Z_0 \rangle`.
 
@@ -66,12 +105,10 @@ def angle_ry_rx_circuit(n_features: int, n_qubits: int, entangler: str) -> Calla
     callable
         ``inputs`` has shape (n_features,) or (batch, n_features), ``weights`` (n_layers, n_qubits, 2): angles of RY and RX.
     """
-    check_width(n_features, n_qubits)
-    encoding, entanglement = Encoding("RY", n_features), _entanglement(entangler)
+    qnn_p_circuit(n_features, n_qubits, 1, entangler)  # complains at once
 
     def circuit(inputs: Any, weights: Any) -> Any:
-        ansatz = Ansatz("RY-RX", n_qubits, len(weights), entanglement)
-        return VariationalCircuit(encoding, ansatz).pennylane()(inputs, weights)
+        return qnn_p_circuit(n_features, n_qubits, len(weights), entangler).pennylane()(inputs, weights)
 
     return circuit
 
@@ -96,6 +133,4 @@ def z_real_amplitudes_circuit(
     input_params, weight_params : list of qiskit.circuit.Parameter
         In the order of the features and of the weights.
     """
-    check_width(n_features, n_qubits)
-    encoding = Encoding("Z", n_features, map_reps)
-    return VariationalCircuit(encoding, Ansatz("RealAmplitudes", n_qubits, ansatz_reps), "parity").qiskit()
+    return qnn_q_circuit(n_features, n_qubits, map_reps, ansatz_reps).qiskit()

@@ -1,8 +1,8 @@
 """Observables propagated backwards through a circuit (Heisenberg picture), word by word, as a list of instructions.
 
-A rotation by an angle about G leaves a word P that commutes with G and mixes the others in pairs: P → cos P + sin · iGP. Which words
-pair with which does not depend on the angles, so it is worked out once; a step of training only runs the instructions. Words that
-cannot reach an expectation value other than zero are left out.
+A rotation by an angle about G leaves a word P that commutes with G and mixes the others in pairs: P → cos P + sin · iGP.
+Which words pair with which does not depend on the angles, so it is worked out once; a step of training only runs the
+instructions. Words that cannot reach an expectation value other than zero are left out.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ def surrogate_of(engine: Engine, weights: Tensor) -> Surrogate:
     odd = [place for place in places if place in angles.general_places]
     if odd:
         raise UnsupportedCircuitError(
-            "an angle is not a linear function of the inputs (a product of inputs, for instance), so that the output is not a sum "
+            "an angle is not a linear function of the inputs (a product of inputs, for instance), so that the output is no sum "
             "over fixed frequencies; a surrogate needs angles a·x + b"
         )
     offset = angles.constant[places] + angles.by_weight[places] @ weights.detach().double().numpy()

@@ -250,7 +250,7 @@ def _analyse(traced: Any, n_inputs: int, n_weights: int, n_angles: int) -> Angle
         elif node.op == "placeholder" or not sources:
             affine[node] = True
         else:
-            name, straight = _name(node), all(affine[other] for other in sources)
+            name = _name(node)
             known = (
                 name in _LINEAR
                 or name in _AFFINE
@@ -260,7 +260,7 @@ def _analyse(traced: Any, n_inputs: int, n_weights: int, n_angles: int) -> Angle
                 name == "div" and len(sources) == 1 and sources[0] is node.args[0] and sources[0] is not node.args[1]
             )
             known = known or (name == "index" and sources == [node.args[0]])
-            affine[node] = straight and known
+            affine[node] = known and all(affine[other] for other in sources)
     is_affine = np.array([affine[node] for node in outputs], dtype=bool)
     zeros = torch.zeros(n_inputs, dtype=torch.float64), torch.zeros(n_weights, dtype=torch.float64)
     point = tuple(torch.rand(len(part), dtype=torch.float64, generator=torch.Generator().manual_seed(3)) + 0.1 for part in zeros)

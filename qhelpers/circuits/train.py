@@ -1,7 +1,8 @@
 """The observable of a circuit as an exact tensor train: its ranks grow with entangling layers, not with qubits.
 
-In the Heisenberg picture an observable is a tensor with one index (I, X, Y, Z) a qubit. A rotation of one qubit, or a channel, acts
-on that qubit's tensor; a rotation of two qubits multiplies the rank of every bond between them by four. Nothing is cut off.
+In the Heisenberg picture an observable is a tensor with one index (I, X, Y, Z) a qubit. A rotation of one qubit, or a
+channel, acts on that qubit's tensor; a rotation of two qubits multiplies the rank of every bond between them by four. Nothing
+is cut off.
 """
 
 from __future__ import annotations
@@ -95,7 +96,8 @@ def prefixes(circuit: Circuit, insertion: str | None) -> tuple[list[Prefix], set
                 return None
             continue
         places[wires[0]].append((place, (kind, angle), data))
-    found, taken = [], set()
+    found: list[Prefix] = []
+    taken: set[int] = set()
     for listed in places:
         last = max((k for k, (_, _, data) in enumerate(listed) if data), default=-1)
         found.append(Prefix([step for _, step, _ in listed[: last + 1]]))

@@ -1,8 +1,11 @@
-"""The three quantum networks of the low-energy IoT paper as scikit-learn classifiers, in the paper's own libraries.
+"""The three quantum networks of the low-energy IoT paper as scikit-learn classifiers.
 
 * `QNNPClassifier`: PennyLane, angle encoding, RY-RX layers, mean squared error on ⟨Z₀⟩ (Section II-D, Algorithm 1).
 * `QNNQClassifier`: Qiskit's EstimatorQNN, Z feature map and RealAmplitudes, cross-entropy, an update a sample (Algorithm 2).
 * `QNNHClassifier`: a small classical network in front of the same Qiskit network (II-F, Algorithm 3).
+
+Each runs on the engine of `qhelpers.circuits` (``engine="fast"``) or, with the same circuit, first weights and updates, in
+PennyLane (TorchLayer) or Qiskit (TorchConnector around EstimatorQNN).
 
 All three standardise their features; where there are more than qubits, they keep as many principal components and standardise
 those again.
@@ -10,6 +13,7 @@ those again.
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Literal
 
 import numpy as np
@@ -23,9 +27,50 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 from tqdm import tqdm
 
 from qhelpers._extras import require
-from qhelpers.circuits import angle_ry_rx_circuit, z_real_amplitudes_circuit
+from qhelpers.circuits import VariationalCircuit
+from qhelpers.circuits.low_energy import qnn_p_circuit, qnn_q_circuit
 
 Array = NDArray[np.float64]
+
+#: What computes the circuits.
+ENGINES = ("fast", "pennylane", "qiskit")
+
+
+def circuit_module(circuit: VariationalCircuit, engine: str, first: Any) -> Any:
+    """Return a circuit as a torch module of inputs (n_samples, n_features).
+
+    Parameters
+    ----------
+    circuit : VariationalCircuit
+    engine : {"fast", "pennylane", "qiskit"}
+        The engine of `qhelpers.circuits`; PennyLane's TorchLayer on default.qubit with backpropagation; Qiskit's TorchConnector
+        around EstimatorQNN with exact expectation values.
+    first : tensor of the shape of the circuit's weights
+        The first weights.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"engine={engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    shapes, start = {"weights": circuit.weight_shape}, {"weights": first}
+    if engine == "fast":
+        from qhelpers.circuits.layer import QuantumLayer
+
+        return QuantumLayer(circuit.pennylane(), shapes, init_method=start, n_inputs=circuit.n_features)
+    if engine == "pennylane":
+        qml = require("pennylane", "circuits")
+        device = qml.device("default.qubit", wires=circuit.n_qubits)
+        node = qml.QNode(circuit.pennylane(), device, interface="torch", diff_method="backprop")
+        return qml.qnn.TorchLayer(node, shapes, init_method=start)
+    networks = require("qiskit_machine_learning.neural_networks", "circuits")
+    connectors = require("qiskit_machine_learning.connectors", "circuits")
+    built, inputs, weights = circuit.qiskit()
+    network = networks.EstimatorQNN(
+        circuit=built,
+        observables=circuit.qiskit_observables(),
+        input_params=inputs,
+        weight_params=weights,
+        input_gradients=True,
+    )
+    return connectors.TorchConnector(network, initial_weights=first.reshape(-1).numpy())
 
 
 class _QuantumClassifier(ClassifierMixin, BaseEstimator):
@@ -156,6 +201,8 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         torch = require("torch", "circuits")
         if self._batch == "all":
             return self.module_(inputs).reshape(-1)
+        if self.engine == "fast":  # all at once; in double precision, so that a score does not depend on its neighbours
+            return copy.deepcopy(self.module_).double()(inputs.double()).reshape(-1)
         return torch.cat([self.module_(one).reshape(-1) for one in inputs.split(1)])
 
     def _tensor(self, X: Array) -> Any:
@@ -188,7 +235,7 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
 
 
 class QNNPClassifier(_QuantumClassifier):
-    r"""QNN-P: a PennyLane circuit whose :math:`\langle Z_0 \rangle` is fitted to labels ±1 (Eqs. 12-21, Algorithm 1).
+    r"""QNN-P: a circuit whose :math:`\langle Z_0 \rangle` is fitted to labels ±1 (Eqs. 12-21, Algorithm 1).
 
     All samples make one update. The weights are drawn once, uniformly from [0, 2π), not anew in each iteration as line 9 of
     Algorithm 1 says.
@@ -207,6 +254,8 @@ class QNNPClassifier(_QuantumClassifier):
         Updates.
     learning_rate : float, default=0.1
         Step of Adam (β₁ = 0.9, β₂ = 0.999).
+    engine : {"fast", "pennylane", "qiskit"}, default="fast"
+        What computes the circuit, see `circuit_module`; the paper's is ``"pennylane"``.
     random_state : int, RandomState or None
         Draws the first weights.
     progress : bool, default=False
@@ -230,6 +279,7 @@ class QNNPClassifier(_QuantumClassifier):
         fill: str = "idle",
         epochs: int = 100,
         learning_rate: float = 0.1,
+        engine: str = "fast",
         random_state: Any = None,
         progress: bool = False,
     ) -> None:
@@ -239,6 +289,7 @@ class QNNPClassifier(_QuantumClassifier):
         self.fill = fill
         self.epochs = epochs
         self.learning_rate = learning_rate
+        self.engine = engine
         self.random_state = random_state
         self.progress = progress
 
@@ -262,20 +313,15 @@ class QNNPClassifier(_QuantumClassifier):
         return np.take(features, np.arange(self.n_qubits) % features.shape[1], axis=1)
 
     def _module(self, n_inputs: int, seed: int) -> Any:
-        torch, qml = require("torch", "circuits"), require("pennylane", "circuits")
-        circuit = angle_ry_rx_circuit(n_inputs, self.n_qubits, self.entangler)
-        node = qml.QNode(circuit, qml.device("default.qubit", wires=self.n_qubits), interface="torch", diff_method="backprop")
+        torch = require("torch", "circuits")
+        circuit = qnn_p_circuit(n_inputs, self.n_qubits, self.n_layers, self.entangler)
         generator = torch.Generator().manual_seed(seed)
-        layer = qml.qnn.TorchLayer(
-            node,
-            {"weights": (self.n_layers, self.n_qubits, 2)},
-            init_method={"weights": lambda weights: torch.nn.init.uniform_(weights, 0, 2 * np.pi, generator=generator)},
-        )
-        return layer.double()
+        first = torch.nn.init.uniform_(torch.empty(circuit.weight_shape), 0, 2 * np.pi, generator=generator)
+        return circuit_module(circuit, self.engine, first).double()
 
 
 class QNNQClassifier(_QuantumClassifier):
-    """QNN-Q: Qiskit's EstimatorQNN behind a TorchConnector, an update a sample (Algorithm 2).
+    """QNN-Q: a circuit of Qiskit's library, an update a sample (Algorithm 2).
 
     Z feature map, RealAmplitudes, Qiskit's default observable (Z on every qubit); its expectation value, between -1 and 1, is
     taken as the logit of a binary cross-entropy, as the paper does. Samples come in the order given, in training and in testing.
@@ -294,6 +340,8 @@ class QNNQClassifier(_QuantumClassifier):
         Passes over the samples.
     learning_rate : float, default=0.03
         Step of Adam.
+    engine : {"fast", "pennylane", "qiskit"}, default="fast"
+        What computes the circuit, see `circuit_module`; the paper's is ``"qiskit"``.
     random_state : int, RandomState or None
         Draws the first weights, uniformly from [-1, 1).
     progress : bool, default=False
@@ -309,6 +357,7 @@ class QNNQClassifier(_QuantumClassifier):
         ansatz_reps: int = 1,
         epochs: int = 5,
         learning_rate: float = 0.03,
+        engine: str = "fast",
         random_state: Any = None,
         progress: bool = False,
     ) -> None:
@@ -317,6 +366,7 @@ class QNNQClassifier(_QuantumClassifier):
         self.ansatz_reps = ansatz_reps
         self.epochs = epochs
         self.learning_rate = learning_rate
+        self.engine = engine
         self.random_state = random_state
         self.progress = progress
 
@@ -325,18 +375,14 @@ class QNNQClassifier(_QuantumClassifier):
         tags.classifier_tags.poor_score = type(self) is QNNQClassifier
         return tags
 
-    def _connector(self, n_inputs: int, seed: int, input_gradients: bool) -> Any:
-        networks = require("qiskit_machine_learning.neural_networks", "circuits")
-        connectors = require("qiskit_machine_learning.connectors", "circuits")
-        circuit, inputs, weights = z_real_amplitudes_circuit(n_inputs, self.n_qubits, self.map_reps, self.ansatz_reps)
-        network = networks.EstimatorQNN(
-            circuit=circuit, input_params=inputs, weight_params=weights, input_gradients=input_gradients
-        )
-        first = np.random.default_rng(seed).uniform(-1, 1, network.num_weights)
-        return connectors.TorchConnector(network, initial_weights=first)
+    def _circuit(self, n_inputs: int, seed: int) -> Any:
+        torch = require("torch", "circuits")
+        circuit = qnn_q_circuit(n_inputs, self.n_qubits, self.map_reps, self.ansatz_reps)
+        drawn = np.random.default_rng(seed).uniform(-1, 1, circuit.weight_shape)
+        return circuit_module(circuit, self.engine, torch.as_tensor(drawn, dtype=torch.float32))
 
     def _module(self, n_inputs: int, seed: int) -> Any:
-        return self._connector(n_inputs, seed, input_gradients=False)
+        return self._circuit(n_inputs, seed)
 
 
 class QNNHClassifier(QNNQClassifier):
@@ -351,7 +397,7 @@ class QNNHClassifier(QNNQClassifier):
         Units of the hidden layer.
     circuit : bool, default=True
         False takes the circuit out and leaves all else: what the classical part does alone.
-    n_qubits, map_reps, ansatz_reps, epochs, learning_rate, random_state, progress
+    n_qubits, map_reps, ansatz_reps, epochs, learning_rate, engine, random_state, progress
         As for `QNNQClassifier`.
     """
 
@@ -364,10 +410,11 @@ class QNNHClassifier(QNNQClassifier):
         ansatz_reps: int = 1,
         epochs: int = 5,
         learning_rate: float = 0.03,
+        engine: str = "fast",
         random_state: Any = None,
         progress: bool = False,
     ) -> None:
-        super().__init__(n_qubits, map_reps, ansatz_reps, epochs, learning_rate, random_state, progress)
+        super().__init__(n_qubits, map_reps, ansatz_reps, epochs, learning_rate, engine, random_state, progress)
         self.hidden = hidden
         self.circuit = circuit
 
@@ -376,7 +423,9 @@ class QNNHClassifier(QNNQClassifier):
 
     def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
-        connector = [self._connector(self.n_qubits, seed, input_gradients=True)] if self.circuit else []
+        middle = [self._circuit(self.n_qubits, seed)] if self.circuit else []
+        if self.circuit and self.engine != "qiskit":  # one number a sample, not a list of one
+            middle.append(torch.nn.Unflatten(0, (-1, 1)))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             before = [
@@ -384,4 +433,4 @@ class QNNHClassifier(QNNQClassifier):
                 torch.nn.ReLU(),
                 torch.nn.Linear(self.hidden, self.n_qubits),
             ]
-            return torch.nn.Sequential(*before, *connector, torch.nn.Linear(1 if self.circuit else self.n_qubits, 1))
+            return torch.nn.Sequential(*before, *middle, torch.nn.Linear(1 if self.circuit else self.n_qubits, 1))

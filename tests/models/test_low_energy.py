@@ -1,4 +1,4 @@
-"""The three networks follow scikit-learn's contract and run in the libraries of the paper."""
+"""The three networks follow scikit-learn's contract and run on the fast engine and in the libraries of the paper alike."""
 
 import pickle
 
@@ -31,7 +31,7 @@ def test_qnn_p_calls_pennylane_once_an_epoch(monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(qml.QNode, "__call__", counted)
-    model = QNNPClassifier(epochs=7, random_state=0).fit(X, Y)
+    model = QNNPClassifier(epochs=7, engine="pennylane", random_state=0).fit(X, Y)
     assert calls == [(40, 2)] * 7
     model.predict(X[:5])
     assert calls[7:] == [(5, 2)]
@@ -51,7 +51,7 @@ def test_qiskit_networks_make_an_update_a_sample(monkeypatch, network):
     steps = []
     step = torch.optim.Adam.step
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self, *args: (steps.append(1), step(self, *args))[1])
-    network(epochs=2, random_state=0).fit(X[:10], Y[:10])
+    network(epochs=2, engine="qiskit", random_state=0).fit(X[:10], Y[:10])
     assert calls == {"forward": [1] * 20, "backward": [1] * 20}
     assert len(steps) == 20
 
@@ -88,6 +88,36 @@ def test_qnn_q_does_not_see_the_sign_of_its_inputs():
     assert np.ptp(model.decision_function(X)) > 0.01, "it does see something"
 
 
+@pytest.mark.parametrize(
+    ("network", "literal", "epochs", "samples", "close"),
+    [
+        (QNNPClassifier, "pennylane", 20, 40, 1e-12),
+        (QNNPClassifier, "qiskit", 2, 6, 1e-6),  # Qiskit's connector works in single precision
+        (QNNQClassifier, "qiskit", 2, 20, 1e-6),
+        (QNNQClassifier, "pennylane", 2, 20, 1e-6),
+        (QNNHClassifier, "qiskit", 2, 20, 1e-6),
+        (QNNHClassifier, "pennylane", 2, 20, 1e-6),
+    ],
+)
+def test_engines_agree_step_for_step(network, literal, epochs, samples, close):
+    order = np.random.default_rng(0).permutation(len(X))[:samples]
+    common = {"epochs": epochs, "learning_rate": 0.05, "random_state": 4}
+    fast, slow = (network(engine=engine, **common).fit(X[order], Y[order]) for engine in ("fast", literal))
+    np.testing.assert_allclose(fast.history_["loss"], slow.history_["loss"], rtol=0, atol=close)
+    assert fast.history_["accuracy"] == slow.history_["accuracy"]
+    np.testing.assert_allclose(fast.decision_function(X), slow.decision_function(X), rtol=0, atol=10 * close)
+    for ours, theirs in zip(fast.module_.parameters(), slow.module_.parameters(), strict=True):
+        # Where a weight has no effect, Adam makes steps of the literal stack's rounding errors.
+        np.testing.assert_allclose(ours.detach().reshape(-1), theirs.detach().reshape(-1), rtol=0, atol=1e-5)
+    assert fast.history_["loss"][0] != fast.history_["loss"][-1]
+
+
+@pytest.mark.parametrize("engine", ["pennylane", "qiskit"])
+def test_literal_networks_travel_too(engine):
+    model = QNNQClassifier(epochs=1, engine=engine, random_state=0).fit(X[:8], Y[:8])
+    np.testing.assert_array_equal(model.decision_function(X[:4]), pickle.loads(pickle.dumps(model)).decision_function(X[:4]))
+
+
 @pytest.mark.parametrize("network", SMALL, ids=lambda e: type(e).__name__)
 def test_pickled_networks_predict_the_same(network):
     model = clone(network).set_params(random_state=0).fit(X, Y)
@@ -99,7 +129,7 @@ def test_qnn_h_without_its_circuit_is_a_classical_network(monkeypatch):
     monkeypatch.setattr(EstimatorQNN, "forward", lambda *args: pytest.fail("Qiskit was called"))
     model = QNNHClassifier(circuit=False, epochs=10, random_state=0).fit(X, Y)
     assert model.score(X, Y) > 0.7
-    with_circuit = QNNHClassifier(epochs=1, random_state=0)._module(2, seed=0)
+    with_circuit = QNNHClassifier(engine="qiskit", epochs=1, random_state=0)._module(2, seed=0)
     without = QNNHClassifier(circuit=False, random_state=0)._module(2, seed=0)
     shapes = [[tuple(weight.shape) for weight in module.parameters()] for module in (with_circuit, without)]
     assert shapes[0][:4] == shapes[1][:4] and shapes[0][4:] == [(4,), (1, 1), (1,)] and shapes[1][4:] == [(1, 2), (1,)]
@@ -145,6 +175,7 @@ def test_validation_samples_are_scored_and_not_trained_on():
         (QNNPClassifier(epochs=0), Y, "at least 1 epoch"),
         (QNNPClassifier(learning_rate=0), Y, "a rate above 0"),
         (QNNPClassifier(fill="zero"), Y, "allowed are 'idle' and 'repeat'"),
+        (QNNPClassifier(engine="cirq"), Y, "allowed are 'fast', 'pennylane', 'qiskit'"),
         (QNNPClassifier(entangler="star"), Y, "allowed are chain, ring, none"),
         (QNNQClassifier(), np.arange(40) % 3, "Only binary classification is supported"),
         (QNNQClassifier(), np.zeros(40), "samples of 2 classes"),
