@@ -1,0 +1,117 @@
+"""How the cost of each path grows with qubits, batch and layers. `make growth` runs this and writes benchmarks/growth.json.
+
+The circuit is QNN-P's: a sensor a qubit by RY, layers of RY, RX and a chain of CNOTs; measured is Z on every qubit (the parity, which
+sees everything) or on the first qubit (which sees one qubit more with each layer). A step is forward, loss and backward to all
+weights. Beside the paths stands one matrix product with as many columns as the sum has live terms: less than that no exact method
+can do that reads every term of every sample. Points whose step would take longer than a limit are left out and say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from tqdm import tqdm
+
+from qhelpers.circuits import Ansatz, Encoding, QuantumLayer, VariationalCircuit
+
+RESULTS = Path(__file__).parent / "growth.json"
+PATHS = ("terms", "train", "state")
+BATCHES = (1, 10, 100, 1_000, 10_000, 100_000)
+#: Milliseconds that a step may take by the estimate.
+LIMIT = 15_000.0
+
+
+def points() -> Iterator[dict[str, Any]]:
+    """Yield what is measured: a sweep's name, and qubits, batch, layers and observable of each of its points."""
+    for observable in ("parity", "first"):
+        for n_qubits in range(2, 15):
+            yield {"sweep": "qubits", "n_qubits": n_qubits, "batch": 1_000, "n_layers": 3, "observable": observable}
+        for batch in BATCHES:
+            yield {"sweep": "batch", "n_qubits": 6, "batch": batch, "n_layers": 3, "observable": observable}
+        for n_layers in range(1, 9):
+            yield {"sweep": "layers", "n_qubits": 6, "batch": 1_000, "n_layers": n_layers, "observable": observable}
+
+
+def layer_of(point: dict[str, Any], path: str) -> QuantumLayer:
+    """Return the circuit of a point on one path."""
+    n = point["n_qubits"]
+    circuit = VariationalCircuit(Encoding("RY", n), Ansatz("RY-RX", n, point["n_layers"]), point["observable"])
+    return QuantumLayer(circuit.pennylane(), {"weights": circuit.weight_shape}, n_inputs=n, path=path)
+
+
+def milliseconds(step: Any, budget: float = 0.4) -> float:
+    """Return the median time of a step, after one that sets things up."""
+    step()
+    found: list[float] = []
+    while not found or (sum(found) < 1e3 * budget and len(found) < 50):
+        start = time.perf_counter()
+        step()
+        found.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(found)
+
+
+def measure(point: dict[str, Any]) -> dict[str, Any]:
+    """Time every path that is possible at a point, and the matrix product."""
+    generator = torch.Generator().manual_seed(0)
+    batch = point["batch"]
+    inputs = torch.randn(batch, point["n_qubits"], generator=generator)
+    targets = torch.randn(batch, generator=generator)
+    auto = layer_of(point, "auto").plan(batch)
+    found: dict[str, Any] = point | {"chosen": auto.path, "estimates": auto.costs, "reasons": auto.reasons, "milliseconds": {}}
+    for path in PATHS:
+        if path in auto.reasons or auto.costs[path] > LIMIT:
+            continue
+        layer = layer_of(point, path)
+
+        def step(layer: QuantumLayer = layer) -> None:
+            layer.zero_grad()
+            ((layer(inputs) - targets) ** 2).mean().backward()
+
+        found["milliseconds"][path] = milliseconds(step)
+    found["n_terms"] = auto.n_terms
+    if auto.n_terms and batch * auto.n_terms < 3e8:
+        columns = torch.randn(batch, auto.n_terms, generator=generator)
+        weights = torch.randn(auto.n_terms, 1, generator=generator, requires_grad=True)
+
+        def product() -> None:
+            weights.grad = None
+            (((columns @ weights)[:, 0] - targets) ** 2).mean().backward()
+
+        found["milliseconds"]["matrix product"] = milliseconds(product)
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure all points and write them; return the exit code."""
+    parser = argparse.ArgumentParser(description="Time each path of the circuit engine against qubits, batch and layers.")
+    parser.add_argument("--no-write", action="store_true", help="only measure; leave benchmarks/growth.json as it is")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    found = [measure(point) for point in tqdm(list(points()), unit="point")]
+    model = "unknown"
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    result = {"date": date.today().isoformat(), "cpu": model or platform.machine(), "torch": torch.__version__, "points": found}
+    if not options.no_write:
+        part = RESULTS.with_suffix(".part")
+        part.write_text(json.dumps(result, indent=1), encoding="utf-8")
+        part.replace(RESULTS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
