@@ -223,29 +223,28 @@ def _definition(operation: Any, inside: tuple[str, ...]) -> Any:
             f"{shown} evolves under operators that do not commute: a product formula only approximates it; put the formula "
             f'in its place (circuit.decompose("{operation.name}")) if that is what you want'
         )
-    if isinstance(operation, qiskit.circuit.AnnotatedOperation):
-        return _unfolded(operation, shown)
     try:
         definition = getattr(operation, "definition", None)
     except Exception as error:  # each class fails in its own way, for instance on a parameter where it needs a number
         raise UnsupportedCircuitError(
             f"{shown} cannot be defined by gates ({error}); write it in gates, or use Qiskit's own layer"
         ) from error
+    definition = _synthesis(operation) if definition is None else definition
     if definition is None:
         raise UnsupportedCircuitError(f"{shown} has no definition; write it in gates, or use Qiskit's own layer")
     return definition
 
 
-def _unfolded(operation: Any, shown: str) -> Any:
-    """Return an annotated operation (inverse, control, power of another) as a circuit."""
+def _synthesis(operation: Any) -> Any:
+    """Return what Qiskit makes of an operation without a definition (a permutation, an annotated one), or None."""
     qiskit = require("qiskit", "circuits")
     circuit = qiskit.QuantumCircuit(operation.num_qubits)
     circuit.append(operation, range(operation.num_qubits))
-    synthesis = require("qiskit.transpiler.passes", "circuits").HighLevelSynthesis()
-    unfolded = synthesis(circuit)
-    if any(isinstance(part.operation, qiskit.circuit.AnnotatedOperation) for part in unfolded.data):
-        raise UnsupportedCircuitError(f"{shown} cannot be written in gates by Qiskit; write it in gates yourself")
-    return unfolded
+    try:
+        found = require("qiskit.transpiler.passes", "circuits").HighLevelSynthesis()(circuit)
+    except qiskit.QiskitError:
+        return None
+    return None if any(part.operation.name == operation.name for part in found.data) else found
 
 
 def _commutes(operation: Any) -> bool:
