@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qhelpers.circuits.frame import Frame, Noise, Turn, frame
+from qhelpers.circuits.frame import Frame, Noise, Turn, cone, frame
 from qhelpers.circuits.functions import COMPILED, Affine, Coefficients, States, Terms, sum_products, sum_terms, terms_of
 from qhelpers.circuits.noise import NoiseModel, pauli_transfer
 from qhelpers.circuits.propagation import Program, TooManyWordsError, prefix_letters, propagate
-from qhelpers.circuits.tracing import Circuit
+from qhelpers.circuits.tracing import Circuit, Rotation
 from qhelpers.circuits.train import Train, prefixes, ranks
 
 Floats = NDArray[np.float64]
@@ -90,9 +90,10 @@ class AngleMap:
         single = (self.by_input != 0).sum(1) == 1 if self.n else np.zeros(0, bool)
         self.single = self.general is None and not self.by_weight.any() and bool(single.all()) and self.n > 0
         if self.single:
-            self.index = torch.as_tensor((self.by_input != 0).argmax(1))
-            self.scale = self.by_input[np.arange(self.n), self.index.numpy()]
-            self.same = bool(np.array_equal(self.index, np.arange(self.by_input.shape[1])))
+            index = (self.by_input != 0).argmax(1)
+            self.index: list[int] = index.tolist()
+            self.scale = self.by_input[np.arange(self.n), index]
+            self.same = bool(np.array_equal(index, np.arange(self.by_input.shape[1])))
             self.scaled, self.shifted = bool((self.scale != 1).any()), bool(self.constant.any())
 
     def shared(self, weights: Tensor) -> Tensor:
@@ -101,13 +102,13 @@ class AngleMap:
         if self.general is not None:
             inputs = weights.new_zeros(self.by_input.shape[1])
             values = self.general(inputs, weights).to(weights)[self.rows]
-            found = found.index_copy(0, torch.as_tensor(self.targets, device=weights.device), values)
+            found = found.index_copy(0, torch.as_tensor(self.targets, dtype=torch.long, device=weights.device), values)
         return found
 
     def batch(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return angles of each sample, shape (n_samples, n_angles)."""
         if self.single:
-            found = inputs if self.same else inputs[:, self.index.to(inputs.device)]
+            found = inputs if self.same else inputs[:, self.index]
             if self.scaled:
                 found = found * torch.as_tensor(self.scale).to(inputs)
             return found if not self.shifted else found + torch.as_tensor(self.constant).to(inputs)
@@ -116,7 +117,7 @@ class AngleMap:
             found = found + weights.to(inputs) @ torch.as_tensor(self.by_weight).to(inputs).T
         if self.general is not None:
             values = torch.func.vmap(self.general, in_dims=(0, None))(inputs, weights.to(inputs)).to(inputs)[:, self.rows]
-            found = found.index_copy(1, torch.as_tensor(self.targets, device=inputs.device), values)
+            found = found.index_copy(1, torch.as_tensor(self.targets, dtype=torch.long, device=inputs.device), values)
         return found
 
 
@@ -286,6 +287,10 @@ class Engine:
         return StatePath(self)
 
     @cached_property
+    def _whole_state(self) -> StatePath:
+        return StatePath(self, whole=True)
+
+    @cached_property
     def _train(self) -> Callable[[Tensor, Tensor], Tensor]:
         return TrainPath(self)
 
@@ -319,7 +324,7 @@ class Engine:
 
         The constants were measured on one core (benchmarks/growth.py draws them against measurement); only their ratios matter.
         """
-        n_outputs, n = self.matrix.shape[1], self.circuit.n_qubits
+        n_outputs = self.matrix.shape[1]
         found = {}
         if "terms" not in reasons:
             program = self.product_program
@@ -327,15 +332,21 @@ class Engine:
             terms = self._terms.terms
             products = len(terms.left[0]) * len(terms.right[0])
             a_term = 0.27e-6 if program.n_terms < _MANY_TERMS else 0.12e-6 * products / max(1, program.n_terms)
-            found["terms"] = 0.1 + len(program.first) * n_outputs * 6e-6
+            found["terms"] = 0.18 + len(program.first) * n_outputs * 6e-6
             found["terms"] += n_samples * (n_outputs * program.n_terms * a_term + self.circuit.n_inputs * 6e-6)
         if "train" not in reasons:
             half, inner = TrainPath.size(self)
-            found["train"] = 4 + n_outputs * (inner * 3e-6 + n_samples * half * 0.12e-6)
-        turns = sum(isinstance(event, Turn) for event in self.frame.events) + sum(map(len, self.frame.prefix))
+            steps = sum(
+                isinstance(event, Rotation) and not self.circuit.angles.is_constant[event.angle] for event in self.circuit.events
+            )
+            steps += sum(isinstance(event, Rotation) and len(event.wires) > 1 for event in self.circuit.events)
+            n_words = len(self.circuit.observables.words)
+            found["train"] = 0.5 + n_words * (0.08 * steps + inner * 0.4e-6 + n_samples * half * 0.12e-6)
         if "state" not in reasons:
-            passes = turns * 4 + len(self.frame.words) * 1.5
-            found["state"] = 0.15 + n_samples * 2**n * passes * 0.35e-6
+            bare = cone(self.frame)
+            turns = sum(isinstance(event, Turn) for event in bare.events) + sum(map(len, bare.prefix))
+            passes = turns * 4 + len(bare.words) * 1.5
+            found["state"] = 0.25 + max(16, n_samples) * 2**bare.n_qubits * passes * 1.0e-6
         if "density" not in reasons:
             program = self.full_program
             assert isinstance(program, Program)
@@ -374,8 +385,9 @@ class Engine:
 
     def memory(self, path: str, n_samples: int) -> int:
         """Estimate the bytes of a step, inputs and outputs aside."""
-        n, n_outputs = self.circuit.n_qubits, self.matrix.shape[1]
+        n_outputs = self.matrix.shape[1]
         if path == "state":
+            n = cone(self.frame).n_qubits
             return 16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(path)) * 2**n * 16 * 4
         if path == "density":
             program = self.full_program
@@ -390,7 +402,7 @@ class Engine:
     def chunk(self, path: str) -> int:
         """Return how many samples are computed at once."""
         if path == "state":
-            each = 2**self.circuit.n_qubits
+            each = 2 ** cone(self.frame).n_qubits
         elif path == "train":
             each = TrainPath.width(self)
         elif path == "density":
@@ -402,8 +414,7 @@ class Engine:
 
     def state(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
-        path = self._state
-        assert isinstance(path, StatePath)
+        path = self._whole_state
         weights = weights.double()
         psi = path.states.plain(path.shared.shared(weights).to(inputs.dtype), path.data.batch(inputs, weights))
         psi = path.states.finish(psi, frame(self.circuit).clifford)
@@ -424,7 +435,10 @@ class Engine:
                 f"{self.circuit.n_qubits} qubits need {needed / 1e9:.1f} GB on the path {path!r}, more than max_memory="
                 f"{self.max_memory / 1e9:.1f} GB; use fewer qubits, or raise max_memory"
             )
-        run: Callable[[Tensor, Tensor], Tensor] = getattr(self, f"_{path}")
+        with (
+            torch._C._DisableFuncTorch()
+        ):  # a path that is built at the first call, inside vmap or grad, is built of plain tensors
+            run: Callable[[Tensor, Tensor], Tensor] = getattr(self, f"_{path}")
         return run(inputs, weights.double())  # there are few weights, and their errors would be seen in every sample
 
 
@@ -489,15 +503,15 @@ class TermsPath:
 class StatePath:
     """A state vector a sample."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, whole: bool = False) -> None:
         self.engine = engine
-        turns = [event for prefix in engine.frame.prefix for event in prefix] + list(engine.frame.events)
+        bare = frame(engine.circuit) if whole else cone(engine.frame)
+        turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
         places = list(dict.fromkeys(turn.angle for turn in turns if isinstance(turn, Turn)))
         is_data = engine.circuit.angles.is_data
         data, shared = [p for p in places if is_data[p]], [p for p in places if not is_data[p]]
         self.data, self.shared = AngleMap(engine.circuit, data), AngleMap(engine.circuit, shared)
         places_d, places_w = ({place: k for k, place in enumerate(part)} for part in (data, shared))
-        bare = frame(engine.circuit)
         self.states = States(bare, engine.matrix, places_d, places_w, engine.compiled)
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -573,7 +587,7 @@ class TrainPath:
         """Return the outputs, shape (n_samples, n_outputs)."""
         n = self.engine.circuit.n_qubits
         angles = weights.new_zeros(len(self.engine.circuit.angles.constant)).index_copy(
-            0, torch.as_tensor(self.shared_places, device=weights.device), self.shared.shared(weights)
+            0, torch.as_tensor(self.shared_places, dtype=torch.long, device=weights.device), self.shared.shared(weights)
         )
         trains = [self.train.sites(word, angles) for word in self.engine.circuit.observables.words]
         middle = (n + 1) // 2

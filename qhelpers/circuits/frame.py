@@ -7,7 +7,7 @@ observables. Pauli words are pairs of bit masks (x, z), bit q for qubit q, stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import pi
 from typing import Any
 
@@ -147,7 +147,7 @@ def frame(circuit: Circuit, insertion: str | None = None) -> Frame:
             continue
         axis = _image(event, rows)
         quarters = float(constant[event.angle]) / (pi / 2)
-        if is_constant[event.angle] and abs(quarters - round(quarters)) < 1e-9:
+        if is_constant[event.angle] and abs(quarters - round(quarters)) < 1e-13:
             turn = round(quarters)
             rows = [(x.turned(axis, turn), z.turned(axis, turn)) for x, z in rows]
             clifford.append((word_of(event.letters, event.wires), turn))
@@ -202,3 +202,33 @@ def _split(n_qubits: int, listed: list[Event], words: list[Word], clifford: list
 
 def _is_data(event: Event) -> bool:
     return isinstance(event, Turn) and event.data
+
+
+def cone(frame: Frame) -> Frame:
+    """Return the frame with only those rotations and qubits that can reach a measured word, by the qubits that they share.
+
+    Rotations before which nothing overlaps are left out; the qubits that are left are numbered anew in their order.
+    """
+    seen = 0
+    for word in frame.words:
+        seen |= word.support
+    kept: list[Event] = []
+    for event in reversed(frame.events):
+        support = event.word.support if isinstance(event, Turn) else event.support
+        if support & seen:
+            seen |= support
+            kept.append(event)
+    kept.reverse()
+    qubits = [q for q in range(frame.n_qubits) if seen >> q & 1]
+    if len(qubits) == frame.n_qubits:
+        return Frame(frame.n_qubits, frame.prefix, kept, frame.words, frame.product)
+
+    def moved(word: Word) -> Word:
+        x = sum((word.x >> q & 1) << place for place, q in enumerate(qubits))
+        return Word(x, sum((word.z >> q & 1) << place for place, q in enumerate(qubits)), word.sign)
+
+    def renumbered(one: Event) -> Event:
+        return replace(one, word=moved(one.word)) if isinstance(one, Turn) else Noise(moved(one.x), moved(one.z))
+
+    prefix = [[renumbered(one) for one in frame.prefix[q]] for q in qubits]
+    return Frame(len(qubits), prefix, [renumbered(one) for one in kept], [moved(word) for word in frame.words], frame.product)

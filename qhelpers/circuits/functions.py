@@ -29,9 +29,10 @@ if COMPILED:
 Floats = NDArray[np.float64]
 
 
-def _twice(*_: Any) -> Any:
+def _twice(ctx: Any, *grad: Any) -> Any:
     raise RuntimeError(
-        "the compiled path is differentiable once; for second derivatives build the layer with compiled=False (plain torch)"
+        "the compiled path has first derivatives in reverse mode only; for second derivatives or forward mode build the layer "
+        "with compiled=False (plain torch)"
     )
 
 
@@ -160,6 +161,8 @@ class _RunProgram(Function):
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(inputs[0], output[1])
 
+    jvp = staticmethod(_twice)
+
     @staticmethod
     def backward(ctx: Any, grad: Any, _: Any) -> Any:
         vector, tape = ctx.saved_tensors
@@ -186,7 +189,7 @@ class _RunProgramBack(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        _twice()
+        _twice(ctx)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Any:
@@ -305,6 +308,8 @@ def _indices(terms: Terms) -> tuple[Any, ...]:
 
 
 class _SumTerms(Function):
+    jvp = staticmethod(_twice)
+
     @staticmethod
     def forward(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
         x, c = features.detach().contiguous().numpy(), coefficients.detach().contiguous().numpy()
@@ -354,7 +359,7 @@ class _SumTermsBack(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
-        _twice()
+        _twice(ctx)
 
     @staticmethod
     def vmap(
@@ -485,6 +490,8 @@ class States:
 
 
 class _RunState(Function):
+    jvp = staticmethod(_twice)
+
     @staticmethod
     def forward(shared: Tensor, data: Tensor, owner: States) -> Tensor:
         return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy()))
@@ -521,7 +528,7 @@ class _RunStateBack(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
-        _twice()
+        _twice(ctx)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:

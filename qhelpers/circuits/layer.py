@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import math
@@ -163,9 +164,23 @@ class QuantumLayer(torch.nn.Module):
         state["_engines"] = {}
         try:  # a circuit that is a closure cannot travel; what was read of it can
             pickle.dumps(state["_read"])
-        except (pickle.PicklingError, AttributeError, TypeError):
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            if not self._circuits:
+                raise pickle.PicklingError(
+                    f"{self._name} is defined inside a function and cannot travel before it was read; give the layer n_inputs=, "
+                    "run a batch first, or define the circuit at the top of a module"
+                ) from error
             state["_read"] = None
         return state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> QuantumLayer:
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        shared = {"_engines": {}, "_read": self._read, "_circuits": dict(self._circuits)}
+        copied.__dict__.update(
+            {key: shared[key] if key in shared else copy.deepcopy(value, memo) for key, value in vars(self).items()}
+        )
+        return copied
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
@@ -177,10 +192,10 @@ class QuantumLayer(torch.nn.Module):
         if n_inputs is None:
             raise ValueError("the width of the inputs is not known yet; give the layer n_inputs=, or run a batch first")
         if n_inputs not in self._circuits:
-            if self._read is None:
-                known = ", ".join(map(str, self._circuits)) or "none"
-                raise ValueError(f"inputs have {n_inputs} columns; this circuit takes {known}")
-            self._circuits[n_inputs] = self._read(n_inputs)
+            if self.n_inputs is not None and (n_inputs != self.n_inputs or self._read is None):
+                raise ValueError(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
+            with torch._C._DisableFuncTorch():  # also where the first batch comes inside vmap or grad
+                self._circuits[n_inputs] = self._read(n_inputs)
         return self._circuits[n_inputs]
 
     def engine(self, n_inputs: int | None = None) -> Engine:
@@ -189,7 +204,8 @@ class QuantumLayer(torch.nn.Module):
         key = (n_inputs, self.noise)
         if key not in self._engines:
             circuit = self.circuit(n_inputs)
-            self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
+            with torch._C._DisableFuncTorch():
+                self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
             if self.n_inputs is None:
                 self.n_inputs = circuit.n_inputs
         return self._engines[key]
@@ -253,8 +269,8 @@ class QuantumLayer(torch.nn.Module):
             raise ValueError("with noise there is no state vector; take a layer without noise")
         inputs = self.flat_weights().new_zeros(0) if inputs is None else inputs
         engine = self.engine(inputs.shape[-1])
-        psi = engine.state(inputs.reshape(-1, inputs.shape[-1]), self.flat_weights())
-        return psi.reshape(*inputs.shape[:-1], -1)
+        psi = engine.state(inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1]), self.flat_weights())
+        return psi.reshape(*inputs.shape[:-1], psi.shape[-1])
 
     def fidelity(self, target: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Return |⟨target|ψ⟩|² of each sample, shape (...), differentiable.
@@ -310,12 +326,12 @@ class QuantumLayer(torch.nn.Module):
                 "inputs have no dimension; allowed is (..., n_inputs): a vector for one sample, a matrix for a batch"
             )
         engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
-        batch = inputs if inputs.ndim == 2 else inputs.reshape(-1, inputs.shape[-1])
+        batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
         _check_finite(batch)
         outputs = engine(batch, self.flat_weights()) if self.shots is None else self._sample(batch, engine)
         if engine.circuit.observables.scalar:
             return outputs.reshape(inputs.shape[:-1])
-        return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], -1)
+        return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
 
     def _sample(self, batch: Tensor, engine: Engine) -> Tensor:
         """Draw outputs as `shots` measurements give them; the gradient is that of the exact outputs."""

@@ -263,7 +263,7 @@ def _pack(words: _Words, keep: list[Any], first_rows: Any, live: Any, ending: An
         np.array([entry[2] for entry in keep], np.float64),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         new[first].astype(np.int64),
-        np.where(is_slot, new[second] if len(second) else second, second).astype(np.int64),
+        np.where(is_slot, new[np.where(is_slot, second, 0)], second).astype(np.int64),
         joined(5, np.float64),
         initial,
         new[slots].astype(np.int64),

@@ -112,13 +112,12 @@ def _wire_order(script: Any, wires: Any) -> dict[Any, int]:
 
 def _record(operation: Any, order: Mapping[Any, int], recorder: Recorder, inside: tuple[str, ...] = ()) -> None:
     """Add an operation to the recorder, template by template down to gates."""
-    qml = require("pennylane", "circuits")
     wires = tuple(order[wire] for wire in operation.wires)
     if operation.name == "Barrier":
         recorder.end_layer(wires or tuple(order.values()))
     elif operation.name in SILENT:
         return
-    elif isinstance(operation, qml.operation.StatePrepBase):  # no gate to a noise model
+    elif _is_preparation(operation):  # no gate to a noise model
         recorder.add(_expanded(operation, order, inside), ())
     elif _is_composite(operation):
         for part in _parts(operation, inside):
@@ -127,11 +126,21 @@ def _record(operation: Any, order: Mapping[Any, int], recorder: Recorder, inside
         recorder.add(_expanded(operation, order, inside), wires)
 
 
+def _is_preparation(operation: Any) -> bool:
+    """Whether an operation prepares a state, or undoes that."""
+    qml = require("pennylane", "circuits")
+    while isinstance(operation, qml.ops.Adjoint):
+        operation = operation.base
+    return isinstance(operation, qml.operation.StatePrepBase)
+
+
 def _is_composite(operation: Any) -> bool:
     """Whether an operation is made of gates (a template, a product), rather than a gate."""
     qml = require("pennylane", "circuits")
     while isinstance(operation, (qml.ops.Adjoint, qml.ops.Controlled, qml.ops.Pow)):
         operation = operation.base
+    if isinstance(operation, qml.operation.StatePrepBase):
+        return False
     if isinstance(operation, qml.ops.Prod) or hasattr(qml.templates, type(operation).__name__):
         return True
     return not operation.has_matrix and operation.has_decomposition
@@ -298,6 +307,7 @@ def _observables(returned: Any, order: Mapping[Any, int]) -> Observables:
     """Turn what the quantum function returns into sums of Pauli words."""
     listed = returned if isinstance(returned, (list, tuple)) else [returned]
     columns: list[dict[str, float]] = []
+    ranges: list[tuple[int, int]] = []
     for measurement in listed:
         kind = type(measurement).__name__
         if kind == "ExpectationMP" and measurement.obs is not None:
@@ -307,21 +317,23 @@ def _observables(returned: Any, order: Mapping[Any, int]) -> Observables:
                 raise UnsupportedCircuitError(
                     "qml.probs(op=...) is not supported; rotate the qubits yourself and use qml.probs(wires=...)"
                 )
+            start = len(columns)
             columns.extend(_probabilities([order[wire] for wire in measurement.wires] or list(order.values()), len(order)))
+            ranges.append((start, len(columns)))
         else:
             raise UnsupportedCircuitError(f"the circuit returns {kind or measurement}; allowed are {_MEASUREMENTS}")
     scalar = not isinstance(returned, (list, tuple)) and type(returned).__name__ == "ExpectationMP"
-    return collect(columns, scalar)
+    return collect(columns, scalar, tuple(ranges))
 
 
-def collect(columns: list[dict[str, float]], scalar: bool) -> Observables:
+def collect(columns: list[dict[str, float]], scalar: bool, probabilities: tuple[tuple[int, int], ...] = ()) -> Observables:
     """Put outputs, each a dictionary word → coefficient, into one matrix."""
     words = tuple(dict.fromkeys(word for column in columns for word in column))
     matrix = np.zeros((len(words), len(columns)))
     for k, column in enumerate(columns):
         for word, value in column.items():
             matrix[words.index(word), k] = value
-    return Observables(words, matrix, scalar)
+    return Observables(words, matrix, scalar, probabilities)
 
 
 def _expectation(observable: Any, order: Mapping[Any, int]) -> dict[str, float]:

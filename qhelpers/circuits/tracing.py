@@ -250,17 +250,7 @@ def _analyse(traced: Any, n_inputs: int, n_weights: int, n_angles: int) -> Angle
         elif node.op == "placeholder" or not sources:
             affine[node] = True
         else:
-            name = _name(node)
-            known = (
-                name in _LINEAR
-                or name in _AFFINE
-                or (name in _PRODUCT and len(sources) == 1 and node.args.count(sources[0]) == 1)
-            )
-            known = known or (
-                name == "div" and len(sources) == 1 and sources[0] is node.args[0] and sources[0] is not node.args[1]
-            )
-            known = known or (name == "index" and sources == [node.args[0]])
-            affine[node] = known and all(affine[other] for other in sources)
+            affine[node] = _is_linear(node, depends) and all(affine[other] for other in sources)
     is_affine = np.array([affine[node] for node in outputs], dtype=bool)
     zeros = torch.zeros(n_inputs, dtype=torch.float64), torch.zeros(n_weights, dtype=torch.float64)
     point = tuple(torch.rand(len(part), dtype=torch.float64, generator=torch.Generator().manual_seed(3)) + 0.1 for part in zeros)
@@ -290,7 +280,57 @@ def _analyse(traced: Any, n_inputs: int, n_weights: int, n_angles: int) -> Angle
         for k in range(n_angles)
     ]
     if general is not None:
-        rates = torch.autograd.functional.jacobian(general, point)
-        for row, k in enumerate(places):
-            reads[k] = tuple(frozenset(torch.nonzero(rate[row]).flatten().tolist()) for rate in rates)  # type: ignore[assignment]
+        for k, row in zip(places, _reads(traced, outputs, affine, depends, places, point), strict=True):
+            seen = np.flatnonzero(row)
+            reads[k] = frozenset(seen[seen < n_inputs].tolist()), frozenset((seen[seen >= n_inputs] - n_inputs).tolist())
     return Angles(constant, by_input, by_weight, general, places, reads)
+
+
+def _reads(traced: Any, outputs: Sequence[Any], affine: Any, depends: Any, places: list[int], point: Any) -> NDArray[np.bool_]:
+    """Return which inputs and weights angles read, from the traced graph, shape (len(places), n_inputs + n_weights).
+
+    Slopes at a point would not do (a clamped input has none). Every operation that is not linear is replaced by a sum of what it
+    reads, with random weights, element by element where it works so; the Jacobian of what is left has a number other than 0
+    exactly where something is read.
+    """
+    torch = require("torch", "circuits")
+    generator = torch.Generator().manual_seed(5)
+
+    interpreter: Any = torch.fx.Interpreter
+
+    class Structure(interpreter):  # type: ignore[misc]
+        def run_node(self, node: Any) -> Any:
+            found = super().run_node(node)
+            if node.op != "call_function" or not depends[node] or _is_linear(node, depends):
+                return found
+            sources = [self.env[other] for other in node.all_input_nodes if depends[other]]
+            shape = torch.broadcast_shapes(*(one.shape for one in sources))
+            if not isinstance(found, torch.Tensor):
+                total = sum(one.sum() for one in sources)
+                return type(found)(total * torch.ones(one.shape, dtype=total.dtype) for one in found)
+            weights = torch.rand(len(sources), generator=generator, dtype=torch.float64) + 0.5
+            if found.shape == shape:
+                return sum(weight * one for weight, one in zip(weights, sources, strict=True))
+            total = sum(weight * one.sum() for weight, one in zip(weights, sources, strict=True))
+            return total * torch.ones(found.shape, dtype=torch.float64)
+
+    def structure(inputs: Any, weights: Any) -> Any:
+        found = Structure(traced).run(inputs, weights)
+        return torch.stack([found[k] for k in places])
+
+    rates = torch.autograd.functional.jacobian(structure, point)
+    found: NDArray[np.bool_] = (torch.cat([rate.reshape(len(places), -1) for rate in rates], 1) != 0).numpy()
+    return found
+
+
+def _is_linear(node: Any, depends: Any) -> bool:
+    """Whether a node of the graph is an affine function of those of its arguments that depend on inputs or weights."""
+    name = _name(node)
+    sources = [other for other in node.all_input_nodes if depends[other]]
+    if name in _LINEAR or name in _AFFINE:
+        return True
+    if name in _PRODUCT:
+        return len(sources) == 1 and list(node.args).count(sources[0]) == 1
+    if name == "div":
+        return len(sources) == 1 and sources[0] is node.args[0] and sources[0] is not node.args[1]
+    return name == "index" and sources == [node.args[0]]
