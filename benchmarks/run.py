@@ -38,8 +38,8 @@ PEERS_HOME = ROOT / "build" / "peers"
 ROUNDS = 3
 #: Seconds of a library's round.
 ROUND = 0.8
-#: A library whose round took longer than this is not asked for another.
-LONG = 15.0
+#: A library whose round took longer than this, in seconds, is not asked for another.
+LONG = 6.0
 #: Seconds until a silent library is given up.
 PATIENCE = 240.0
 #: How far from proportional the two timings of a scaled cell may be. Wide: the machine has other work.
@@ -71,13 +71,13 @@ class Worker:
             self.answers.put(line)
         self.answers.put("")
 
-    def answer(self, patience: float = PATIENCE) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         """Wait for the next answer; a silent or dead process answers with a reason."""
         try:
-            line = self.answers.get(timeout=patience)
+            line = self.answers.get(timeout=PATIENCE)
         except queue.Empty:
             self.close()
-            return {"reason": f"no answer within {patience:.0f} s"}
+            return {"reason": f"no answer within {PATIENCE:.0f} s"}
         if line:
             return json.loads(line)
         code, last = self.process.wait(), self.log.read_text(errors="replace").strip().splitlines()[-1:]
@@ -119,7 +119,7 @@ def save(row: Row, peer: str, cell: Cell) -> None:
 def finished(cell: Cell, rounds: int) -> bool:
     """Whether a cell needs no further round."""
     done = cell.get("rounds", [])
-    return len(done) >= rounds or any(one["seconds"] > LONG for one in done)
+    return len(done) >= rounds or any(one["seconds"] > LONG and in_proportion(one) for one in done)
 
 
 def in_proportion(one: dict[str, Any]) -> bool:
@@ -149,20 +149,16 @@ def in_words(seconds: float) -> str:
     return f"{milliseconds:,.{digits}f} ms"
 
 
-def begin(row: Row, name: str, cell: Cell, python: Path) -> Worker | None:
-    """Start a library on a row and check what it computes; None where that fails, with the reason in the cell."""
-    worker = Worker(row, name, python)
-    sent = worker.answer()
+def begin(row: Row, worker: Worker, cell: Cell) -> bool:
+    """Let a library build its layer, and check what it computes; where that fails, the reason stands in the cell."""
+    sent = worker.ask({"do": "begin"})
     cell |= sent
     if "reason" not in sent:
         cell["difference"] = disagreement(row, cell.pop("found"))
         if not cell["difference"] <= TOLERANCE:
             cell["reason"] = f"computes something else: differs by {cell['difference']:.1e} from the row's circuit"
             cell["wrong"] = True
-    if "reason" in cell:
-        worker.close()
-        return None
-    return worker
+    return "reason" not in cell
 
 
 def measure(row: Row, names: list[str], options: argparse.Namespace) -> dict[str, Cell]:
@@ -171,11 +167,16 @@ def measure(row: Row, names: list[str], options: argparse.Namespace) -> dict[str
     workers: dict[str, Worker] = {}
     try:
         for name, cell in cells.items():
-            if finished(cell, options.rounds) or borrow(row, name, cell):
-                continue
-            python = Path(sys.executable) if PEERS[name].ours else options.python
-            if worker := begin(row, name, cell, python):
-                workers[name] = worker
+            counted = not cell.get("n_terms") or "product" in cell
+            if not (finished(cell, options.rounds) and counted) and not borrow(row, name, cell):
+                workers[name] = Worker(row, name, Path(sys.executable) if PEERS[name].ours else options.python)
+        # Imports overlap; nothing is timed before the last is done.
+        imported = {name: worker.answer() for name, worker in workers.items()}
+        for name, worker in workers.items():
+            cell = cells[name]
+            cell |= imported[name]
+            if "reason" in cell or not begin(row, worker, cell):
+                worker.close()
             said = cell.get("reason") or f"set up in {cell['set_up']:.1f} s"
             print(f"bench: row {row.name}, {name}: {said}", flush=True)
             save(row, name, cell)
@@ -185,16 +186,17 @@ def measure(row: Row, names: list[str], options: argparse.Namespace) -> dict[str
                 if "reason" in cell or finished(cell, number + 1):
                     continue
                 start = time.perf_counter()
-                sent = worker.ask({"round": number, "seconds": options.seconds, "shrink": options.shrink})
+                sent = worker.ask({"do": "round", "core": number, "seconds": options.seconds, "shrink": options.shrink})
                 if "reason" in sent:
                     cell |= sent
                 else:
                     cell["rounds"] = [*cell.get("rounds", []), sent | {"seconds": time.perf_counter() - start}]
                 save(row, name, cell)
             done = {name: cell["rounds"][-1]["median"] for name, cell in cells.items() if cell.get("rounds")}
-            print(f"bench: row {row.name}, round {number + 1}: " + ", ".join(f"{n} {in_words(t)}" for n, t in done.items()))
-        if "ours" in workers and not row.seeds and cells["ours"].get("n_terms"):
-            request = {"round": 0, "seconds": options.seconds, "n_terms": cells["ours"]["n_terms"]}
+            times = ", ".join(f"{name} {in_words(seconds)}" for name, seconds in done.items())
+            print(f"bench: row {row.name}, round {number + 1}: {times}", flush=True)
+        if "ours" in workers and best(cells["ours"]) and cells["ours"]["n_terms"]:
+            request = {"do": "product", "core": 0, "seconds": options.seconds, "n_terms": cells["ours"]["n_terms"]}
             cells["ours"]["product"] = workers["ours"].ask(request)
             save(row, "ours", cells["ours"])
     finally:
@@ -276,37 +278,30 @@ def page(table: dict[str, dict[str, Cell]], options: argparse.Namespace) -> str:
             ]
         )
         set_ups.append([row, *(f"{cells[name]['set_up']:.2f} s" if best(cells[name]) else "" for name in names)])
-        if (took := best(ours)) and "median" in ours.get("product", {}):
-            least = ours["product"]
-            products.append(
-                [
-                    *(row, f"{least['n_terms']:,}", in_words(least["median"]), in_words(took["median"])),
-                    *(number(took["median"] / least["median"]), ours.get("note", "")),
-                ]
-            )
+        if took := best(ours):
+            line = [row, "", "", in_words(took["median"]), "", ours.get("note", "")]
+            if "median" in (least := ours.get("product", {})):
+                line[1:3] = f"{least['n_terms']:,}", in_words(least["median"])
+                line[4] = number(took["median"] / least["median"])
+            products.append(line)
+    seeds = [
+        [ROWS[row].work, PEERS[name].title, entry(cell, letters), number(ratio(cell, cells.get("ours", {})))]
+        for row, cells in table.items()
+        if ROWS[row].seeds
+        for name, cell in cells.items()
+    ]
     titles = [PEERS[name].title for name in names]
     text = ["# Speed", "", "Written by `make bench`. A training step: " + STEP, ""]
     text += grid(["row", "work", *titles, "fastest peer / ours", "PennyLane / ours"], lines, 2)
-    text += ["", *(f"({letter}) {why}" for why, letter in letters.items())]
-    text += [
-        "",
-        "## Set-up",
-        "",
-        SET_UP,
-        "",
-    ]
-    text += grid(["row", *titles], set_ups, 1)
-    for row, cells in table.items():
-        if ROWS[row].seeds:
-            text += ["", "## Twenty seeds at once", "", f"{ROWS[row].work}; value and gradients of all.", ""]
-            seeds = [
-                [PEERS[name].title, entry(cell, letters), number(ratio(cell, cells.get("ours", {})))]
-                for name, cell in cells.items()
-            ]
-            text += grid(["", "a step of all seeds", "/ ours"], seeds, 1)
+    for why, letter in letters.items():
+        text += ["", f"({letter}) {why}"]
+    text += ["", "## Set-up", "", SET_UP, "", *grid(["row", *titles], set_ups, 1)]
+    if seeds:
+        header = ["work", "", "a step of all seeds", "/ ours"]
+        text += ["", "## Twenty seeds at once", "", "Value and gradients of all.", "", *grid(header, seeds, 2)]
     if products:
-        text += ["", "## Distance from one matrix product", "", PRODUCT, ""]
-        text += grid(["row", "live terms", "the product", "ours", "ours / product", "path"], products, 1)
+        header = ["row", "live terms", "the product", "ours", "ours / product", "path"]
+        text += ["", "## Distance from one matrix product", "", PRODUCT, "", *grid(header, products, 1)]
     return "\n".join([*text, "", "## How", "", *notes(table, options)]) + "\n"
 
 
@@ -365,7 +360,10 @@ def cpu_model() -> str:
 def key(options: argparse.Namespace) -> str:
     """Return what cells of one run share: the code, the packages, the processor and the options."""
     digest = hashlib.sha256(f"{cpu_model()} {options.rows} {options.peers} {options.quick} {options.rounds}".encode())
-    sources = [*HERE.glob("*.py"), *(ROOT / "qhelpers" / "circuits").rglob("*.py")]
+    sources = [
+        *(HERE / f"{name}.py" for name in ("rows", "peers", "worker", "run")),
+        *(ROOT / "qhelpers" / "circuits").rglob("*.py"),
+    ]
     for path in sorted([*sources, HERE / "peers.lock", ROOT / "requirements.lock"]):
         digest.update(path.read_bytes())
     return digest.hexdigest()

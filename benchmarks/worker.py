@@ -2,8 +2,8 @@
 
     python benchmarks/worker.py ROW PEER
 
-Each line of standard input is a request (JSON), each line of standard output its answer. First comes, unasked, what the set-up
-took and what the peer computes on the checked samples. One thread, one core; the library is imported before any clock starts.
+Each line of standard input is a request (JSON), each line of standard output its answer: first, unasked, that the library is
+imported; to "begin" what the set-up took and what the checked samples give; then rounds. One thread, one core.
 """
 
 from __future__ import annotations
@@ -61,14 +61,19 @@ def answers(row: Row, found: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def first(row: Row, peer: Peer) -> tuple[Step, dict[str, Any]]:
-    """Build the step, do it once on a batch as large as will be timed, and return what it computes on the checked samples."""
+def imports(peer: Peer) -> dict[str, Any]:
+    """Import what the peer needs, before any clock starts, and return its versions."""
     for module in peer.modules:
         importlib.import_module(module)
     with contextlib.suppress(ImportError):
         import torch
 
         torch.set_num_threads(1)
+    return {"versions": peer.versions()}
+
+
+def first(row: Row, peer: Peer) -> tuple[Step, dict[str, Any]]:
+    """Build the step, do it once on a batch as large as will be timed, and return what it computes on the checked samples."""
     n_samples = peer.samples[0] if peer.scaled(row) else row.batch
     start = time.perf_counter()
     step = peer.build(row)
@@ -81,7 +86,6 @@ def first(row: Row, peer: Peer) -> tuple[Step, dict[str, Any]]:
         "set_up": set_up,
         "note": step.note,
         "n_terms": getattr(step, "n_terms", None),
-        "versions": peer.versions(),
         "found": found,
     }
 
@@ -153,7 +157,7 @@ def main(argv: list[str]) -> int:
     os.dup2(2, 1)
 
     def answer(make: Callable[[], dict[str, Any]]) -> bool:
-        """Send what `make` returns, or why it could not."""
+        """Send what `make` returns, or why it could not; return whether it could."""
         try:
             sent = make()
         except Exception as error:
@@ -161,7 +165,6 @@ def main(argv: list[str]) -> int:
         print(json.dumps(sent), file=channel, flush=True)
         return "reason" not in sent
 
-    pin(0)
     step: Step | None = None
 
     def begin() -> dict[str, Any]:
@@ -169,12 +172,14 @@ def main(argv: list[str]) -> int:
         step, sent = first(row, peer)
         return sent
 
-    if not answer(begin):
+    if not answer(lambda: imports(peer)):
         return 1
     for line in sys.stdin:
         request = json.loads(line)
-        pin(request["round"])
-        if "n_terms" in request:
+        pin(request.get("core", 0))
+        if request["do"] == "begin":
+            answer(begin)
+        elif request["do"] == "product":
             answer(lambda request=request: product(row, request["n_terms"], request["seconds"]))
         else:
             answer(lambda request=request: timed_round(row, peer, step, request["seconds"], request["shrink"]))

@@ -264,6 +264,86 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     ax.grid(axis="y", visible=False)
 
 
+def bloch(ax: Axes, vectors: Mapping[str, ArrayLike], *, elevation: float = 0.25) -> None:
+    """Draw states of one qubit as arrows in the Bloch sphere, seen from the front and a little from above.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Its frame and ticks are taken away.
+    vectors : mapping of str to array-like of shape (3,)
+        Label of each state and its expectation values of X (to the right), Y (into the page) and Z (up).
+    elevation : float, default=0.25
+        Angle of the view above the equator, in radians.
+    """
+    up, tilt = np.cos(elevation), np.sin(elevation)
+    turn = np.linspace(0, 2 * np.pi, 121)
+    ax.plot(np.cos(turn), np.sin(turn), color=PALETTE[6], linewidth=1)
+    for part, dashes in ((turn <= np.pi, ":"), (turn >= np.pi, "-")):  # behind, in front
+        ax.plot(np.cos(turn[part]), tilt * np.sin(turn[part]), dashes, color=PALETTE[6], linewidth=1)
+    ax.plot([0, 0], [-up, up], color=PALETTE[6], linewidth=1)
+    for pole, name in ((1.16, r"$|0\rangle$"), (-1.16, r"$|1\rangle$")):
+        ax.text(0, pole, name, ha="center", va="center")
+    for (label, vector), color in zip(vectors.items(), itertools.cycle(PALETTE[:6])):
+        x, y, z = np.asarray(vector, dtype=float).tolist()
+        right, top = x, z * up + y * tilt
+        ax.annotate(
+            "", (right, top), (0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+        )
+        side = "left" if right > -0.05 else "right"
+        ax.text(right + (0.06 if side == "left" else -0.06), top, label, color=color, ha=side, va="bottom" if top > 0 else "top")
+    ax.set(xlim=(-1.55, 1.55), ylim=(-1.3, 1.3), aspect="equal")
+    ax.set_axis_off()
+
+
+def light_cone(
+    ax: Axes, inputs: ArrayLike, weights: ArrayLike, names: Sequence[str], pairs: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Draw a layered circuit whose inputs and weights are filled where the measurement of qubit 0 can see them.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    inputs : array-like of bool of shape (n_qubits,)
+        Whether each qubit's input is seen.
+    weights : array-like of bool of shape (n_layers, n_qubits, n_rotations)
+        Whether each weight is seen.
+    names : sequence of str
+        Names of the inputs.
+    pairs : sequence of (int, int)
+        Control and target of each layer's CNOTs.
+    """
+    shown, seen = np.asarray(inputs, dtype=bool), np.asarray(weights, dtype=bool)
+    n_layers, n_qubits, n_rotations = seen.shape
+    width = n_rotations + 0.5 * len(pairs) + 0.6
+    end = 1.4 + n_layers * width
+    mark: dict[str, Any] = {"s": 150, "linewidths": 1.2, "zorder": 3, "marker": "s"}
+    for qubit in range(n_qubits):
+        ax.plot([-0.6, end], [qubit] * 2, color=PALETTE[6], linewidth=1, zorder=1)
+        cells = [(0.0, shown[qubit], PALETTE[1])]
+        cells += [
+            (1.4 + layer * width + k, seen[layer, qubit, k], PALETTE[0]) for layer in range(n_layers) for k in range(n_rotations)
+        ]
+        for x, filled, color in cells:
+            ax.scatter([x], [qubit], facecolor=color if filled else "none", edgecolor=color if filled else PALETTE[6], **mark)
+            if not filled:
+                ax.plot([x - 0.22, x + 0.22], [qubit - 0.1, qubit + 0.1], color=PALETTE[6], linewidth=1, zorder=4)
+    for layer in range(n_layers):
+        for k, (control, target) in enumerate(pairs):
+            x = 1.4 + layer * width + n_rotations - 0.2 + 0.5 * k
+            ax.plot([x, x], [control, target], color=PALETTE[6], linewidth=1, zorder=1)
+            ax.scatter([x], [control], s=18, color=PALETTE[6], zorder=2)
+            ax.scatter([x], [target], s=70, facecolor="none", edgecolor=PALETTE[6], linewidths=1.2, zorder=2)
+    ax.text(end + 0.1, 0, r"$\langle Z_0\rangle$", va="center")
+    ax.set(yticks=range(n_qubits), yticklabels=names, ylim=(n_qubits - 0.4, -0.7), xlim=(-0.7, end + 0.9), xticks=[0])
+    ax.set_xticks([0, *(1.4 + layer * width + (n_rotations - 1) / 2 for layer in range(n_layers))])
+    ax.set_xticklabels(["input", *(f"layer {layer + 1}" for layer in range(n_layers))])
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
 def _display(markup: str, plain: str) -> None:
     display = require("IPython.display", "book")
     display.display({"text/html": markup, "text/plain": plain}, raw=True)

@@ -110,14 +110,22 @@ def test_one_cell_from_end_to_end(scripts, tmp_path, monkeypatch, capsys):
     run = scripts.run
     monkeypatch.setattr(run, "CELLS", tmp_path / "cells")
     monkeypatch.setattr(run, "PEERS_HOME", tmp_path / "peers")
-    before = (BENCHMARKS / "results.md").read_bytes()
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results.md")
     # deepquantum is no part of the book's own environment: it has a reason, not a number.
     code = run.main(["--quick", "--rows", "4", "--peers", "pennylane,deepquantum", "--python", sys.executable])
     printed = capsys.readouterr().out
     assert code == 0, printed
     assert re.search(r"\| 4 \| QNN-Q.* \| [\d.]+ ms \| \(a\) \|", printed) and "No module named 'deepquantum'" in printed
-    assert (BENCHMARKS / "results.md").read_bytes() == before
-    assert not (tmp_path / "cells").exists()
+    assert not (tmp_path / "results.md").exists() and not (tmp_path / "cells").exists()
+
+    # All there is, so that the page is written.
+    monkeypatch.setattr(run, "ROWS", {"4": scripts.rows.ROWS["4"]})
+    monkeypatch.setattr(run, "PEERS", {name: scripts.peers.PEERS[name] for name in ("ours", "pennylane")})
+    monkeypatch.setattr(run, "ROUNDS", 1)
+    assert run.main(["--python", sys.executable]) == 0, capsys.readouterr()
+    assert "| 4 | QNN-Q" in (tmp_path / "results.md").read_text(encoding="utf-8")
+    found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["rows"]["4"]
+    assert found["ours"]["product"]["n_terms"] == 4 and found["pennylane"]["difference"] < 1e-6
 
 
 def test_an_interrupted_run_goes_on(scripts, tmp_path, monkeypatch):

@@ -86,3 +86,20 @@ def test_outputs_puts_every_sample_in_a_bar():
     figures.outputs(ax, [-1, -0.5, 0.5, 1], [0, 0, 1, 1], {0: "no", 1: "yes"})
     assert sum(bar.get_height() for bar in ax.patches) == 4
     assert {text.get_text() for text in ax.legend().get_texts()} == {"no", "yes"}
+
+
+def test_bloch_points_its_arrows_where_the_state_is():
+    _, ax = plt.subplots()
+    figures.bloch(ax, {"north": (0, 0, 1), "right": (1, 0, 0)}, elevation=0.0)
+    tips = [text.xy for text in ax.texts if hasattr(text, "xy")]
+    assert tips == [pytest.approx((0, 1)), pytest.approx((1, 0))]
+    assert {"north", "right"} < {text.get_text() for text in ax.texts}
+
+
+def test_light_cone_fills_what_is_seen():
+    _, ax = plt.subplots()
+    figures.light_cone(ax, [True, False], [[[True, False], [False, False]]], ["a", "b"], pairs=[(0, 1)])
+    squares = ax.collections[:6]  # two qubits with an input and two rotations each
+    assert [len(square.get_facecolor()) for square in squares] == [1, 1, 0, 0, 0, 0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["input", "layer 1"]

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qhelpers.circuits.frame import Frame, Noise, Turn, cone, frame
-from qhelpers.circuits.functions import COMPILED, Affine, Coefficients, States, Terms, sum_products, sum_terms, terms_of
+from qhelpers.circuits.functions import (
+    COMPILED,
+    Affine,
+    Coefficients,
+    States,
+    Terms,
+    outside_transforms,
+    sum_products,
+    sum_terms,
+    terms_of,
+)
 from qhelpers.circuits.noise import NoiseModel, pauli_transfer
 from qhelpers.circuits.propagation import Program, TooManyWordsError, prefix_letters, propagate
 from qhelpers.circuits.tracing import Circuit, Rotation
@@ -428,7 +438,7 @@ class Engine:
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
-        path = self.choose(inputs.shape[0])
+        path = outside_transforms(lambda: self.choose(inputs.shape[0]))
         needed = self.memory(path, inputs.shape[0])
         if needed > self.max_memory:
             raise ValueError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,14 @@ def _twice(ctx: Any, *grad: Any) -> Any:
         "the compiled path has first derivatives in reverse mode only; for second derivatives or forward mode build the layer "
         "with compiled=False (plain torch)"
     )
+
+
+def outside_transforms(build: Callable[[], Any]) -> Any:
+    """Build something of plain tensors, also where the first call comes inside vmap or grad: those are a thread's own."""
+    if not torch._C._are_functorch_transforms_active():
+        return build()
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(build).result()
 
 
 def _call(function: type[Function], *arguments: Any) -> Any:

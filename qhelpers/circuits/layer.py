@@ -18,6 +18,7 @@ from torch import Tensor
 
 from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.engine import Engine, Plan
+from qhelpers.circuits.functions import outside_transforms
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.read_pennylane import read_pennylane
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
@@ -194,8 +195,7 @@ class QuantumLayer(torch.nn.Module):
         if n_inputs not in self._circuits:
             if self.n_inputs is not None and (n_inputs != self.n_inputs or self._read is None):
                 raise ValueError(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
-            with torch._C._DisableFuncTorch():  # also where the first batch comes inside vmap or grad
-                self._circuits[n_inputs] = self._read(n_inputs)
+            self._circuits[n_inputs] = outside_transforms(functools.partial(self._read, n_inputs))
         return self._circuits[n_inputs]
 
     def engine(self, n_inputs: int | None = None) -> Engine:
@@ -204,8 +204,8 @@ class QuantumLayer(torch.nn.Module):
         key = (n_inputs, self.noise)
         if key not in self._engines:
             circuit = self.circuit(n_inputs)
-            with torch._C._DisableFuncTorch():
-                self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
+            options = self.noise, self._path, self._compiled, self._max_memory
+            self._engines[key] = outside_transforms(functools.partial(Engine, circuit, *options))
             if self.n_inputs is None:
                 self.n_inputs = circuit.n_inputs
         return self._engines[key]

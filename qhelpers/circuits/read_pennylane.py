@@ -112,26 +112,22 @@ def _wire_order(script: Any, wires: Any) -> dict[Any, int]:
 
 def _record(operation: Any, order: Mapping[Any, int], recorder: Recorder, inside: tuple[str, ...] = ()) -> None:
     """Add an operation to the recorder, template by template down to gates."""
+    qml = require("pennylane", "circuits")
     wires = tuple(order[wire] for wire in operation.wires)
+    base = operation
+    while isinstance(base, qml.ops.Adjoint):
+        base = base.base
     if operation.name == "Barrier":
         recorder.end_layer(wires or tuple(order.values()))
-    elif operation.name in SILENT:
+    elif base.name in SILENT:
         return
-    elif _is_preparation(operation):  # no gate to a noise model
+    elif isinstance(base, qml.operation.StatePrepBase):  # no gate to a noise model
         recorder.add(_expanded(operation, order, inside), ())
     elif _is_composite(operation):
         for part in _parts(operation, inside):
             _record(part, order, recorder, (*inside, operation.name))
     else:
         recorder.add(_expanded(operation, order, inside), wires)
-
-
-def _is_preparation(operation: Any) -> bool:
-    """Whether an operation prepares a state, or undoes that."""
-    qml = require("pennylane", "circuits")
-    while isinstance(operation, qml.ops.Adjoint):
-        operation = operation.base
-    return isinstance(operation, qml.operation.StatePrepBase)
 
 
 def _is_composite(operation: Any) -> bool:

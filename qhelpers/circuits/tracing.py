@@ -298,7 +298,7 @@ def _reads(traced: Any, outputs: Sequence[Any], affine: Any, depends: Any, place
 
     interpreter: Any = torch.fx.Interpreter
 
-    class Structure(interpreter):  # type: ignore[misc]
+    class Structure(interpreter):
         def run_node(self, node: Any) -> Any:
             found = super().run_node(node)
             if node.op != "call_function" or not depends[node] or _is_linear(node, depends):

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pennylane.templates.core import CollectedSubroutine, Subroutine
 
+from qhelpers.circuits.noise import _is_pennylane_gate, _pennylane_gates
 from qhelpers.circuits.read_pennylane import read_pennylane
 from qhelpers.circuits.tracing import Mark, UnsupportedCircuitError
 
@@ -247,8 +248,11 @@ def test_an_operation_is_read_as_pennylanes_matrix_or_refused_by_name(kind, dens
     if circuit is None:
         assert kind.__name__ not in SUPPORTED, "it was supported once"
         return
-    found, expected = dense.unitary(circuit), reference(operation)
-    assert dense.distance(found, expected) < 1e-10
+    assert dense.distance(dense.unitary(circuit), reference(operation)) < 1e-10
+    struck = [tuple(gate.wires) for gate in _pennylane_gates(qml, operation) if _is_pennylane_gate(qml, gate)]
+    marks = [event.wires for event in circuit.events if isinstance(event, Mark) and event.kind == "gate"]
+    if isinstance(operation, qml.operation.Operation) and kind not in (qml.Barrier, qml.WireCut):
+        assert [wires for wires in marks if wires] == struck, "noise strikes elsewhere"
 
 
 #: What must never be refused: the gates and templates that papers are made of.
