@@ -304,15 +304,17 @@ def _reads(traced: Any, outputs: Sequence[Any], affine: Any, depends: Any, place
             if node.op != "call_function" or not depends[node] or _is_linear(node, depends):
                 return found
             sources = [self.env[other] for other in node.all_input_nodes if depends[other]]
+            sources = [one.real + one.imag if one.is_complex() else one for one in sources]
+            kind = found.dtype if isinstance(found, torch.Tensor) and found.is_complex() else torch.float64
             shape = torch.broadcast_shapes(*(one.shape for one in sources))
             if not isinstance(found, torch.Tensor):
                 total = sum(one.sum() for one in sources)
                 return type(found)(total * torch.ones(one.shape, dtype=total.dtype) for one in found)
             weights = torch.rand(len(sources), generator=generator, dtype=torch.float64) + 0.5
             if found.shape == shape:
-                return sum(weight * one for weight, one in zip(weights, sources, strict=True))
+                return sum(weight * one for weight, one in zip(weights, sources, strict=True)).to(kind)
             total = sum(weight * one.sum() for weight, one in zip(weights, sources, strict=True))
-            return total * torch.ones(found.shape, dtype=torch.float64)
+            return total * torch.ones(found.shape, dtype=kind)
 
     def structure(inputs: Any, weights: Any) -> Any:
         found = Structure(traced).run(inputs, weights)
