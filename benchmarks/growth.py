@@ -1,9 +1,9 @@
 """How the cost of each path grows with qubits, batch and layers. `make growth` runs this and writes benchmarks/growth.json.
 
-The circuit is QNN-P's: a sensor a qubit by RY, layers of RY, RX and a chain of CNOTs; measured is Z on every qubit (the parity, which
-sees everything) or on the first qubit (which sees one qubit more with each layer). A step is forward, loss and backward to all
-weights. Beside the paths stands one matrix product with as many columns as the sum has live terms: less than that no exact method
-can do that reads every term of every sample. Points whose step would take longer than a limit are left out and say so.
+The circuit is QNN-P's: a sensor a qubit by RY, layers of RY, RX and a chain of CNOTs; measured is Z on every qubit (the parity,
+which sees everything) or on the first qubit (which sees one qubit more with each layer). A step is forward, loss and backward to
+all weights. Beside the paths stands one matrix product with as many columns as the sum has live terms: less than
+that no exact method can do that reads every term of every sample. Points whose step would take longer than a limit are left out and say so.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
+import pennylane as qml
 import torch
 from tqdm import tqdm
 
-from qhelpers.circuits import Ansatz, Encoding, QuantumLayer, VariationalCircuit
+from qhelpers.circuits import CHANNELS, Ansatz, Encoding, NoiseModel, QuantumLayer, VariationalCircuit
+from qhelpers.circuits.noise import with_noise
 
 RESULTS = Path(__file__).parent / "growth.json"
 PATHS = ("terms", "train", "state")
@@ -94,6 +97,37 @@ def measure(point: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def noise_sweep(n_strengths: int = 21, n_samples: int = 300) -> list[dict[str, Any]]:
+    """Time a sweep over strengths of a channel after every gate of QNN-P, beside PennyLane's default.mixed, set-up included.
+
+    PennyLane gets the whole batch at once and no gradients; it is timed on one strength in five and scaled.
+    """
+    circuit = VariationalCircuit(Encoding("RY", 4), Ansatz("RY-RX", 4, 3))
+    generator = np.random.default_rng(0)
+    weights = generator.uniform(0, 2 * np.pi, circuit.weight_shape)
+    inputs = generator.normal(size=(n_samples, 4))
+    strengths = np.linspace(0, 1, n_strengths)
+    found = []
+    for channel in CHANNELS:
+        start = time.perf_counter()
+        start_weights = {"weights": torch.as_tensor(weights)}
+        exact = QuantumLayer(circuit.pennylane(), {"weights": circuit.weight_shape}, start_weights, n_inputs=4)
+        ours = []
+        for strength in strengths:
+            layer = exact.with_noise(NoiseModel(channel, float(strength), "gate"))
+            with torch.no_grad():
+                ours.append(layer(torch.as_tensor(inputs)).numpy())
+        middle = time.perf_counter()
+        difference = 0.0
+        for place in range(0, n_strengths, 5):
+            noisy = with_noise(circuit.pennylane(), NoiseModel(channel, float(strengths[place]), "gate"))
+            node = qml.QNode(noisy, qml.device("default.mixed", wires=4))
+            difference = max(difference, float(np.abs(node(inputs, weights) - ours[place]).max()))
+        theirs = (time.perf_counter() - middle) * n_strengths / len(range(0, n_strengths, 5))
+        found.append({"channel": channel, "ours": middle - start, "default.mixed": theirs, "difference": difference})
+    return found
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure all points and write them; return the exit code."""
     parser = argparse.ArgumentParser(description="Time each path of the circuit engine against qubits, batch and layers.")
@@ -101,11 +135,18 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
     found = [measure(point) for point in tqdm(list(points()), unit="point")]
+    noise = noise_sweep()
     model = "unknown"
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    result = {"date": date.today().isoformat(), "cpu": model or platform.machine(), "torch": torch.__version__, "points": found}
+    result = {
+        "date": date.today().isoformat(),
+        "cpu": model or platform.machine(),
+        "torch": torch.__version__,
+        "points": found,
+        "noise": noise,
+    }
     if not options.no_write:
         part = RESULTS.with_suffix(".part")
         part.write_text(json.dumps(result, indent=1), encoding="utf-8")

@@ -17,6 +17,7 @@ from qhelpers.circuits.functions import (
     COMPILED,
     Affine,
     Coefficients,
+    Network,
     States,
     Terms,
     outside_transforms,
@@ -422,6 +423,15 @@ class Engine:
             each = len(self._terms.terms.left[0]) + len(self._terms.terms.right[0])
         return max(1, _CHUNK_NUMBERS // max(1, each))
 
+    @cached_property
+    def _network(self) -> Network | None:
+        return self._terms.network if self.path in ("auto", "terms") and "terms" not in self.reasons() and self._cheap else None
+
+    @cached_property
+    def _cheap(self) -> bool:
+        """Whether the sum of terms is the path for every batch."""
+        return all(self.choose(n_samples) == "terms" for n_samples in (1, 300, 100_000))
+
     def state(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
         path = self._whole_state
@@ -437,7 +447,11 @@ class Engine:
         return psi[:, torch.as_tensor(order, device=psi.device)]
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the outputs, shape (n_samples, n_outputs)."""
+        """Return the outputs, shape (n_samples, n_outputs); or (n_samples,) for one number; weights in any shape."""
+        active = torch._C._are_functorch_transforms_active()
+        if not active and self._network is not None and inputs.device.type == "cpu":
+            return self._network(inputs, weights)
+        weights = weights.reshape(-1)
         path = outside_transforms(lambda: self.choose(inputs.shape[0]))
         needed = self.memory(path, inputs.shape[0])
         if needed > self.max_memory:
@@ -491,6 +505,19 @@ class TermsPath:
             np.logical_or.at(self.reach, self.merge, program.reach)
         affine, self.shared = engine._affine()
         self.run = Coefficients(program, affine, engine.damp, engine.compiled)
+
+    @cached_property
+    def network(self) -> Network | None:
+        """Everything in one function, where angles are inputs times numbers and weights enter as they are."""
+        angles = self.features.angles
+        if not (self.engine.compiled and self.features.simple and angles.single and self.merge is None and self.shared is None):
+            return None
+        if self.n_terms >= _MANY_TERMS or not self.features.qubits:
+            return None
+        sign = self.features.sign
+        index = None if angles.same else angles.index
+        scalar = self.engine.circuit.observables.scalar
+        return Network(self.run, self.terms, index, angles.scale * sign, angles.constant * sign, scalar)
 
     def coefficients(self, weights: Tensor) -> Tensor:
         """Return the coefficients in double precision, shape (n_outputs, n_terms)."""

@@ -391,6 +391,103 @@ class _SumTermsBack(Function):
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
 
 
+class Network:
+    """Coefficients, features and the sum of terms in one function: what a small step costs is mostly the calls, not the numbers.
+
+    Parameters
+    ----------
+    run : Coefficients
+    terms : Terms
+    index : list of int or None
+        Input of each encoded qubit, None where they are all inputs in order.
+    scale, offset : array of shape (n_qubits,)
+        Angle = scale · input + offset.
+    scalar : bool
+        Leave the last dimension of the outputs out.
+    """
+
+    def __init__(
+        self, run: Coefficients, terms: Terms, index: list[int] | None, scale: Floats, offset: Floats, scalar: bool
+    ) -> None:
+        self.run, self.terms, self.index, self.scale, self.offset, self.scalar = run, terms, index, scale, offset, scalar
+        self.plain = index is None and bool((scale == 1).all()) and not offset.any()
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
+        result: Tensor = _call(_RunNetwork, inputs, weights, self, torch.is_grad_enabled())
+        return result
+
+    def features(self, inputs: Tensor) -> NDArray[Any]:
+        """Return sin and cos of the angles, shape (n_samples, 2 n_qubits)."""
+        theta = inputs.detach()
+        if not self.plain:
+            theta = theta if self.index is None else theta[:, self.index]
+            theta = theta * torch.as_tensor(self.scale).to(theta) + torch.as_tensor(self.offset).to(theta)
+        features: NDArray[Any] = torch.cat([torch.sin(theta), torch.cos(theta)], 1).numpy()
+        return features
+
+
+class _RunNetwork(Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weights: Tensor, owner: Network, keep: bool) -> Tensor:
+        features = owner.features(inputs)
+        vector = weights.detach().reshape(1, -1).double().numpy()
+        run, program = owner.run, owner.run.program
+        angles = vector @ run.rates.T + run.offset
+        cos, sin = np.cos(angles), np.sin(angles)
+        n_slots, n_outputs = program.initial.shape
+        found = np.empty((1, n_outputs, program.n_terms))
+        tape = np.empty((int(keep), 2 * len(program.first), n_outputs))
+        work = np.empty((n_slots, n_outputs))
+        kernels.run_program(*run.arrays, cos, sin, run.damp, program.initial, program.slots, work, tape, found)
+        coefficients = found[0].astype(features.dtype)
+        out = np.empty((len(features), n_outputs), features.dtype)
+        kernels.sum_terms(features, coefficients, *_indices(owner.terms), out)
+        ctx.owner, ctx.kept = owner, (features, coefficients, cos, sin, tape, work)
+        ctx.like = inputs.shape, weights.shape, weights.dtype
+        return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        owner, (features, coefficients, cos, sin, tape, work) = ctx.owner, ctx.kept
+        shape, weight_shape, dtype = ctx.like
+        run = owner.run
+        g = grad.detach().contiguous().numpy().reshape(len(features), -1)
+        with_inputs = ctx.needs_input_grad[0]
+        grad_c = np.empty(coefficients.shape)
+        grad_f = np.empty(features.shape if with_inputs else (0, features.shape[1]), features.dtype)
+        kernels.sum_terms_back(features, coefficients, *_indices(owner.terms), g, with_inputs, grad_c, grad_f)
+        back_x = back_w = None
+        if ctx.needs_input_grad[1]:
+            slopes = np.zeros(cos.shape)
+            kernels.run_program_back(*run.arrays, cos, sin, run.damp, run.program.slots, grad_c[None], tape, work, slopes)
+            back_w = torch.from_numpy((slopes @ run.rates).reshape(weight_shape)).to(dtype)
+        if with_inputs:
+            n = features.shape[1] // 2
+            theta = grad_f[:, :n] * features[:, n:] - grad_f[:, n:] * features[:, :n]
+            if not owner.plain:
+                theta = theta * owner.scale.astype(theta.dtype)
+            if owner.index is not None:
+                whole = np.zeros(shape, theta.dtype)
+                np.add.at(whole.T, np.array(owner.index), theta.T)
+                theta = whole
+            back_x = torch.from_numpy(theta)
+        if torch.is_grad_enabled():  # somebody wants to differentiate once more: say so when it happens
+            back_w = None if back_w is None else _Once.apply(back_w, grad)
+            back_x = None if back_x is None else _Once.apply(back_x, grad)
+        return back_x, back_w, None, None
+
+
+class _Once(Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, grad: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Any) -> Any:
+        _twice(ctx)
+
+
 class States:
     """Expectation values by state vectors: (shared angles, angles of each sample) → outputs.
 

@@ -298,6 +298,26 @@ class QuantumLayer(torch.nn.Module):
             return flat
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
+    def _weights(self) -> Tensor:
+        """Return the one weight tensor as it is, or all of them flat."""
+        if len(self.weight_shapes) == 1:
+            only: Tensor = getattr(self, next(iter(self.weight_shapes)))
+            return only
+        return self.flat_weights()
+
+    def with_noise(self, noise: NoiseModel | None) -> QuantumLayer:
+        """Return a layer of the same circuit and the very same weights under other noise; for sweeps, since nothing is read anew.
+
+        Parameters
+        ----------
+        noise : NoiseModel or None
+        """
+        if noise is not None and not isinstance(noise, NoiseModel):
+            raise ValueError(f"noise is {noise!r}; allowed is a NoiseModel(channel, strength, insertion), or None")
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__ | {"noise": noise, "_engines": {}})
+        return other
+
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         """Compute the outputs.
 
@@ -328,9 +348,9 @@ class QuantumLayer(torch.nn.Module):
         engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
         batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
         _check_finite(batch)
-        outputs = engine(batch, self.flat_weights()) if self.shots is None else self._sample(batch, engine)
+        outputs = engine(batch, self._weights()) if self.shots is None else self._sample(batch, engine)
         if engine.circuit.observables.scalar:
-            return outputs.reshape(inputs.shape[:-1])
+            return outputs if outputs.shape == inputs.shape[:-1] else outputs.reshape(inputs.shape[:-1])
         return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
 
     def _sample(self, batch: Tensor, engine: Engine) -> Tensor:
