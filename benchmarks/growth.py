@@ -1,9 +1,10 @@
 """How the cost of each path grows with qubits, batch and layers. `make growth` runs this and writes benchmarks/growth.json.
 
-The circuit is QNN-P's: a sensor a qubit by RY, layers of RY, RX and a chain of CNOTs; measured is Z on every qubit (the parity,
-which sees everything) or on the first qubit (which sees one qubit more with each layer). A step is forward, loss and backward to
-all weights. Beside the paths stands one matrix product with as many columns as the sum has live terms: less than
-that no exact method can do that reads every term of every sample. Points whose step would take longer than a limit are left out and say so.
+The circuit is QNN-P's: a sensor a qubit by RY, layers of RY, RX and a chain of CNOTs; measured is Z on every qubit (the
+parity, which sees everything) or on the first qubit (which sees one qubit more with each layer). A step is forward, loss and
+backward to all weights. Beside the paths stands one matrix product with as many columns as the sum has live terms: less than
+that no exact method can do that reads every term of every sample. Points whose step would take longer than a limit are left
+out and say so.
 """
 
 from __future__ import annotations

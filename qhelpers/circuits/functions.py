@@ -411,6 +411,7 @@ class Network:
     ) -> None:
         self.run, self.terms, self.index, self.scale, self.offset, self.scalar = run, terms, index, scale, offset, scalar
         self.plain = index is None and bool((scale == 1).all()) and not offset.any()
+        self._scaling: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
@@ -422,7 +423,10 @@ class Network:
         theta = inputs.detach()
         if not self.plain:
             theta = theta if self.index is None else theta[:, self.index]
-            theta = theta * torch.as_tensor(self.scale).to(theta) + torch.as_tensor(self.offset).to(theta)
+            if theta.dtype not in self._scaling:
+                self._scaling[theta.dtype] = torch.as_tensor(self.scale).to(theta), torch.as_tensor(self.offset).to(theta)
+            scale, offset = self._scaling[theta.dtype]
+            theta = torch.addcmul(offset, theta, scale)
         features: NDArray[Any] = torch.cat([torch.sin(theta), torch.cos(theta)], 1).numpy()
         return features
 
