@@ -353,6 +353,7 @@ class Engine:
             steps += sum(isinstance(event, Rotation) and len(event.wires) > 1 for event in self.circuit.events)
             n_words = len(self.circuit.observables.words)
             found["train"] = 0.5 + n_words * (0.08 * steps + inner * 0.4e-6 + n_samples * half * 0.12e-6)
+            found["train"] += n_samples * self.circuit.n_qubits * 40e-6
         if "state" not in reasons:
             bare = cone(self.frame)
             turns = sum(isinstance(event, Turn) for event in bare.events) + sum(map(len, bare.prefix))
