@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve test data records bench lock clean
+.PHONY: help set-up book lab serve test data records bench growth lock clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -60,6 +60,9 @@ records: set-up ## resume the recorded runs on real data; says first what they w
 bench: set-up ## time a training step of the circuits in the libraries that a user could pick
 	@$(PYTHON) benchmarks/environment.py
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+growth: set-up ## time each path of the circuit engine against qubits, batch and layers
+	@$(BIN)/python benchmarks/growth.py $(ARGS)
 
 lock: set-up ## resolve pyproject.toml anew into requirements.lock
 	@$(PYTHON) book/bootstrap.py lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -157,6 +158,21 @@ class Page:
     def say(self, text: str) -> None:
         """Show a sentence in Markdown whose numbers were put in by code."""
         require("IPython.display", "book").display_markdown(text, raw=True)
+
+    def measured(self, name: str) -> dict[str, Any]:
+        """Return what a speed benchmark measured: ``"results"`` (`make bench`) or ``"growth"`` (`make growth`).
+
+        Raises
+        ------
+        RecordsError
+            If the file is not there: a page does not go on without the measurements that it names.
+        """
+        path = records.root().parent / "benchmarks" / f"{name}.json"
+        if not path.exists():
+            command = "make growth" if name == "growth" else "make bench"
+            raise records.RecordsError(f"{path.name} is not in benchmarks/; measure it: {command}")
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
 
     def finish(self) -> None:
         """Show the versions and the seconds of this run."""

@@ -188,7 +188,7 @@ class _RunProgramBack(Function):
     @staticmethod
     def forward(grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Tensor:
         rows = _rows(vector)
-        kept = tape.detach().numpy().reshape(len(rows), -1, tape.shape[-1]) if keep else owner.run(rows, True)[1]
+        kept = tape.detach().numpy().reshape(len(rows), *tape.shape[-2:]) if keep else owner.run(rows, True)[1]
         flat = np.ascontiguousarray(grad.detach().numpy().reshape(len(rows), *grad.shape[-2:]), np.float64)
         return torch.from_numpy(owner.run_back(flat, rows, kept).reshape(vector.shape))
 

@@ -142,6 +142,9 @@ class QuantumLayer(torch.nn.Module):
             if weights.shape != (read.n_weights,):
                 raise ValueError(f"initial_weights have shape {tuple(weights.shape)}; the circuit has {read.n_weights} weights")
         layer.register_parameter("weight", torch.nn.Parameter(weights))
+        layer.register_parameter(
+            "_weights", layer.weight
+        )  # TorchConnector's second name of the same tensor, so that states travel
         layer._set_up(None, circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
         return layer
 

@@ -297,24 +297,30 @@ def _reads(traced: Any, outputs: Sequence[Any], affine: Any, depends: Any, place
     generator = torch.Generator().manual_seed(5)
 
     interpreter: Any = torch.fx.Interpreter
+    values: dict[Any, Any] = {}
+
+    class Values(interpreter):
+        def run_node(self, node: Any) -> Any:
+            values[node] = super().run_node(node)
+            return values[node]
 
     class Structure(interpreter):
         def run_node(self, node: Any) -> Any:
-            found = super().run_node(node)
             if node.op != "call_function" or not depends[node] or _is_linear(node, depends):
-                return found
+                return super().run_node(node)
             sources = [self.env[other] for other in node.all_input_nodes if depends[other]]
             sources = [one.real + one.imag if one.is_complex() else one for one in sources]
-            kind = found.dtype if isinstance(found, torch.Tensor) and found.is_complex() else torch.float64
-            shape = torch.broadcast_shapes(*(one.shape for one in sources))
-            if not isinstance(found, torch.Tensor):
-                total = sum(one.sum() for one in sources)
-                return type(found)(total * torch.ones(one.shape, dtype=total.dtype) for one in found)
             weights = torch.rand(len(sources), generator=generator, dtype=torch.float64) + 0.5
-            if found.shape == shape:
-                return sum(weight * one for weight, one in zip(weights, sources, strict=True)).to(kind)
+            found = values[node]
+            if isinstance(found, torch.Tensor) and found.shape == torch.broadcast_shapes(*(one.shape for one in sources)):
+                mixed = sum(weight * one for weight, one in zip(weights, sources, strict=True))
+                return mixed.to(found.dtype) if found.is_complex() else mixed
             total = sum(weight * one.sum() for weight, one in zip(weights, sources, strict=True))
-            return total * torch.ones(found.shape, dtype=kind)
+            if isinstance(found, torch.Tensor):
+                return total * torch.ones(found.shape, dtype=found.dtype if found.is_complex() else torch.float64)
+            return type(found)(total * torch.ones(one.shape, dtype=torch.float64) for one in found)
+
+    Values(traced).run(*point)
 
     def structure(inputs: Any, weights: Any) -> Any:
         found = Structure(traced).run(inputs, weights)
