@@ -141,10 +141,9 @@ class QuantumLayer(torch.nn.Module):
             weights = torch.as_tensor(np.asarray(initial_weights), dtype=torch.float32).clone()
             if weights.shape != (read.n_weights,):
                 raise ValueError(f"initial_weights have shape {tuple(weights.shape)}; the circuit has {read.n_weights} weights")
-        layer.register_parameter("weight", torch.nn.Parameter(weights))
-        layer.register_parameter(
-            "_weights", layer.weight
-        )  # TorchConnector's second name of the same tensor, so that states travel
+        parameter = torch.nn.Parameter(weights)
+        for name in ("weight", "_weights"):  # TorchConnector has two names for one tensor: so states travel both ways
+            layer.register_parameter(name, parameter)
         layer._set_up(None, circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
         return layer
 
@@ -301,7 +300,7 @@ class QuantumLayer(torch.nn.Module):
             return flat
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
-    def _weights(self) -> Tensor:
+    def _own_weights(self) -> Tensor:
         """Return the one weight tensor as it is, or all of them flat."""
         if len(self.weight_shapes) == 1:
             only: Tensor = getattr(self, next(iter(self.weight_shapes)))
@@ -351,7 +350,7 @@ class QuantumLayer(torch.nn.Module):
         engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
         batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
         _check_finite(batch)
-        outputs = engine(batch, self._weights()) if self.shots is None else self._sample(batch, engine)
+        outputs = engine(batch, self._own_weights()) if self.shots is None else self._sample(batch, engine)
         if engine.circuit.observables.scalar:
             return outputs if outputs.shape == inputs.shape[:-1] else outputs.reshape(inputs.shape[:-1])
         return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
