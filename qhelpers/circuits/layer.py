@@ -185,6 +185,12 @@ class QuantumLayer(torch.nn.Module):
         )
         return copied
 
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *arguments: Any) -> None:
+        for name, other in (("weight", "_weights"), ("_weights", "weight")):  # one of Qiskit's two names is enough
+            if name in self._parameters and prefix + other in state_dict:
+                state_dict.setdefault(prefix + name, state_dict[prefix + other])
+        super()._load_from_state_dict(state_dict, prefix, *arguments)  # type: ignore[no-untyped-call]
+
     def extra_repr(self) -> str:
         """Return what `print` shows."""
         return f"{self._name}, " + ", ".join(f"{name}={size}" for name, size in self.weight_shapes.items())
