@@ -272,6 +272,12 @@ class Engine:
         """Instructions for everything, data rotations included, or why there are none."""
         return self._propagate(product=False)
 
+    @cached_property
+    def cone(self) -> Frame:
+        """The frame without what cannot reach a measured word."""
+        program = self.full_program
+        return cone(self.frame, set(program.active) if isinstance(program, Program) else None)
+
     def _vector(self, weights: Tensor, shared: AngleMap | None) -> Tensor:
         return weights if shared is None else torch.cat([weights, shared.shared(weights)])
 
@@ -355,7 +361,7 @@ class Engine:
             found["train"] = 0.5 + n_words * (0.08 * steps + inner * 0.4e-6 + n_samples * half * 0.12e-6)
             found["train"] += n_samples * self.circuit.n_qubits * 40e-6
         if "state" not in reasons:
-            bare = cone(self.frame)
+            bare = self.cone
             turns = sum(isinstance(event, Turn) for event in bare.events) + sum(map(len, bare.prefix))
             passes = turns * 4 + len(bare.words) * 1.5
             found["state"] = 0.25 + max(16, n_samples) * 2**bare.n_qubits * passes * 1.0e-6
@@ -399,7 +405,7 @@ class Engine:
         """Estimate the bytes of a step, inputs and outputs aside."""
         n_outputs = self.matrix.shape[1]
         if path == "state":
-            n = cone(self.frame).n_qubits
+            n = self.cone.n_qubits
             return 16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(path)) * 2**n * 16 * 4
         if path == "density":
             program = self.full_program
@@ -414,7 +420,7 @@ class Engine:
     def chunk(self, path: str) -> int:
         """Return how many samples are computed at once."""
         if path == "state":
-            each = 2 ** cone(self.frame).n_qubits
+            each = 2**self.cone.n_qubits
         elif path == "train":
             each = TrainPath.width(self)
         elif path == "density":
@@ -543,7 +549,7 @@ class StatePath:
 
     def __init__(self, engine: Engine, whole: bool = False) -> None:
         self.engine = engine
-        bare = frame(engine.circuit) if whole else cone(engine.frame)
+        bare = frame(engine.circuit) if whole else engine.cone
         turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
         places = list(dict.fromkeys(turn.angle for turn in turns if isinstance(turn, Turn)))
         is_data = engine.circuit.angles.is_data

@@ -204,10 +204,20 @@ def _is_data(event: Event) -> bool:
     return isinstance(event, Turn) and event.data
 
 
-def cone(frame: Frame) -> Frame:
-    """Return the frame with only those rotations and qubits that can reach a measured word, by the qubits that they share.
+def cone(frame: Frame, active: set[int] | None = None) -> Frame:
+    """Return the frame with only those rotations and qubits that can reach a measured word.
 
-    Rotations before which nothing overlaps are left out; the qubits that are left are numbered anew in their order.
+    Parameters
+    ----------
+    frame : Frame
+    active : set of int, optional
+        Places of the angles that outputs depend on, where they are known; else rotations are left out by the qubits that they
+        share with what comes after them.
+
+    Returns
+    -------
+    Frame
+        Its qubits are numbered anew in their order.
     """
     seen = 0
     for word in frame.words:
@@ -215,7 +225,8 @@ def cone(frame: Frame) -> Frame:
     kept: list[Event] = []
     for event in reversed(frame.events):
         support = event.word.support if isinstance(event, Turn) else event.support
-        if support & seen:
+        known = active is None or not isinstance(event, Turn) or event.angle in active
+        if known and (support & seen or active is not None):
             seen |= support
             kept.append(event)
     kept.reverse()

@@ -189,7 +189,7 @@ class QuantumLayer(torch.nn.Module):
         for name, other in (("weight", "_weights"), ("_weights", "weight")):  # one of Qiskit's two names is enough
             if name in self._parameters and prefix + other in state_dict:
                 state_dict.setdefault(prefix + name, state_dict[prefix + other])
-        super()._load_from_state_dict(state_dict, prefix, *arguments)  # type: ignore[no-untyped-call]
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     def extra_repr(self) -> str:
         """Return what `print` shows."""
