@@ -453,12 +453,15 @@ class Engine:
             order |= (np.arange(2**n) >> q & 1) << (n - 1 - q)
         return psi[:, torch.as_tensor(order, device=psi.device)]
 
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the outputs, shape (n_samples, n_outputs); or (n_samples,) for one number; weights in any shape."""
+    def step(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the outputs by the fewest calls: (n_samples, n_outputs), (n_samples,) for one number; weights in any shape."""
         active = torch._C._are_functorch_transforms_active()
         if not active and self._network is not None and inputs.device.type == "cpu":
             return self._network(inputs, weights)
-        weights = weights.reshape(-1)
+        return self(inputs, weights.reshape(-1))
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the outputs, shape (n_samples, n_outputs)."""
         path = outside_transforms(lambda: self.choose(inputs.shape[0]))
         needed = self.memory(path, inputs.shape[0])
         if needed > self.max_memory:

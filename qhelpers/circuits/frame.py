@@ -116,6 +116,8 @@ class Frame:
         All rotations by data are in `prefix`: the data make a product state.
     clifford : list of (Word, int)
         The quarter turns in the order of application, as axis and number, not turned; for the state itself.
+    axes : dict of int to (Word, Word)
+        For rotations of one qubit, by the place of their angle: what X and Z of that qubit are in the frame at that point.
     """
 
     n_qubits: int
@@ -124,6 +126,7 @@ class Frame:
     words: list[Word]
     product: bool
     clifford: list[tuple[Word, int]] = field(default_factory=list)
+    axes: dict[int, tuple[Word, Word]] = field(default_factory=dict)
 
 
 def frame(circuit: Circuit, insertion: str | None = None) -> Frame:
@@ -140,6 +143,7 @@ def frame(circuit: Circuit, insertion: str | None = None) -> Frame:
     constant, is_constant, is_data = circuit.angles.constant, circuit.angles.is_constant, circuit.angles.is_data
     listed: list[Event] = []
     clifford: list[tuple[Word, int]] = []
+    axes: dict[int, tuple[Word, Word]] = {}
     for event in circuit.events:
         if isinstance(event, Mark):
             wires = range(n) if event.kind == "layer" else event.wires
@@ -152,10 +156,14 @@ def frame(circuit: Circuit, insertion: str | None = None) -> Frame:
             rows = [(x.turned(axis, turn), z.turned(axis, turn)) for x, z in rows]
             clifford.append((word_of(event.letters, event.wires), turn))
         else:
+            if len(event.wires) == 1:
+                axes[event.angle] = rows[event.wires[0]]
             listed.append(Turn(Word(axis.x, axis.z), event.angle, axis.sign, bool(is_data[event.angle])))
     listed += [Noise(*rows[q]) for q in range(n)] if insertion == "end" else []
     words = [_image(Rotation(word.replace("I", ""), _places(word), 0), rows) for word in circuit.observables.words]
-    return _split(n, listed, words, clifford)
+    found = _split(n, listed, words, clifford)
+    found.axes = axes
+    return found
 
 
 def _places(letters: str) -> tuple[int, ...]:

@@ -356,7 +356,7 @@ class QuantumLayer(torch.nn.Module):
         engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
         batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
         _check_finite(batch)
-        outputs = engine(batch, self._own_weights()) if self.shots is None else self._sample(batch, engine)
+        outputs = engine.step(batch, self._own_weights()) if self.shots is None else self._sample(batch, engine)
         if engine.circuit.observables.scalar:
             return outputs if outputs.shape == inputs.shape[:-1] else outputs.reshape(inputs.shape[:-1])
         return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
@@ -366,7 +366,7 @@ class QuantumLayer(torch.nn.Module):
         observables = engine.circuit.observables
         key = ("words", batch.shape[1], self.noise)
         if key not in self._engines:
-            each = replace(observables, matrix=np.eye(len(observables.words)), probabilities=())
+            each = replace(observables, matrix=np.eye(len(observables.words)), scalar=False, probabilities=())
             circuit = replace(engine.circuit, observables=each)
             self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
         weights, shots = self.flat_weights(), float(self.shots or 1)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from qhelpers._extras import require
 from qhelpers.circuits.engine import Engine
-from qhelpers.circuits.frame import Turn
+from qhelpers.circuits.frame import Turn, Word
 from qhelpers.circuits.noise import pauli_transfer
 from qhelpers.circuits.propagation import TURN, Program
 from qhelpers.circuits.tracing import UnsupportedCircuitError
@@ -33,7 +33,7 @@ class _Noise:
     """What noise does to terms: factors are known for these channels' places."""
 
     words: tuple[tuple[str, ...], ...]  # words of each output
-    letters: NDArray[np.int64] | None  # (n_terms, n_qubits) components of the encoded qubits, where each is encoded once
+    letters: NDArray[np.int64] | None  # (n_terms, n_qubits) I, X, Y, Z as 0 to 3 of each qubit right after its one encoding
 
 
 class Surrogate(torch.nn.Module):
@@ -175,7 +175,7 @@ class Surrogate(torch.nn.Module):
             Where noise is not a factor a term; the message says why.
         """
         transfer = pauli_transfer(channel, strength)
-        if np.abs(transfer - np.diag(np.diag(transfer))).max() > 0:
+        if np.abs(transfer - np.diag(np.diag(transfer))).max() > 1e-12:
             raise ValueError(f"{channel} adds terms, it does not only shrink them; use QuantumLayer(..., noise=NoiseModel(...))")
         damp = dict(zip("IXYZ", np.diag(transfer), strict=True))
         if insertion == "end":
@@ -194,8 +194,7 @@ class Surrogate(torch.nn.Module):
                     "a qubit is turned by data more than once, so that noise after its encoding is not a factor a term; use "
                     "QuantumLayer(..., noise=NoiseModel(...))"
                 )
-            by_code = np.array([1.0, damp["X"], damp["Z"], damp["Y"]])
-            scale = by_code[self._noise.letters].prod(1)[:, None]
+            scale = np.diag(transfer)[self._noise.letters].prod(1)[:, None]
         else:
             raise ValueError(f"insertion={insertion!r} is not a factor a term; allowed are 'end' and 'encoding'")
         values = self.coefficients.detach().numpy() * scale
@@ -267,7 +266,7 @@ def surrogate_of(engine: Engine, weights: Tensor) -> Surrogate:
             sign *= np.where((letters[:, q] > 0) & (letters[:, q] != 2), features.sign[d], 1.0)
         with torch.no_grad():
             values = path.coefficients(weights.double()).numpy().T * sign[:, None]
-        noise = _Noise(words, letters)
+        noise = _Noise(words, _laboratory(engine, letters, places))
     else:
         values, factors, places = _monomials(engine, weights)
         noise = _Noise(words, None)
@@ -282,6 +281,19 @@ def surrogate_of(engine: Engine, weights: Tensor) -> Surrogate:
     if noise.letters is not None:
         noise = _Noise(words, noise.letters[live])
     return Surrogate(values[live], factors[live], angles.by_input[places], offset, observables.scalar, noise)
+
+
+def _laboratory(engine: Engine, letters: NDArray[np.int64], places: list[int]) -> NDArray[np.int64] | None:
+    """Return the letters of terms on the encoded qubits in the qubits' own axes, None where those are not a qubit's alone."""
+    found = []
+    for q, place in zip(engine._terms.features.qubits, places, strict=True):
+        x, z = engine.frame.axes[place]
+        if x.support != 1 << q or z.support != 1 << q:
+            return None
+        words = [Word(int(code & 1) << q, int(code >> 1) << q) for code in range(4)]
+        own = [(0, 3, 1, 2)[word.anticommutes(x) + 2 * word.anticommutes(z)] for word in words]  # I, Z, X, Y
+        found.append(np.array(own)[letters[:, q]])
+    return np.stack(found, 1) if found else np.zeros((len(letters), 0), np.int64)
 
 
 def _too_many(n_terms: int) -> UnsupportedCircuitError:
