@@ -447,6 +447,7 @@ class _RunNetwork(Function):
         coefficients = found[0].astype(features.dtype)
         out = np.empty((len(features), n_outputs), features.dtype)
         kernels.sum_terms(features, coefficients, *_indices(owner.terms), out)
+        ctx.save_for_backward(inputs, weights)
         ctx.owner, ctx.kept = owner, (features, coefficients, cos, sin, tape, work)
         ctx.like = inputs.shape, weights.shape, weights.dtype
         return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
@@ -477,14 +478,14 @@ class _RunNetwork(Function):
                 theta = whole
             back_x = torch.from_numpy(theta)
         if torch.is_grad_enabled():  # somebody wants to differentiate once more: say so when it happens
-            back_w = None if back_w is None else _Once.apply(back_w, grad)
-            back_x = None if back_x is None else _Once.apply(back_x, grad)
+            back_w = None if back_w is None else _Once.apply(back_w, grad, *ctx.saved_tensors)
+            back_x = None if back_x is None else _Once.apply(back_x, grad, *ctx.saved_tensors)
         return back_x, back_w, None, None
 
 
 class _Once(Function):
     @staticmethod
-    def forward(ctx: Any, value: Tensor, grad: Tensor) -> Tensor:
+    def forward(ctx: Any, value: Tensor, *reached: Tensor) -> Tensor:
         return value.clone()
 
     @staticmethod
