@@ -13,7 +13,9 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -126,6 +128,40 @@ def noise_sweep(n_strengths: int = 21, n_samples: int = 300) -> list[dict[str, A
             difference = max(difference, float(np.abs(node(inputs, weights) - ours[place]).max()))
         theirs = (time.perf_counter() - middle) * n_strengths / len(range(0, n_strengths, 5))
         found.append({"channel": channel, "ours": middle - start, "default.mixed": theirs, "difference": difference})
+    return found
+
+
+#: Sizes whose memory is measured: qubits, samples, observable, path.
+LARGE = (
+    (14, 2_000, "parity", "train"),
+    (14, 2_000, "parity", "state"),
+    (10, 100_000, "parity", "train"),
+    (10, 100_000, "parity", "state"),
+    (10, 100_000, "first", "terms"),
+)
+
+
+def large_step(n_qubits: int, batch: int, observable: str, path: str) -> None:
+    """Make one step and print its seconds and the largest memory of this process, in megabytes, before and after it."""
+    layer = layer_of({"n_qubits": n_qubits, "batch": batch, "n_layers": 3, "observable": observable}, path)
+    layer(torch.zeros(1, n_qubits)).sum().backward()
+    inputs = torch.randn(batch, n_qubits, requires_grad=True)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    start = time.perf_counter()
+    layer(inputs).square().mean().backward()
+    seconds = time.perf_counter() - start
+    print(json.dumps([seconds, before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+
+
+def memory() -> list[dict[str, Any]]:
+    """Measure the largest steps, each in a process of its own, gradients of inputs included."""
+    found = []
+    for case in LARGE:
+        code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import growth; growth.large_step(*{case!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds, before, after = json.loads(done.stdout.splitlines()[-1])
+        case_names = dict(zip(("n_qubits", "batch", "observable", "path"), case, strict=True))
+        found.append(case_names | {"seconds": seconds, "before_mb": before, "peak_mb": after})
     return found
 
 
