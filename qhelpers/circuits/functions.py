@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 
-from qhelpers.circuits.frame import Frame, Ints, Turn, Word, bits
+from qhelpers.circuits.frame import Ints
 from qhelpers.circuits.propagation import DAMP, LOWER, TURN, Program
 
 #: Whether the compiled kernels can be used.
@@ -30,7 +30,7 @@ if COMPILED:
 Floats = NDArray[np.float64]
 
 
-def _twice(ctx: Any, *grad: Any) -> Any:
+def differentiable_once(ctx: Any, *grad: Any) -> Any:
     raise RuntimeError(
         "the compiled path has first derivatives in reverse mode only; for second derivatives or forward mode build the layer "
         "with compiled=False (plain torch)"
@@ -45,14 +45,14 @@ def outside_transforms(build: Callable[[], Any]) -> Any:
         return other.submit(build).result()
 
 
-def _call(function: type[Function], *arguments: Any) -> Any:
+def call(function: type[Function], *arguments: Any) -> Any:
     """Apply a function without torch's inspection of its signature at every call, which would take half of a step."""
     if torch._C._are_functorch_transforms_active():
         return function.apply(*arguments)
     return super(Function, function).apply(*arguments)  # type: ignore[misc]
 
 
-def _call_back(function: Any, *arguments: Any) -> Any:
+def call_back(function: Any, *arguments: Any) -> Any:
     """Compute on the way back: at once, or as a function of its own where somebody differentiates or maps over it."""
     if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
         return function.apply(*arguments)
@@ -97,7 +97,7 @@ class Coefficients:
     def __call__(self, vector: Tensor) -> Tensor:
         """Return the coefficients, double precision, shape (..., n_outputs, n_terms)."""
         if self.compiled and vector.device.type == "cpu":
-            coefficients: Tensor = _call(_RunProgram, vector.double(), self, torch.is_grad_enabled())[0]
+            coefficients: Tensor = call(_RunProgram, vector.double(), self, torch.is_grad_enabled())[0]
             return coefficients
         return self._plain(vector.double())
 
@@ -170,12 +170,12 @@ class _RunProgram(Function):
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(inputs[0], output[1])
 
-    jvp = staticmethod(_twice)
+    jvp = staticmethod(differentiable_once)
 
     @staticmethod
     def backward(ctx: Any, grad: Any, _: Any) -> Any:
         vector, tape = ctx.saved_tensors
-        return _call_back(_RunProgramBack, grad, vector, tape, ctx.owner, ctx.keep), None, None
+        return call_back(_RunProgramBack, grad, vector, tape, ctx.owner, ctx.keep), None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, vector: Tensor, owner: Coefficients, keep: bool) -> Any:
@@ -198,7 +198,7 @@ class _RunProgramBack(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        _twice(ctx)
+        differentiable_once(ctx)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Any:
@@ -287,7 +287,7 @@ def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bo
     tensor of shape (n_samples, n_outputs)
     """
     if compiled and features.device.type == "cpu":
-        result: Tensor = _call(_SumTerms, features, coefficients.to(features.dtype), terms)
+        result: Tensor = call(_SumTerms, features, coefficients.to(features.dtype), terms)
         return result
     return sum_products(features, coefficients, terms)
 
@@ -317,7 +317,7 @@ def _indices(terms: Terms) -> tuple[Any, ...]:
 
 
 class _SumTerms(Function):
-    jvp = staticmethod(_twice)
+    jvp = staticmethod(differentiable_once)
 
     @staticmethod
     def forward(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
@@ -334,7 +334,7 @@ class _SumTerms(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         features, coefficients = ctx.saved_tensors
-        found, back = _call_back(_SumTermsBack, features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
+        found, back = call_back(_SumTermsBack, features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
         return (back if ctx.needs_input_grad[0] else None), found, None
 
     @staticmethod
@@ -368,7 +368,7 @@ class _SumTermsBack(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
-        _twice(ctx)
+        differentiable_once(ctx)
 
     @staticmethod
     def vmap(
@@ -415,8 +415,44 @@ class Network:
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
-        result: Tensor = _call(_RunNetwork, inputs, weights, self, torch.is_grad_enabled())
+        if torch._C._are_functorch_transforms_active():
+            mapped: Tensor = _MapNetwork.apply(inputs, weights, self, 0)
+            return mapped
+        result: Tensor = call(_RunNetwork, inputs, weights, self, torch.is_grad_enabled())
         return result
+
+    def many(self, inputs: Tensor, weights: Tensor, n_maps: int, tape: bool = False) -> tuple[Any, ...]:
+        """Return features, coefficients (n_seeds n_outputs, n_terms), cos, sin and the tape for weights of several seeds.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (n_samples, n_inputs)
+        weights : tensor
+            The first `n_maps` dimensions are seeds.
+        """
+        run, program = self.run, self.run.program
+        n_seeds = int(np.prod(weights.shape[:n_maps]))
+        angles = weights.detach().double().reshape(n_seeds, -1).numpy() @ run.rates.T + run.offset
+        cos, sin = np.cos(angles), np.sin(angles)
+        n_slots, n_outputs = program.initial.shape
+        found = np.empty((n_seeds, n_outputs, program.n_terms))
+        kept = np.empty((n_seeds if tape else 0, 2 * len(program.first), n_outputs))
+        work = np.empty((n_slots, n_outputs))
+        kernels.run_program(*run.arrays, cos, sin, run.damp, program.initial, program.slots, work, kept, found)
+        features = self.features(inputs)
+        return features, found.reshape(-1, program.n_terms).astype(features.dtype), cos, sin, kept
+
+    def slopes(self, grad_f: NDArray[Any], features: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return derivatives to the inputs from those to the features."""
+        n = features.shape[1] // 2
+        theta = grad_f[:, :n] * features[:, n:] - grad_f[:, n:] * features[:, :n]
+        if not self.plain:
+            theta = theta * self.scale.astype(theta.dtype)
+        if self.index is not None:
+            whole = np.zeros(shape, theta.dtype)
+            np.add.at(whole.T, np.array(self.index), theta.T)
+            return whole
+        return np.asarray(theta)
 
     def features(self, inputs: Tensor) -> NDArray[Any]:
         """Return sin and cos of the angles, shape (n_samples, 2 n_qubits)."""
@@ -468,19 +504,101 @@ class _RunNetwork(Function):
             kernels.run_program_back(*run.arrays, cos, sin, run.damp, run.program.slots, grad_c[None], tape, work, slopes)
             back_w = torch.from_numpy((slopes @ run.rates).reshape(weight_shape)).to(dtype)
         if with_inputs:
-            n = features.shape[1] // 2
-            theta = grad_f[:, :n] * features[:, n:] - grad_f[:, n:] * features[:, :n]
-            if not owner.plain:
-                theta = theta * owner.scale.astype(theta.dtype)
-            if owner.index is not None:
-                whole = np.zeros(shape, theta.dtype)
-                np.add.at(whole.T, np.array(owner.index), theta.T)
-                theta = whole
-            back_x = torch.from_numpy(theta)
+            back_x = torch.from_numpy(owner.slopes(grad_f, features, shape))
         if torch.is_grad_enabled():  # somebody wants to differentiate once more: say so when it happens
             back_w = None if back_w is None else _Once.apply(back_w, grad, *ctx.saved_tensors)
             back_x = None if back_x is None else _Once.apply(back_x, grad, *ctx.saved_tensors)
         return back_x, back_w, None, None
+
+
+class _MapNetwork(Function):
+    """`_RunNetwork` under vmap and grad: seeds are further outputs of one sum of terms."""
+
+    jvp = staticmethod(differentiable_once)
+
+    @staticmethod
+    def forward(inputs: Tensor, weights: Tensor, owner: Network, n_maps: int) -> Tensor:
+        features, coefficients, *_ = owner.many(inputs, weights, n_maps)
+        out = np.empty((len(features), len(coefficients)), features.dtype)
+        kernels.sum_terms(features, coefficients, *_indices(owner.terms), out)
+        found = torch.from_numpy(out).T.reshape(*weights.shape[:n_maps], -1, len(features)).transpose(-1, -2)
+        return found[..., 0] if owner.scalar else found
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0], inputs[1])
+        ctx.owner, ctx.n_maps = inputs[2], inputs[3]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        with_inputs = ctx.needs_input_grad[0]
+        back_x, back_w = _MapNetworkBack.apply(grad, *ctx.saved_tensors, ctx.owner, ctx.n_maps, with_inputs)
+        return back_x if with_inputs else None, back_w, None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int) -> Any:
+        if in_dims[0] is None:
+            return _MapNetwork.apply(inputs, weights.movedim(in_dims[1], 0), owner, n_maps + 1), 0
+        rows = inputs.movedim(in_dims[0], 0)
+        if n_maps == 0 and in_dims[1] is None:
+            out = _MapNetwork.apply(rows.reshape(-1, rows.shape[-1]), weights, owner, 0)
+            return out.reshape(*rows.shape[:2], *out.shape[1:]), 0
+        each = mapped(weights, in_dims[1], info.batch_size)
+        return torch.stack([_MapNetwork.apply(x, w, owner, n_maps) for x, w in zip(rows, each, strict=True)]), 0
+
+
+class _MapNetworkBack(Function):
+    @staticmethod
+    def forward(
+        grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
+    ) -> tuple[Tensor, Tensor]:
+        features, coefficients, cos, sin, tape = owner.many(inputs, weights, n_maps, tape=True)
+        run, n_seeds = owner.run, len(cos)
+        columns = grad.detach().numpy().reshape(n_seeds, len(features), -1)
+        g = np.ascontiguousarray(np.moveaxis(columns, 0, 1)).reshape(len(features), -1)
+        grad_c = np.empty(coefficients.shape)
+        empty = np.empty((0, features.shape[1]), features.dtype)
+        kernels.sum_terms_back(features, coefficients, *_indices(owner.terms), g, False, grad_c, empty)
+        slopes, work = np.zeros(cos.shape), np.empty(run.program.initial.shape)
+        kernels.run_program_back(
+            *run.arrays, cos, sin, run.damp, run.program.slots, grad_c.reshape(n_seeds, -1, grad_c.shape[1]), tape, work, slopes
+        )
+        back_w = torch.from_numpy((slopes @ run.rates).reshape(weights.shape)).to(weights.dtype)
+        parts = []
+        n_outputs = g.shape[1] // n_seeds
+        for seed in range(n_seeds if with_inputs else 0):
+            part = slice(seed * n_outputs, (seed + 1) * n_outputs)
+            grad_f, unused = np.empty_like(features), np.empty((n_outputs, coefficients.shape[1]))
+            one = np.ascontiguousarray(g[:, part])
+            kernels.sum_terms_back(features, coefficients[part], *_indices(owner.terms), one, True, unused, grad_f)
+            parts.append(owner.slopes(grad_f, features, tuple(inputs.shape)))
+        shape = (*weights.shape[:n_maps], *inputs.shape) if with_inputs else (*weights.shape[:n_maps], 0)
+        back_x = np.stack(parts).reshape(shape) if parts else np.zeros(shape, features.dtype)
+        return torch.from_numpy(back_x), back_w
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Any) -> Any:
+        differentiable_once(ctx)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: Any, grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
+    ) -> Any:
+        g, w = (mapped(value, dim, info.batch_size) for value, dim in ((grad, in_dims[0]), (weights, in_dims[2])))
+        if in_dims[1] is None:
+            return _MapNetworkBack.apply(g.contiguous(), inputs, w.contiguous(), owner, n_maps + 1, with_inputs), (0, 0)
+        x = mapped(inputs, in_dims[1], info.batch_size)
+        parts = [_MapNetworkBack.apply(*one, owner, n_maps, with_inputs) for one in zip(g, x, w, strict=True)]
+        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
+
+
+def mapped(value: Tensor, dim: int | None, size: int) -> Tensor:
+    """Return a tensor with the mapped dimension first, made where it is not mapped."""
+    return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
 class _Once(Function):
@@ -490,162 +608,4 @@ class _Once(Function):
 
     @staticmethod
     def backward(ctx: Any, *grad: Any) -> Any:
-        _twice(ctx)
-
-
-class States:
-    """Expectation values by state vectors: (shared angles, angles of each sample) → outputs.
-
-    Parameters
-    ----------
-    frame : Frame
-        Its rotations run in order, prefix first.
-    matrix : array of shape (n_words, n_outputs)
-    data : dict of int to int
-        Place of an angle → column among the angles of each sample; all others are shared.
-    shared : dict of int to int
-        Place of an angle → place among the shared angles.
-    compiled : bool
-    """
-
-    def __init__(self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool) -> None:
-        turns = [event for prefix in frame.prefix for event in prefix] + list(frame.events)
-        self.turns = [event for event in turns if isinstance(event, Turn)]
-        self.n_qubits, self.compiled = frame.n_qubits, compiled
-        self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
-        self.sign = np.array([t.sign for t in self.turns], np.float64)
-        self.x, self.z = (np.array([getattr(t.word, mask) for t in self.turns], np.int64) for mask in "xz")
-        self.ox, self.oz = (np.array([getattr(word, mask) for word in frame.words], np.int64) for mask in "xz")
-        self.power, self.opower = (bits(x & z).astype(np.int64) % 4 for x, z in ((self.x, self.z), (self.ox, self.oz)))
-        self.matrix = np.ascontiguousarray(matrix * np.array([word.sign for word in frame.words], float)[:, None])
-        # One angle a rotation, signed, so that a shared weight that turns twice is two columns of the compiled loop.
-        self.columns_d = np.array([-1 - s for s in self.source if s < 0], np.int64)
-        self.columns_w = np.array([s for s in self.source if s >= 0], np.int64)
-        self.sign_d, self.sign_w = self.sign[self.source < 0], self.sign[self.source >= 0]
-        counts = np.cumsum(self.source < 0) - 1, np.cumsum(self.source >= 0) - 1
-        self.places = np.where(self.source < 0, -1 - counts[0], counts[1]).astype(np.int64)
-
-    def __call__(self, shared: Tensor, data: Tensor) -> Tensor:
-        """Return the outputs.
-
-        Parameters
-        ----------
-        shared : tensor of shape (n_shared,)
-        data : tensor of shape (n_samples, n_data)
-
-        Returns
-        -------
-        tensor of shape (n_samples, n_outputs)
-        """
-        if self.compiled and data.device.type == "cpu":
-            result: Tensor = _call(_RunState, shared.to(data.dtype), data, self)
-            return result
-        psi = self.plain(shared, data)
-        words = []
-        for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
-            words.append((psi.conj() * self._apply(psi, int(x), int(z), int(power))).real.sum(-1))
-        return torch.stack(words, -1) @ torch.as_tensor(self.matrix).to(data)
-
-    def _apply(self, psi: Tensor, x: int, z: int, power: int) -> Tensor:
-        """Return P|psi⟩ for states (..., 2^n), bit q of the index for qubit q."""
-        index = np.arange(2**self.n_qubits)
-        phase = (1j**power) * (1 - 2 * (bits(z & (index ^ x)).astype(np.int64) & 1))
-        moved = psi[..., torch.as_tensor(index ^ x, device=psi.device)] if x else psi
-        return moved * torch.as_tensor(phase, device=psi.device).to(psi.dtype)
-
-    def plain(self, shared: Tensor, data: Tensor) -> Tensor:
-        """Return the turned states in plain torch, shape (n_samples, 2^n), before the Clifford gates."""
-        dtype = torch.complex128 if data.dtype == torch.float64 else torch.complex64
-        psi = torch.zeros(2**self.n_qubits, dtype=dtype, device=data.device)
-        psi[0] = 1
-        psi = psi.expand(data.shape[0], -1)
-        for x, z, power, source, sign in zip(self.x, self.z, self.power, self.source, self.sign, strict=True):
-            angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
-            half = (angle * float(sign) / 2)[:, None]
-            psi = torch.cos(half) * psi - 1j * torch.sin(half) * self._apply(psi, int(x), int(z), int(power))
-        return psi
-
-    def finish(self, psi: Tensor, clifford: list[tuple[Word, int]]) -> Tensor:
-        """Apply the Clifford gates, given as quarter turns about words, to states (n_samples, 2^n)."""
-        for word, quarters in clifford:
-            half = quarters * np.pi / 4
-            power = (word.x & word.z).bit_count() % 4
-            psi = float(np.cos(half)) * psi - 1j * float(np.sin(half)) * self._apply(psi, word.x, word.z, power)
-        return psi
-
-    def halves(self, shared: NDArray[Any], data: NDArray[Any]) -> tuple[Any, ...]:
-        """Return cos and sin of half the signed angles, one a rotation."""
-        w = shared[self.columns_w] * (self.sign_w / 2).astype(data.dtype)
-        d = np.ascontiguousarray(data[:, self.columns_d] * (self.sign_d / 2).astype(data.dtype))
-        return np.cos(w), np.sin(w), np.cos(d), np.sin(d)
-
-    def run(self, shared: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
-        """Compiled: outputs (n_samples, n_outputs)."""
-        out = np.empty((len(data), self.matrix.shape[1]), data.dtype)
-        axes = self.n_qubits, self.x, self.z, self.power, self.places
-        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
-        kernels.run_state(*axes, *self.halves(shared, data), *observed, out)
-        return out
-
-    def run_back(self, shared: NDArray[Any], data: NDArray[Any], grad: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
-        """Compiled: derivatives to shared angles and to those of each sample."""
-        grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), data.dtype)
-        axes = self.n_qubits, self.x, self.z, self.power, self.places
-        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
-        kernels.run_state_back(*axes, *self.halves(shared, data), *observed, grad, grad_w, grad_d)
-        back_w, back_d = np.zeros(len(shared)), np.zeros_like(data)
-        np.add.at(back_w, self.columns_w, grad_w * self.sign_w)
-        for place, column in enumerate(self.columns_d):
-            back_d[:, column] += grad_d[:, place] * self.sign_d[place].astype(data.dtype)
-        return back_w, back_d
-
-
-class _RunState(Function):
-    jvp = staticmethod(_twice)
-
-    @staticmethod
-    def forward(shared: Tensor, data: Tensor, owner: States) -> Tensor:
-        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy()))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(inputs[0], inputs[1])
-        ctx.owner = inputs[2]
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return *_call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States) -> Any:
-        if in_dims[0] is None:
-            moved = data.movedim(in_dims[1], 0)
-            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner).reshape(*moved.shape[:2], -1), 0
-        rows = shared.movedim(in_dims[0], 0)
-        datas = data.expand(info.batch_size, *data.shape) if in_dims[1] is None else data.movedim(in_dims[1], 0)
-        return torch.stack([_RunState.apply(w, d, owner) for w, d in zip(rows, datas, strict=True)]), 0
-
-
-class _RunStateBack(Function):
-    @staticmethod
-    def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
-        arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), grad.detach().contiguous().numpy()
-        back_w, back_d = owner.run_back(*arrays)
-        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Any) -> Any:
-        _twice(ctx)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
-        def rows(value: Tensor, dim: int | None) -> Tensor:
-            return value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
-
-        listed = zip(rows(shared, in_dims[0]), rows(data, in_dims[1]), rows(grad, in_dims[2]), strict=True)
-        parts = [_RunStateBack.apply(*one, owner) for one in listed]
-        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
+        differentiable_once(ctx)

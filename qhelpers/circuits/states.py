@@ -1,0 +1,177 @@
+"""Expectation values by state vectors as differentiable torch functions: compiled where numba is there, else plain torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd import Function
+
+from qhelpers.circuits.frame import Frame, Turn, Word, bits
+from qhelpers.circuits.functions import COMPILED, call, call_back, differentiable_once
+
+if COMPILED:
+    from qhelpers.circuits import kernels
+
+Floats = NDArray[np.float64]
+
+
+class States:
+    """Expectation values by state vectors: (shared angles, angles of each sample) → outputs.
+
+    Parameters
+    ----------
+    frame : Frame
+        Its rotations run in order, prefix first.
+    matrix : array of shape (n_words, n_outputs)
+    data : dict of int to int
+        Place of an angle → column among the angles of each sample; all others are shared.
+    shared : dict of int to int
+        Place of an angle → place among the shared angles.
+    compiled : bool
+    """
+
+    def __init__(self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool) -> None:
+        turns = [event for prefix in frame.prefix for event in prefix] + list(frame.events)
+        self.turns = [event for event in turns if isinstance(event, Turn)]
+        self.n_qubits, self.compiled = frame.n_qubits, compiled
+        self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
+        self.sign = np.array([t.sign for t in self.turns], np.float64)
+        self.x, self.z = (np.array([getattr(t.word, mask) for t in self.turns], np.int64) for mask in "xz")
+        self.ox, self.oz = (np.array([getattr(word, mask) for word in frame.words], np.int64) for mask in "xz")
+        self.power, self.opower = (bits(x & z).astype(np.int64) % 4 for x, z in ((self.x, self.z), (self.ox, self.oz)))
+        self.matrix = np.ascontiguousarray(matrix * np.array([word.sign for word in frame.words], float)[:, None])
+        # One angle a rotation, signed, so that a shared weight that turns twice is two columns of the compiled loop.
+        self.columns_d = np.array([-1 - s for s in self.source if s < 0], np.int64)
+        self.columns_w = np.array([s for s in self.source if s >= 0], np.int64)
+        self.sign_d, self.sign_w = self.sign[self.source < 0], self.sign[self.source >= 0]
+        counts = np.cumsum(self.source < 0) - 1, np.cumsum(self.source >= 0) - 1
+        self.places = np.where(self.source < 0, -1 - counts[0], counts[1]).astype(np.int64)
+
+    def __call__(self, shared: Tensor, data: Tensor) -> Tensor:
+        """Return the outputs.
+
+        Parameters
+        ----------
+        shared : tensor of shape (n_shared,)
+        data : tensor of shape (n_samples, n_data)
+
+        Returns
+        -------
+        tensor of shape (n_samples, n_outputs)
+        """
+        if self.compiled and data.device.type == "cpu":
+            result: Tensor = call(_RunState, shared.to(data.dtype), data, self)
+            return result
+        psi = self.plain(shared, data)
+        words = []
+        for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
+            words.append((psi.conj() * self._apply(psi, int(x), int(z), int(power))).real.sum(-1))
+        return torch.stack(words, -1) @ torch.as_tensor(self.matrix).to(data)
+
+    def _apply(self, psi: Tensor, x: int, z: int, power: int) -> Tensor:
+        """Return P|psi⟩ for states (..., 2^n), bit q of the index for qubit q."""
+        index = np.arange(2**self.n_qubits)
+        phase = (1j**power) * (1 - 2 * (bits(z & (index ^ x)).astype(np.int64) & 1))
+        moved = psi[..., torch.as_tensor(index ^ x, device=psi.device)] if x else psi
+        return moved * torch.as_tensor(phase, device=psi.device).to(psi.dtype)
+
+    def plain(self, shared: Tensor, data: Tensor) -> Tensor:
+        """Return the turned states in plain torch, shape (n_samples, 2^n), before the Clifford gates."""
+        dtype = torch.complex128 if data.dtype == torch.float64 else torch.complex64
+        psi = torch.zeros(2**self.n_qubits, dtype=dtype, device=data.device)
+        psi[0] = 1
+        psi = psi.expand(data.shape[0], -1)
+        for x, z, power, source, sign in zip(self.x, self.z, self.power, self.source, self.sign, strict=True):
+            angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
+            half = (angle * float(sign) / 2)[:, None]
+            psi = torch.cos(half) * psi - 1j * torch.sin(half) * self._apply(psi, int(x), int(z), int(power))
+        return psi
+
+    def finish(self, psi: Tensor, clifford: list[tuple[Word, int]]) -> Tensor:
+        """Apply the Clifford gates, given as quarter turns about words, to states (n_samples, 2^n)."""
+        for word, quarters in clifford:
+            half = quarters * np.pi / 4
+            power = (word.x & word.z).bit_count() % 4
+            psi = float(np.cos(half)) * psi - 1j * float(np.sin(half)) * self._apply(psi, word.x, word.z, power)
+        return psi
+
+    def halves(self, shared: NDArray[Any], data: NDArray[Any]) -> tuple[Any, ...]:
+        """Return cos and sin of half the signed angles, one a rotation."""
+        w = shared[self.columns_w] * (self.sign_w / 2).astype(data.dtype)
+        d = np.ascontiguousarray(data[:, self.columns_d] * (self.sign_d / 2).astype(data.dtype))
+        return np.cos(w), np.sin(w), np.cos(d), np.sin(d)
+
+    def run(self, shared: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
+        """Compiled: outputs (n_samples, n_outputs)."""
+        out = np.empty((len(data), self.matrix.shape[1]), data.dtype)
+        axes = self.n_qubits, self.x, self.z, self.power, self.places
+        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
+        kernels.run_state(*axes, *self.halves(shared, data), *observed, out)
+        return out
+
+    def run_back(self, shared: NDArray[Any], data: NDArray[Any], grad: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
+        """Compiled: derivatives to shared angles and to those of each sample."""
+        grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), data.dtype)
+        axes = self.n_qubits, self.x, self.z, self.power, self.places
+        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
+        kernels.run_state_back(*axes, *self.halves(shared, data), *observed, grad, grad_w, grad_d)
+        back_w, back_d = np.zeros(len(shared)), np.zeros_like(data)
+        np.add.at(back_w, self.columns_w, grad_w * self.sign_w)
+        for place, column in enumerate(self.columns_d):
+            back_d[:, column] += grad_d[:, place] * self.sign_d[place].astype(data.dtype)
+        return back_w, back_d
+
+
+class _RunState(Function):
+    jvp = staticmethod(differentiable_once)
+
+    @staticmethod
+    def forward(shared: Tensor, data: Tensor, owner: States) -> Tensor:
+        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy()))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0], inputs[1])
+        ctx.owner = inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States) -> Any:
+        if in_dims[0] is None:
+            moved = data.movedim(in_dims[1], 0)
+            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner).reshape(*moved.shape[:2], -1), 0
+        rows = shared.movedim(in_dims[0], 0)
+        datas = data.expand(info.batch_size, *data.shape) if in_dims[1] is None else data.movedim(in_dims[1], 0)
+        return torch.stack([_RunState.apply(w, d, owner) for w, d in zip(rows, datas, strict=True)]), 0
+
+
+class _RunStateBack(Function):
+    @staticmethod
+    def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
+        arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), grad.detach().contiguous().numpy()
+        back_w, back_d = owner.run_back(*arrays)
+        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Any) -> Any:
+        differentiable_once(ctx)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
+        def rows(value: Tensor, dim: int | None) -> Tensor:
+            return value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
+
+        listed = zip(rows(shared, in_dims[0]), rows(data, in_dims[1]), rows(grad, in_dims[2]), strict=True)
+        parts = [_RunStateBack.apply(*one, owner) for one in listed]
+        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
