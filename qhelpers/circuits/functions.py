@@ -1,8 +1,8 @@
 """The engine's computations as differentiable torch functions: compiled where numba is there, plain torch everywhere.
 
-Three computations: coefficients of terms from weights (a `Program` run), the sum of terms over samples, and expectation
-values of state vectors. Each has a compiled form behind `torch.autograd.Function` (CPU; once differentiable; works under
-torch.func.vmap and torch.func.grad) and a form in plain torch (any device, differentiable as often as wished).
+Coefficients of terms from weights (a `Program` run), and the sum of terms over samples; state vectors are in states.py. Each
+has a compiled form behind `torch.autograd.Function` (CPU; once differentiable; works under torch.func.vmap and
+torch.func.grad) and a form in plain torch (any device, differentiable as often as wished).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -89,7 +90,7 @@ class Surrogate(torch.nn.Module):
         outputs = self.terms(batch) @ self.coefficients.to(inputs.dtype)
         return outputs.reshape(inputs.shape[:-1] if self.scalar else (*inputs.shape[:-1], outputs.shape[1]))
 
-    def table(self, names: Sequence[str] | None = None, form: str = "products") -> Any:
+    def table(self, names: Sequence[str] | None = None, form: str = "products") -> pd.DataFrame:
         """Return the terms as a table, largest first.
 
         Parameters
@@ -105,7 +106,6 @@ class Surrogate(torch.nn.Module):
         pandas.DataFrame
             ``products``: columns term and coefficient (one an output). ``frequencies``: a column an input, then cos and sin.
         """
-        pandas = require("pandas", "circuits")
         names = [f"x{i}" for i in range(self.rates.shape[1])] if names is None else list(names)
         if len(names) != self.rates.shape[1]:
             raise ValueError(f"{len(names)} names for {self.rates.shape[1]} inputs; give one name an input")
@@ -117,7 +117,7 @@ class Surrogate(torch.nn.Module):
                 " ".join(f"{('', 'cos', 'sin')[f]}({shown[d]})" for d, f in enumerate(row) if f) or "1"
                 for row in self.factors.numpy()
             ]
-            frame = pandas.DataFrame({"term": terms} | {f"coefficient{one}": values[:, k] for k, one in enumerate(labels)})
+            frame = pd.DataFrame({"term": terms} | {f"coefficient{one}": values[:, k] for k, one in enumerate(labels)})
             order = np.argsort(-np.abs(values).max(1), kind="stable")
             return frame.iloc[order].reset_index(drop=True)
         if form != "frequencies":
@@ -129,7 +129,7 @@ class Surrogate(torch.nn.Module):
             for k, one in enumerate(labels):
                 row |= {f"cos{one}": float(value[k].real), f"sin{one}": float(-value[k].imag)}
             rows.append(row)
-        return pandas.DataFrame(rows)
+        return pd.DataFrame(rows)
 
     def _frequencies(self) -> dict[tuple[float, ...], NDArray[np.complex128]]:
         """Return frequency vector → complex amplitude a of Re(a e^{ik·x}), for each output."""
