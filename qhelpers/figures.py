@@ -216,6 +216,29 @@ def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     return fig
 
 
+def step_by_step(losses: Mapping[str, tuple[ArrayLike, ArrayLike, str]]) -> Figure:
+    """Draw the losses of networks trained by two engines from the same start, and what is between them.
+
+    Parameters
+    ----------
+    losses : mapping of str to (array-like, array-like, str)
+        A network's losses an epoch in the fast engine and in a library, and the library's name.
+    """
+    pyplot = require("matplotlib.pyplot", "figures")
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
+    for color, (name, (fast, slow, library)) in zip(PALETTE, losses.items(), strict=False):
+        ours, theirs = np.asarray(fast, float), np.asarray(slow, float)
+        epochs = np.arange(1, len(ours) + 1)
+        left.plot(epochs, ours / ours[0], color=color, label=f"{name}, fast")
+        left.plot(epochs, theirs / theirs[0], "o", mfc="none", color=color, label=f"{name}, {library}")
+        right.semilogy(epochs, np.maximum(np.abs(ours - theirs), 1e-18), "o-", color=color, label=name)
+    left.set(xlabel="epoch", ylabel="loss / loss of the first epoch")
+    right.set(xlabel="epoch", ylabel="difference of the losses")
+    for ax in (left, right):
+        ax.legend()
+    return figure
+
+
 def predictions(runs: Mapping[str, Mapping[str, Any]], meaning: Mapping[int, str]) -> Figure:
     """Draw `outputs` of one run a model, a panel each; `runs` maps a title to arrays ``test_scores`` and ``test_labels``."""
     fig, axes = _panels(len(runs))
