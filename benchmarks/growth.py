@@ -183,6 +183,7 @@ def main(argv: list[str] | None = None) -> int:
         "torch": torch.__version__,
         "points": found,
         "noise": noise,
+        "memory": memory(),
     }
     if not options.no_write:
         part = RESULTS.with_suffix(".part")
