@@ -281,7 +281,7 @@ class QuantumLayer(torch.nn.Module):
         return psi.reshape(*inputs.shape[:-1], psi.shape[-1])
 
     def fidelity(self, target: Tensor, inputs: Tensor | None = None) -> Tensor:
-        """Return |⟨target|ψ⟩|² of each sample, shape (...), differentiable.
+        """Return the squared overlap of each sample's state with a target, shape (...), differentiable.
 
         Parameters
         ----------
