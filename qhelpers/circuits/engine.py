@@ -64,7 +64,7 @@ class Plan:
     reasons: dict[str, str]
 
     def __str__(self) -> str:
-        costs = ", ".join(f"{name} {cost:.2g} ms" for name, cost in sorted(self.costs.items(), key=lambda item: item[1]))
+        costs = ", ".join(f"{name} {cost:,.2f} ms" for name, cost in sorted(self.costs.items(), key=lambda item: item[1]))
         terms = "" if self.n_terms is None else f", {self.n_terms:,} live terms"
         kind = "compiled" if self.compiled else "torch"
         lines = [f"{self.path} ({kind}): {self.n_qubits} qubits{terms}; estimated: {costs}; {self.memory / 1e6:,.1f} MB"]
