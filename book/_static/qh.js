@@ -11,11 +11,18 @@ document.addEventListener("DOMContentLoaded", () => {
   if (table) addFilter(table);
 });
 
-window.addEventListener("load", () => {
-  // wide tables and code can be scrolled: let the keyboard reach them
+/** Let the keyboard reach what is wider than its frame: tables, code, figures. */
+function reach() {
   for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container")) {
     if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
   }
+}
+
+window.addEventListener("load", () => {
+  reach();
+  // fonts, mathematics and a turned phone change what fits
+  document.fonts.ready.then(reach);
+  new ResizeObserver(reach).observe(document.body);
   // what stands above a claim may have changed its height since the page was first laid out
   document.querySelector("tr:target")?.scrollIntoView({ block: "center", behavior: "instant" });
 });

@@ -12,7 +12,7 @@ from qhelpers.circuits.ansatz import (
 )
 from qhelpers.circuits.encodings import Encoding, entangling_pairs
 from qhelpers.circuits.low_energy import ENTANGLERS, angle_ry_rx_circuit, cnot_pairs, z_real_amplitudes_circuit
-from qhelpers.circuits.noise import CHANNELS, NoiseModel
+from qhelpers.circuits.noise import CHANNELS, NoiseModel, analytic_z, kraus, noisy_qiskit, pauli_transfer, with_noise
 from qhelpers.circuits.tracing import UnsupportedCircuitError
 
 if TYPE_CHECKING:
@@ -31,12 +31,17 @@ __all__ = [
     "Surrogate",
     "UnsupportedCircuitError",
     "VariationalCircuit",
+    "analytic_z",
     "angle_ry_rx_circuit",
     "cnot_pairs",
     "draw",
     "entangling_pairs",
+    "kraus",
+    "noisy_qiskit",
+    "pauli_transfer",
     "resource_table",
     "resources",
+    "with_noise",
     "z_real_amplitudes_circuit",
 ]
 #: Names that need torch, imported when they are first asked for.

@@ -309,7 +309,7 @@ class Engine:
         """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
         path = self._whole_state
         weights = weights.double()
-        psi = path.states.plain(path.shared.shared(weights).to(inputs.dtype), path.data.batch(inputs, weights))
+        psi = path.states.plain(path.shared.shared(weights), path.data.batch(inputs.double(), weights), inputs.dtype)
         psi = path.states.finish(psi, frame(self.circuit).clifford)
         if self.circuit.little_endian:
             return psi

@@ -239,7 +239,7 @@ class StatePath:
         shared = self.shared.shared(weights)
 
         def run(part: Tensor) -> Tensor:
-            return self.states(shared, self.data.batch(part, weights))
+            return self.states(shared, self.data.batch(part.double(), weights), part.dtype)
 
         if self.engine.compiled and inputs.device.type == "cpu":
             return run(inputs)

@@ -51,26 +51,29 @@ class States:
         counts = np.cumsum(self.source < 0) - 1, np.cumsum(self.source >= 0) - 1
         self.places = np.where(self.source < 0, -1 - counts[0], counts[1]).astype(np.int64)
 
-    def __call__(self, shared: Tensor, data: Tensor) -> Tensor:
+    def __call__(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the outputs.
 
         Parameters
         ----------
         shared : tensor of shape (n_shared,)
         data : tensor of shape (n_samples, n_data)
+            Both in double precision: an angle of many turns would lose its last digits in single.
+        dtype : torch.dtype
+            Type of the amplitudes and of the outputs.
 
         Returns
         -------
         tensor of shape (n_samples, n_outputs)
         """
         if self.compiled and data.device.type == "cpu":
-            result: Tensor = call(_RunState, shared.to(data.dtype), data, self)
+            result: Tensor = call(_RunState, shared, data, self, dtype)
             return result
-        psi = self.plain(shared, data)
+        psi = self.plain(shared, data, dtype)
         words = []
         for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
             words.append((psi.conj() * self._apply(psi, int(x), int(z), int(power))).real.sum(-1))
-        return torch.stack(words, -1) @ torch.as_tensor(self.matrix).to(data)
+        return torch.stack(words, -1) @ torch.as_tensor(self.matrix).to(psi.device, dtype)
 
     def _apply(self, psi: Tensor, x: int, z: int, power: int) -> Tensor:
         """Return P|psi⟩ for states (..., 2^n), bit q of the index for qubit q."""
@@ -79,16 +82,16 @@ class States:
         moved = psi[..., torch.as_tensor(index ^ x, device=psi.device)] if x else psi
         return moved * torch.as_tensor(phase, device=psi.device).to(psi.dtype)
 
-    def plain(self, shared: Tensor, data: Tensor) -> Tensor:
+    def plain(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the turned states in plain torch, shape (n_samples, 2^n), before the Clifford gates."""
-        dtype = torch.complex128 if data.dtype == torch.float64 else torch.complex64
-        psi = torch.zeros(2**self.n_qubits, dtype=dtype, device=data.device)
+        kind = torch.complex128 if dtype == torch.float64 else torch.complex64
+        psi = torch.zeros(2**self.n_qubits, dtype=kind, device=data.device)
         psi[0] = 1
         psi = psi.expand(data.shape[0], -1)
         for x, z, power, source, sign in zip(self.x, self.z, self.power, self.source, self.sign, strict=True):
             angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
             half = (angle * float(sign) / 2)[:, None]
-            psi = torch.cos(half) * psi - 1j * torch.sin(half) * self._apply(psi, int(x), int(z), int(power))
+            psi = torch.cos(half).to(dtype) * psi - 1j * torch.sin(half).to(dtype) * self._apply(psi, int(x), int(z), int(power))
         return psi
 
     def finish(self, psi: Tensor, clifford: list[tuple[Word, int]]) -> Tensor:
@@ -99,30 +102,30 @@ class States:
             psi = float(np.cos(half)) * psi - 1j * float(np.sin(half)) * self._apply(psi, word.x, word.z, power)
         return psi
 
-    def halves(self, shared: NDArray[Any], data: NDArray[Any]) -> tuple[Any, ...]:
+    def halves(self, shared: Floats, data: Floats, dtype: Any) -> tuple[Any, ...]:
         """Return cos and sin of half the signed angles, one a rotation."""
-        w = shared[self.columns_w] * (self.sign_w / 2).astype(data.dtype)
-        d = np.ascontiguousarray(data[:, self.columns_d] * (self.sign_d / 2).astype(data.dtype))
-        return np.cos(w), np.sin(w), np.cos(d), np.sin(d)
+        w = shared[self.columns_w] * (self.sign_w / 2)
+        d = data[:, self.columns_d] * (self.sign_d / 2)
+        return tuple(np.ascontiguousarray(turned(half), dtype) for half in (w, d) for turned in (np.cos, np.sin))
 
-    def run(self, shared: NDArray[Any], data: NDArray[Any]) -> NDArray[Any]:
+    def run(self, shared: Floats, data: Floats, dtype: Any) -> NDArray[Any]:
         """Compiled: outputs (n_samples, n_outputs)."""
-        out = np.empty((len(data), self.matrix.shape[1]), data.dtype)
+        out = np.empty((len(data), self.matrix.shape[1]), dtype)
         axes = self.n_qubits, self.x, self.z, self.power, self.places
-        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
-        kernels.run_state(*axes, *self.halves(shared, data), *observed, out)
+        observed = self.ox, self.oz, self.opower, self.matrix.astype(dtype)
+        kernels.run_state(*axes, *self.halves(shared, data, dtype), *observed, out)
         return out
 
-    def run_back(self, shared: NDArray[Any], data: NDArray[Any], grad: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
+    def run_back(self, shared: Floats, data: Floats, grad: NDArray[Any]) -> tuple[Floats, Floats]:
         """Compiled: derivatives to shared angles and to those of each sample."""
-        grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), data.dtype)
+        grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), grad.dtype)
         axes = self.n_qubits, self.x, self.z, self.power, self.places
-        observed = self.ox, self.oz, self.opower, self.matrix.astype(data.dtype)
-        kernels.run_state_back(*axes, *self.halves(shared, data), *observed, grad, grad_w, grad_d)
-        back_w, back_d = np.zeros(len(shared)), np.zeros_like(data)
+        observed = self.ox, self.oz, self.opower, self.matrix.astype(grad.dtype)
+        kernels.run_state_back(*axes, *self.halves(shared, data, grad.dtype), *observed, grad, grad_w, grad_d)
+        back_w, back_d = np.zeros(len(shared)), np.zeros(data.shape)
         np.add.at(back_w, self.columns_w, grad_w * self.sign_w)
         for place, column in enumerate(self.columns_d):
-            back_d[:, column] += grad_d[:, place] * self.sign_d[place].astype(data.dtype)
+            back_d[:, column] += grad_d[:, place] * self.sign_d[place]
         return back_w, back_d
 
 
@@ -130,8 +133,9 @@ class _RunState(Function):
     jvp = staticmethod(differentiable_once)
 
     @staticmethod
-    def forward(shared: Tensor, data: Tensor, owner: States) -> Tensor:
-        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy()))
+    def forward(shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Tensor:
+        kind = np.float64 if dtype == torch.float64 else np.float32
+        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), kind))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -140,16 +144,16 @@ class _RunState(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None
+        return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States) -> Any:
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Any:
         if in_dims[0] is None:
             moved = data.movedim(in_dims[1], 0)
-            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner).reshape(*moved.shape[:2], -1), 0
+            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner, dtype).reshape(*moved.shape[:2], -1), 0
         rows = shared.movedim(in_dims[0], 0)
         datas = data.expand(info.batch_size, *data.shape) if in_dims[1] is None else data.movedim(in_dims[1], 0)
-        return torch.stack([_RunState.apply(w, d, owner) for w, d in zip(rows, datas, strict=True)]), 0
+        return torch.stack([_RunState.apply(w, d, owner, dtype) for w, d in zip(rows, datas, strict=True)]), 0
 
 
 class _RunStateBack(Function):
