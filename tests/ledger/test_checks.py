@@ -486,3 +486,17 @@ def test_every_failure_names_claims_reading_and_assumptions():
         assert result.assumptions
         assert 1 <= result.number <= 12
         assert result.kind == "identity" or result.passed or result.probability is not None
+
+
+def test_a_p_value_without_a_named_test_is_not_condemned_by_the_rank_test():
+    found = [one for one in checks.all_statistics({"p": "0.001", "n": "5"}) if one.check == "smallest-p"]
+    assert [one.passed for one in found] == [False, False, True]
+    assert len({one.reading for one in found}) == 2
+
+
+def test_the_spread_of_a_sample_is_not_condemned_where_the_number_of_runs_is_not_printed():
+    rmse = np.array([10.0, 12.0, 14.0, 11.0])
+    row = (f"{rmse.mean():.4f}", f"{rmse.std(ddof=1):.4f}", f"{(rmse**2).mean():.4f}")
+    assert not checks.mean_mse_from_rmse(*row).passed
+    assert checks.mean_mse_from_rmse(*row, any_runs=True).passed
+    assert not checks.mean_mse_from_rmse(row[0], row[1], "150.0", any_runs=True).passed

@@ -56,7 +56,7 @@ def test_list(capsys):
         ("--precision 0.7646 --recall 0.6303 --accuracy 0.71", 0, "All possible."),
         ("--precision 0.7646 --recall 0.6303 --accuracy 0.71 --average binary --positives 150 --negatives 150", 1, "Impossible"),
         ("--fps 300 --latency 7.9ms", 0, "Implausible"),
-        ("--p 0.01 --n 5", 1, "smallest-p"),
+        ("--p 0.01 --n 5", 0, "smallest-p"),
         ("--t=-2.5 --n 5 --p 0.067", 0, "All possible"),
     ],
 )

@@ -40,7 +40,9 @@ def mse_from_rmse(rmse: Printed, mse: Printed, mean: bool = False) -> CheckResul
     return CheckResult(5, "mse-from-rmse", "identity", passed, sentence, reading, (assumed,), rounding)
 
 
-def mean_mse_from_rmse(rmse: Printed, rmse_sd: Printed, mse: Printed, runs: int | None = None) -> CheckResult:
+def mean_mse_from_rmse(
+    rmse: Printed, rmse_sd: Printed, mse: Printed, runs: int | None = None, any_runs: bool = False
+) -> CheckResult:
     """Check 5 for means over runs: mean(MSE) = mean(RMSE)² + var(RMSE).
 
     Parameters
@@ -49,6 +51,8 @@ def mean_mse_from_rmse(rmse: Printed, rmse_sd: Printed, mse: Printed, runs: int 
         Mean and spread of RMSE, mean of MSE, as printed.
     runs : int, optional
         With it, the spread may also be the one with n − 1 in the denominator, whose variance is then scaled back.
+    any_runs : bool, default=False
+        The number of runs is not printed: the spread with n − 1 is scaled back by whatever number of runs, from 2 on, fits.
 
     Returns
     -------
@@ -60,6 +64,8 @@ def mean_mse_from_rmse(rmse: Printed, rmse_sd: Printed, mse: Printed, runs: int 
         variance = read(rmse_sd, rounding, "rmse_sd").squared()
         scales = [1.0] + ([(runs - 1) / runs] if runs and runs > 1 else [])
         expected = [read(rmse, rounding, "rmse").squared() + variance * scale for scale in scales]
+        if any_runs:
+            expected.append(read(rmse, rounding, "rmse").squared() + Interval(variance.lo / 2, variance.hi))
         passed = any(one.meets(read(mse, rounding, "mse")) for one in expected)
         verb = "agrees" if passed else "cannot be"
         return passed, (
@@ -68,7 +74,7 @@ def mean_mse_from_rmse(rmse: Printed, rmse_sd: Printed, mse: Printed, runs: int 
         )
 
     passed, sentence, rounding = under_roundings(test)
-    assumed = ("means over the same runs", "spread with n in the denominator" + (" or n − 1" if runs else ""))
+    assumed = ("means over the same runs", "spread with n in the denominator" + (" or n − 1" if runs or any_runs else ""))
     return CheckResult(5, "mean-mse-from-rmse", "identity", passed, sentence, "mean over runs", assumed, rounding)
 
 

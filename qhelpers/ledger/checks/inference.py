@@ -117,6 +117,18 @@ def smallest_p(p: Printed, n: Printed, sides: int = 2) -> CheckResult:
     return CheckResult(9, "smallest-p", "identity", passed, sentence, "exact test of pairs", assumed, rounding)
 
 
+def unnamed_test(p: Printed, n: Printed) -> CheckResult:
+    """Check 9, the reading that nothing contradicts: where no test is named, a parametric one can give any p-value.
+
+    Parameters
+    ----------
+    p, n : str, int, float or Interval
+        As printed.
+    """
+    sentence = f"p {show(p)} from {show(n)} pairs is possible for a test that assumes a distribution; none is named"
+    return CheckResult(9, "smallest-p", "identity", True, sentence, "a test that assumes a distribution", ("no test is named",))
+
+
 def bonferroni(p: Printed, adjusted: Printed, m: int) -> CheckResult:
     """Check 9: the corrected p-value is min(1, m·p); an identity."""
 
@@ -346,7 +358,7 @@ def all_statistics(row: Mapping[str, Printed]) -> list[CheckResult]:
     if all(map(has, ("p", "t", "n"))):
         results += [p_from_t(row["p"], row["t"], row["n"], sides) for sides in (2, 1)]
     elif all(map(has, ("p", "n"))):
-        results += [smallest_p(row["p"], row["n"], sides) for sides in (2, 1)]
+        results += [*(smallest_p(row["p"], row["n"], sides) for sides in (2, 1)), unnamed_test(row["p"], row["n"])]
     if all(map(has, ("p", "p_adjusted", "m"))):
         results.append(bonferroni(row["p"], row["p_adjusted"], round(read(row["m"], "rounded").mid)))
     if all(map(has, ("eta_squared", "f_statistic", "df_between", "df_within"))):
