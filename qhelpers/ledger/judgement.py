@@ -19,6 +19,9 @@ from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Below this many pairs there are estimates and intervals, no test.
+FEWEST_PAIRS = 9
+
 # In the order of the scoreboard.
 VERDICTS = (
     "holds",
@@ -512,6 +515,9 @@ def _ordering(predicate: Mapping[str, Any], options: Sequence[Reading], experime
     share = float(np.mean(held))
     verdict_ = "holds" if share >= LEVEL else "falls short" if share <= 1 - LEVEL else "inconclusive"
     sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds ({name})."
+    if n < FEWEST_PAIRS:
+        verdict_ = "inconclusive"
+        sentence += f" Below {FEWEST_PAIRS} pairs this is an estimate, no test."
     return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions)
 
 
