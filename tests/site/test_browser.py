@@ -90,6 +90,8 @@ def test_dark_follows_the_system(look: Any) -> None:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
     page, _ = look(NETWORKS, dark=dark)
+    page.wait_for_function(f"document.documentElement.dataset.theme === '{'dark' if dark else 'light'}'")
+    page.wait_for_load_state("networkidle")  # style sheets in place, else the text is still the browser's own black
     text = page.evaluate("getComputedStyle(document.querySelector('article p')).color")
     inks = page.evaluate(
         """[...document.querySelectorAll('figure.qh-figure svg')].map(svg => {
