@@ -59,16 +59,27 @@ def call_back(function: Any, *arguments: Any) -> Any:
     return function.forward(*arguments)
 
 
+def mapped(value: Tensor, dim: int | None, size: int) -> Tensor:
+    """Return a tensor with the mapped dimension first, made where it is not mapped."""
+    return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
+
+
+class Back(Function):
+    """The way back of a compiled function: computed under vmap and grad, not differentiated once more."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    backward = staticmethod(differentiable_once)
+
+
 @dataclass
 class Affine:
     """Angles as an affine function of a vector: ``offset + vector @ rates.T``; shapes (n_angles,) and (n_angles, n)."""
 
     rates: Floats
     offset: Floats
-
-    def tensors(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rates and offset with the type and on the device of `like`."""
-        return torch.as_tensor(self.rates).to(like), torch.as_tensor(self.offset).to(like)
 
 
 class Coefficients:
@@ -184,7 +195,7 @@ class _RunProgram(Function):
         return (out, tape), (0, 0 if keep else None)
 
 
-class _RunProgramBack(Function):
+class _RunProgramBack(Back):
     @staticmethod
     def forward(grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Tensor:
         rows = _rows(vector)
@@ -193,22 +204,9 @@ class _RunProgramBack(Function):
         return torch.from_numpy(owner.run_back(flat, rows, kept).reshape(vector.shape))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        differentiable_once(ctx)
-
-    @staticmethod
     def vmap(info: Any, in_dims: Any, grad: Tensor, vector: Tensor, tape: Tensor, owner: Coefficients, keep: bool) -> Any:
-        def moved(value: Tensor, dim: int | None, tail: int) -> Tensor:
-            if dim is None:
-                return value.expand(info.batch_size, *value.shape)
-            return value.movedim(dim, 0)
-
-        grad, vector = moved(grad, in_dims[0], 2), moved(vector, in_dims[1], 1)
-        tape = moved(tape, in_dims[2], 2) if keep else tape
+        grad, vector = (mapped(value, dim, info.batch_size) for value, dim in ((grad, in_dims[0]), (vector, in_dims[1])))
+        tape = mapped(tape, in_dims[2], info.batch_size) if keep else tape
         return _RunProgramBack.apply(grad.contiguous(), vector.contiguous(), tape.contiguous(), owner, keep), 0
 
 
@@ -352,7 +350,7 @@ class _SumTerms(Function):
         return torch.stack([_SumTerms.apply(x, c, terms) for x, c in zip(moved_x, moved, strict=True)]), 0
 
 
-class _SumTermsBack(Function):
+class _SumTermsBack(Back):
     @staticmethod
     def forward(features: Tensor, coefficients: Tensor, grad: Tensor, terms: Terms, with_features: bool) -> tuple[Tensor, Tensor]:
         x, c = features.detach().contiguous().numpy(), coefficients.detach().contiguous().numpy()
@@ -363,30 +361,17 @@ class _SumTermsBack(Function):
         return torch.from_numpy(grad_c).to(coefficients.dtype), torch.from_numpy(grad_f)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Any) -> Any:
-        differentiable_once(ctx)
-
-    @staticmethod
     def vmap(
         info: Any, in_dims: Any, features: Tensor, coefficients: Tensor, grad: Tensor, terms: Terms, with_features: bool
     ) -> Any:
-        size = info.batch_size
-
-        def rows(value: Tensor, dim: int | None) -> Tensor:
-            return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
-
+        c, g = (mapped(value, dim, info.batch_size) for value, dim in ((coefficients, in_dims[1]), (grad, in_dims[2])))
         if in_dims[0] is None and not with_features:
-            c, g = rows(coefficients, in_dims[1]), rows(grad, in_dims[2])
             joined = g.permute(1, 0, 2).reshape(g.shape[1], -1)
             found, back = _SumTermsBack.apply(features, c.reshape(-1, c.shape[-1]), joined, terms, False)
             return (found.reshape(c.shape), back), (0, None)
         parts = [
             _SumTermsBack.apply(x, c, g, terms, with_features)
-            for x, c, g in zip(rows(features, in_dims[0]), rows(coefficients, in_dims[1]), rows(grad, in_dims[2]), strict=True)
+            for x, c, g in zip(mapped(features, in_dims[0], info.batch_size), c, g, strict=True)
         ]
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
 
@@ -416,8 +401,8 @@ class Network:
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
         if torch._C._are_functorch_transforms_active():
-            mapped: Tensor = _MapNetwork.apply(inputs, weights, self, 0)
-            return mapped
+            each: Tensor = _MapNetwork.apply(inputs, weights, self, 0)
+            return each
         result: Tensor = call(_RunNetwork, inputs, weights, self, torch.is_grad_enabled())
         return result
 
@@ -547,7 +532,7 @@ class _MapNetwork(Function):
         return torch.stack([_MapNetwork.apply(x, w, owner, n_maps) for x, w in zip(rows, each, strict=True)]), 0
 
 
-class _MapNetworkBack(Function):
+class _MapNetworkBack(Back):
     @staticmethod
     def forward(
         grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
@@ -577,14 +562,6 @@ class _MapNetworkBack(Function):
         return torch.from_numpy(back_x), back_w
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Any) -> Any:
-        differentiable_once(ctx)
-
-    @staticmethod
     def vmap(
         info: Any, in_dims: Any, grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
     ) -> Any:
@@ -594,11 +571,6 @@ class _MapNetworkBack(Function):
         x = mapped(inputs, in_dims[1], info.batch_size)
         parts = [_MapNetworkBack.apply(*one, owner, n_maps, with_inputs) for one in zip(g, x, w, strict=True)]
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
-
-
-def mapped(value: Tensor, dim: int | None, size: int) -> Tensor:
-    """Return a tensor with the mapped dimension first, made where it is not mapped."""
-    return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
 class _Once(Function):

@@ -174,7 +174,6 @@ class TermsPath:
         self.terms: Terms = terms_of(rows, self.features.column)
         self.letters = rows[self.terms.order]
         self.n_terms = len(rows)
-        self.reach = np.zeros((len(rows), program.reach.shape[1]), bool)
         place = np.empty(len(rows), np.int64)
         place[self.terms.order] = np.arange(len(rows))
         self.merge = None
@@ -182,10 +181,8 @@ class TermsPath:
             order = np.argsort(place[inverse.reshape(-1)])
             program.slots, program.x, program.z = program.slots[order], program.x[order], program.z[order]
             program.reach = program.reach[order]
-            self.reach = program.reach
         else:
             self.merge = place[inverse.reshape(-1)]
-            np.logical_or.at(self.reach, self.merge, program.reach)
         affine, self.shared = engine._affine()
         self.run = Coefficients(program, affine, engine.damp, engine.compiled)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qhelpers.circuits.frame import Event, Frame, Ints, Noise, Turn, Word, bits
+from qhelpers.circuits.frame import Event, Frame, Ints, Noise, Turn, bits
 
 #: The most words that a program may hold: above, other paths are cheaper.
 MAX_WORDS = 150_000
@@ -272,8 +272,3 @@ def _pack(words: _Words, keep: list[Any], first_rows: Any, live: Any, ending: An
         reach[slots],
         active,
     )
-
-
-def word(x: int, z: int) -> Word:
-    """Return the word with these masks."""
-    return Word(int(x), int(z))

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from qhelpers.circuits.frame import Frame, Turn, Word, bits
-from qhelpers.circuits.functions import COMPILED, call, call_back, differentiable_once
+from qhelpers.circuits.functions import COMPILED, Back, call, call_back, differentiable_once, mapped
 
 if COMPILED:
     from qhelpers.circuits import kernels
@@ -152,11 +152,11 @@ class _RunState(Function):
             moved = data.movedim(in_dims[1], 0)
             return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner, dtype).reshape(*moved.shape[:2], -1), 0
         rows = shared.movedim(in_dims[0], 0)
-        datas = data.expand(info.batch_size, *data.shape) if in_dims[1] is None else data.movedim(in_dims[1], 0)
+        datas = mapped(data, in_dims[1], info.batch_size)
         return torch.stack([_RunState.apply(w, d, owner, dtype) for w, d in zip(rows, datas, strict=True)]), 0
 
 
-class _RunStateBack(Function):
+class _RunStateBack(Back):
     @staticmethod
     def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
         arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), grad.detach().contiguous().numpy()
@@ -164,18 +164,9 @@ class _RunStateBack(Function):
         return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Any) -> Any:
-        differentiable_once(ctx)
-
-    @staticmethod
     def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
-        def rows(value: Tensor, dim: int | None) -> Tensor:
-            return value.expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
-
-        listed = zip(rows(shared, in_dims[0]), rows(data, in_dims[1]), rows(grad, in_dims[2]), strict=True)
+        listed = zip(
+            *(mapped(one, dim, info.batch_size) for one, dim in zip((shared, data, grad), in_dims, strict=False)), strict=True
+        )
         parts = [_RunStateBack.apply(*one, owner) for one in listed]
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)

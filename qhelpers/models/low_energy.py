@@ -1,8 +1,8 @@
 """The three quantum networks of the low-energy IoT paper as scikit-learn classifiers.
 
-* `QNNPClassifier`: PennyLane, angle encoding, RY-RX layers, mean squared error on ⟨Z₀⟩ (Section II-D, Algorithm 1).
-* `QNNQClassifier`: Qiskit's EstimatorQNN, Z feature map and RealAmplitudes, cross-entropy, an update a sample (Algorithm 2).
-* `QNNHClassifier`: a small classical network in front of the same Qiskit network (II-F, Algorithm 3).
+* `QNNPClassifier`: in the paper PennyLane's; angle encoding, RY-RX layers, squared error on ⟨Z₀⟩ (Section II-D, Algorithm 1).
+* `QNNQClassifier`: in the paper Qiskit's; Z feature map and RealAmplitudes, cross-entropy, an update a sample (Algorithm 2).
+* `QNNHClassifier`: a small classical network in front of the same circuit (II-F, Algorithm 3).
 
 Each runs on the engine of `qhelpers.circuits` (``engine="fast"``) or, with the same circuit, first weights and updates, in
 PennyLane (TorchLayer) or Qiskit (TorchConnector around EstimatorQNN).
