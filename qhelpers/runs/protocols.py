@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import time
 import warnings
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,13 @@ from sklearn.svm import LinearSVC
 
 from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample, confusion_counts, official_split, random_split
+from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, row_fit
 from qhelpers.models import QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline
 from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.records import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -324,6 +330,73 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     for place in places[2:]:
         add(place, "all", "balanced", "80/20", 1, "libsvm")
     return entries
+
+
+#: What makes up a protocol, in the order of the columns of `judged`.
+PROTOCOL = ("data", "file", "rows", "balance", "split", "features", "average")
+
+
+def draws(found: Iterable[Record]) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
+    """Confusion counts of records by protocol (without its average) and model, shape (n_draws, n_folds, 4).
+
+    Parameters
+    ----------
+    found : iterable of Record
+        Records of this experiment.
+    """
+    parts: dict[tuple[str, ...], dict[str, list[NDArray[Any]]]] = defaultdict(lambda: defaultdict(list))
+    for record in found:
+        if record.config["models"] == "libsvm":
+            continue
+        counts = record.arrays()["counts"]
+        for i, features in enumerate(record.chosen["features"]):
+            key = (*(record.config[name] for name in PROTOCOL[:5]), features)
+            for j, name in enumerate(record.chosen["models"]):
+                parts[key][name].append(counts[i, j])
+    return {key: {name: np.stack(each) for name, each in models.items()} for key, models in parts.items()}
+
+
+def judged(found: Iterable[Record], printed: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Fit of every printed row under every protocol that was run.
+
+    Parameters
+    ----------
+    found : iterable of Record
+        Records of this experiment on the data of one table.
+    printed : mapping of str to mapping
+        Model of each row (a name of `CLASSICAL` or `NETWORKS`) and its printed cells, see `qhelpers.evaluation.printed_row`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A line a protocol and row: `PROTOCOL`, ``row``, ``draws``, ``log_likelihood``, ``p`` and the mean scores.
+    """
+    import pandas as pd
+
+    lines = []
+    for key, models in draws(found).items():
+        for average in AVERAGES:
+            for name in printed.keys() & models.keys():
+                fit = row_fit(printed[name], models[name], average)
+                centre = dict(zip(QUANTITIES, fit.centre, strict=True))
+                line = dict(zip(PROTOCOL, (*key, average), strict=True))
+                lines.append(line | {"row": name, "draws": fit.n, "log_likelihood": fit.log_likelihood, "p": fit.p} | centre)
+    return pd.DataFrame(lines)
+
+
+def speeds(found: Iterable[Record]) -> pd.DataFrame:
+    """Seconds of training by data, model and number of training rows: medians over draws and sets of columns."""
+    import pandas as pd
+
+    lines = []
+    for record in found:
+        seconds = record.arrays()["seconds"]
+        for j, name in enumerate(record.chosen["models"]):
+            exact = name != "svm-linear" or record.config["models"] == "libsvm" or record.chosen["n_train"] <= LARGEST_LIBSVM
+            if exact:
+                place = {"data": record.config["data"], "model": name, "n_train": record.chosen["n_train"]}
+                lines += [place | {"seconds": float(value)} for value in seconds[:, j] if value > 0]
+    return pd.DataFrame(lines).groupby(["data", "model", "n_train"], as_index=False)["seconds"].median()
 
 
 #: Processor seconds for all nine classical rows on one set of columns, by number of training rows (a fit to a first look).
