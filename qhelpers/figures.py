@@ -91,7 +91,8 @@ def svg(fig: Figure, alt: str) -> str:
     text = re.sub(r'(fill|stroke)="(#000000|#000|black)"', r'\1="currentColor"', text)
     width = re.search(r'width="([\d.]+)pt"', text)
     size = f"{float(width[1]) * 4 / 3:.0f}px" if width else "100%"
-    opening = f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" style="width:100%;max-width:{size};height:auto" '
+    look = f"width:100%;max-width:{size};--qh-width:{size};height:auto"
+    opening = f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" style="{look}" '
     text = re.sub(r"<svg ", opening, text, count=1)
     text = re.sub(r'(<svg [^>]*?) height="[\d.]+pt"', r"\1", text, count=1)
     text = re.sub(r'(<svg [^>]*?) width="[\d.]+pt"', r"\1", text, count=1)
@@ -194,25 +195,31 @@ def outputs(ax: Axes, scores: ArrayLike, labels: ArrayLike, meaning: Mapping[int
     ax.set(xlabel="output of the network", ylabel="test samples")
 
 
-def training_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+def training_curves(*rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str] = ()) -> Figure:
     """Draw loss and training accuracy against the epoch, a panel a model, with the band over its runs.
 
     Parameters
     ----------
-    runs : mapping of str to sequence of mapping
-        Name of each model and the arrays of its runs, with ``loss`` and ``accuracy`` of shape (n_epochs,).
+    *rows : mapping of str to sequence of mapping
+        A row of panels each: name of each model and the arrays of its runs, with ``loss`` and ``accuracy`` of shape (n_epochs,).
+    names : sequence of str, optional
+        What to write beside each row.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    fig, axes = _panels(len(runs), sharey=True)
-    for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
-        for curve, color in zip(("loss", "accuracy"), PALETTE, strict=False):
-            band(ax, [run[curve] for run in arrays], label=curve, color=color)
-        ax.set(title=name + (f" (n = {len(arrays)})" if len(arrays) > 1 else ""), xlabel="epoch", ylim=(0, 1.4))
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].legend()
+    fig, grid = _panels(len(rows[0]), len(rows), sharey=True)
+    for axes, runs, beside in zip(grid, rows, names or [""] * len(rows), strict=True):
+        for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
+            for curve, color in zip(("loss", "accuracy"), PALETTE, strict=False):
+                band(ax, [run[curve] for run in arrays], label=curve, color=color)
+            ax.set(title=name + (f" (n = {len(arrays)})" if len(arrays) > 1 else ""), ylim=(0, None))
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        axes[0].set_ylabel(beside)
+    for ax in grid[-1]:
+        ax.set_xlabel("epoch")
+    grid[0][0].legend()
     return fig
 
 
@@ -239,20 +246,54 @@ def step_by_step(losses: Mapping[str, tuple[ArrayLike, ArrayLike, str]]) -> Figu
     return figure
 
 
-def predictions(runs: Mapping[str, Mapping[str, Any]], meaning: Mapping[int, str]) -> Figure:
-    """Draw `outputs` of one run a model, a panel each; `runs` maps a title to arrays ``test_scores`` and ``test_labels``."""
-    fig, axes = _panels(len(runs))
-    for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
-        outputs(ax, arrays["test_scores"], arrays["test_labels"], meaning)
-        ax.set(title=name, ylabel="test samples" if ax is axes[0] else "")
-    axes[0].legend(fontsize="small")
+def predictions(*rows: Mapping[str, Mapping[str, Any]], meanings: Sequence[Mapping[int, str]]) -> Figure:
+    """Draw `outputs` of one run a model, a panel each.
+
+    Parameters
+    ----------
+    *rows : mapping of str to mapping
+        A row of panels each: a title and the run's arrays ``test_scores`` and ``test_labels``.
+    meanings : sequence of mapping of int to str
+        What the labels of each row mean.
+    """
+    fig, grid = _panels(len(rows[0]), len(rows))
+    for axes, runs, meaning in zip(grid, rows, meanings, strict=True):
+        for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
+            outputs(ax, arrays["test_scores"], arrays["test_labels"], meaning)
+            ax.set(title=name, ylabel="test samples" if ax is axes[0] else "", xlabel="output" if axes is grid[-1] else "")
+        axes[0].legend(fontsize="small")
     return fig
 
 
-def _panels(n: int, sharey: bool = False) -> tuple[Figure, Any]:
+def _panels(columns: int, rows: int = 1, sharey: bool = False) -> tuple[Figure, Any]:
     pyplot = require("matplotlib.pyplot", "figures")
-    fig, axes = pyplot.subplots(1, n, figsize=(2.45 * n, 2.7), sharey=sharey, squeeze=False, layout="constrained")
-    return fig, axes[0]
+    size = (2.45 * columns, 0.3 + 2.4 * rows)
+    shared = "row" if sharey else False
+    fig, axes = pyplot.subplots(rows, columns, figsize=size, sharey=shared, squeeze=False, layout="constrained")
+    return fig, axes
+
+
+def intervals(ax: Axes, rows: Sequence[Mapping[str, Any]], margin: float | None = None) -> None:
+    """Draw estimates with their intervals, and the margin within which a difference counts as none.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    rows : sequence of mapping
+        ``label`` (str), ``value``, ``low``, ``high``; optionally ``color``; top to bottom.
+    margin : float, optional
+        Differences within ± margin are shaded.
+    """
+    if margin is not None:
+        ax.axvspan(-margin, margin, color=PALETTE[6], alpha=0.18, linewidth=0)
+        ax.axvline(0, color="black", linewidth=1, linestyle="--")
+    for place, row in enumerate(rows):
+        color = row.get("color", PALETTE[0])
+        ax.plot([row["low"], row["high"]], [place] * 2, color=color, linewidth=2.4, solid_capstyle="butt")
+        ax.plot([row["value"]], [place], "o", color=color, markersize=6)
+    ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
 
 
 def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -285,6 +326,90 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     ax.set_yticks(range(len(rows)), [row["label"] for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="y", visible=False)
+
+
+def heat(ax: Axes, table: pd.DataFrame, *, low: float, high: float, form: str = "{:.2f}", marks: ArrayLike | None = None) -> None:
+    """Draw a table of numbers as coloured cells with the numbers in them.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    table : pandas.DataFrame
+        Numbers; index and columns name rows and columns; an empty cell where a number is missing.
+    low, high : float
+        Numbers with no and with full colour. With ``low < 0`` negative numbers have a colour of their own, and 0 has none.
+    form : str
+        Format of the numbers.
+    marks : array-like of str of the table's shape, optional
+        What to write after each number.
+    """
+    values = table.to_numpy(dtype=float)
+    suffix = np.full(values.shape, "") if marks is None else np.asarray(marks, dtype=str)
+    start = max(low, 0.0)
+    depth = np.clip((np.abs(values) - start) / (high - start), 0, 1)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
+        color = PALETTE[4] if value < 0 else PALETTE[0]
+        ax.add_patch(_rectangle(column, row, color, 0.06 + 0.5 * float(depth[row, column])))
+        ax.text(column, row, form.format(value) + str(suffix[row, column]), ha="center", va="center", fontsize="small")
+    ax.set_xticks(range(table.shape[1]), [str(name) for name in table.columns])
+    ax.set_yticks(range(table.shape[0]), [str(name) for name in table.index])
+    ax.set(xlim=(-0.5, table.shape[1] - 0.5), ylim=(table.shape[0] - 0.5, -0.5))
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _rectangle(column: float, row: float, color: str, alpha: float) -> Any:
+    patches = require("matplotlib.patches", "figures")
+    return patches.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, color=color, alpha=alpha, linewidth=0)
+
+
+#: How a printed row fits a protocol, worst first, as `specification_curve` colours it.
+FITS = ("cannot be so few rows", "outside 99.9 %", "between 95 and 99.9 %", "inside 95 %")
+
+
+def specification_curve(fits: Mapping[str, ArrayLike], choices: Mapping[str, Sequence[str]]) -> Figure:
+    """Draw how each printed row fits each of many protocols, and below it what each protocol chooses.
+
+    Parameters
+    ----------
+    fits : mapping of str to array-like of shape (n_protocols,)
+        Name of each row and a number for each protocol, in the order in which they are drawn: a place in `FITS`, nan where
+        the row was not run.
+    choices : mapping of str to sequence of str
+        Name of each choice and what each protocol chooses, in the same order.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    pyplot, colors = require("matplotlib.pyplot", "figures"), require("matplotlib.colors", "figures")
+    values_of = {name: dict.fromkeys(each) for name, each in choices.items()}
+    lines = [(f"{name}: {v}", np.array([v == one for one in choices[name]])) for name, each in values_of.items() for v in each]
+    size = (9.6, 1.0 + 0.24 * (len(fits) + len(lines)))
+    share = {"height_ratios": [len(fits), len(lines)]}
+    fig, (top, bottom) = pyplot.subplots(2, 1, figsize=size, sharex=True, layout="constrained", gridspec_kw=share)
+    shades = [colors.to_rgba(PALETTE[3], 0.75), colors.to_rgba(PALETTE[6], 0.28), PALETTE[1], PALETTE[2]]
+    values = np.array([np.asarray(each, dtype=float) for each in fits.values()])
+    picture = np.zeros((*values.shape, 4))
+    for place, shade in enumerate(shades):
+        picture[values == place] = colors.to_rgba(shade)
+    top.imshow(picture, aspect="auto", interpolation="nearest")
+    chosen = np.zeros((len(lines), values.shape[1], 4))
+    for row, (_, here) in enumerate(lines):
+        chosen[row, here] = colors.to_rgba(PALETTE[0])
+    bottom.imshow(chosen, aspect="auto", interpolation="nearest")
+    top.set_yticks(range(len(fits)), list(fits))
+    bottom.set_yticks(range(len(lines)), [name for name, _ in lines], fontsize="small")
+    bottom.set_xlabel("protocols, from best to worst")
+    handles = [require("matplotlib.patches", "figures").Patch(color=s, label=t) for s, t in zip(shades, FITS, strict=True)]
+    fig.legend(handles=handles[::-1], loc="outside upper center", ncols=4, fontsize="small")
+    for ax in (top, bottom):
+        ax.grid(visible=False)
+    return fig
 
 
 def bloch(ax: Axes, vectors: Mapping[str, ArrayLike], *, elevation: float = 0.25) -> None:

@@ -112,3 +112,24 @@ def test_step_by_step_draws_both_engines_and_their_difference():
     np.testing.assert_allclose(right.lines[0].get_ydata(), [1e-18, 1e-9], rtol=1e-6)
     assert right.get_yscale() == "log"
     plt.close(figure)
+
+
+def test_training_curves_are_not_cut_off():
+    """A loss may start above two; what is drawn is inside the axes, in every row."""
+    run = {"loss": [2.6, 1.0, 0.4], "accuracy": [0.4, 0.6, 0.9]}
+    fig = figures.training_curves({"a": [run, run], "b": [run]}, {"a": [run], "b": [run]}, names=["one", "two"])
+    assert len(fig.axes) == 4 and [ax.get_ylabel() for ax in fig.axes] == ["one", "", "two", ""]
+    for ax in fig.axes:
+        low, high = ax.get_ylim()
+        assert low == 0 and high >= 2.6
+    assert fig.axes[0].get_title() == "a (n = 2)" and fig.axes[1].get_title() == "b"
+    plt.close(fig)
+
+
+def test_intervals_stand_where_they_are():
+    fig, ax = plt.subplots()
+    figures.intervals(ax, [{"label": "a", "value": 0.1, "low": -0.1, "high": 0.3}], margin=0.05)
+    lines = [tuple(line.get_xdata()) for line in ax.lines]
+    assert (-0.1, 0.3) in lines and (0.1,) in lines
+    assert ax.patches and [label.get_text() for label in ax.get_yticklabels()] == ["a"]
+    plt.close(fig)

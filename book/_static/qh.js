@@ -14,7 +14,9 @@ document.addEventListener("DOMContentLoaded", () => {
 /** Let the keyboard reach what is wider than its frame: tables, code, figures. */
 function reach() {
   for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container")) {
-    if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    box.classList.toggle("qh-cut", wide);
   }
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,12 @@ def best_of(score: ArrayLike, truth: ArrayLike) -> tuple[Array, Array]:
     logs = _log_choose(rank - 1, k - 1) - _log_choose(m, k)  # how often the one of this rank is the best of k
     weights = np.exp(np.where(rank >= k, logs, -np.inf))
     return weights @ ranked, weights @ value
+
+
+def curves(draws: Sequence[Mapping[str, ArrayLike]]) -> tuple[Array, Array]:
+    """`best_of` of the arrays ``score60`` and ``fresh`` of every draw, each of shape (n_draws, n_circuits)."""
+    pairs = [best_of(arrays["score60"], arrays["fresh"]) for arrays in draws]
+    return np.array([picked for picked, _ in pairs]), np.array([worth for _, worth in pairs])
 
 
 def _log_choose(n: Any, k: Any) -> Any:
