@@ -1,0 +1,164 @@
+"""The experiment on energy measures what it names, scales it rightly, and counts what a quantum computer would run."""
+
+import time
+
+import numpy as np
+import pytest
+
+from qhelpers import datasets
+from qhelpers import energy as constants
+from qhelpers.circuits.low_energy import qnn_p_circuit, qnn_q_circuit
+from qhelpers.circuits.microcontroller import has_compiler
+from qhelpers.runs import energy, low_energy
+
+ROOM = datasets.load("occupancy", source="twin", n=2500)
+GPS = datasets.load("ton_iot_gps", source="twin", n=3000)
+TWINS = {"occupancy": ROOM, "ton_iot_gps": GPS}
+
+
+def config(model, engine="fast", data="occupancy", **wanted):
+    (found,) = [
+        entry
+        for entry, _ in energy.grid("quick")
+        if (entry["model"], entry["data"], entry.get("engine", "fast")) == (model, data, engine)
+        and all(entry.get(key) == value for key, value in wanted.items())
+    ]
+    return found
+
+
+def small(model, engine="fast", data="occupancy", epochs=2, **wanted):
+    return config(model, engine, data, **wanted) | {"max_epochs": epochs, "learning_rates": [0.1]}
+
+
+def busy(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_processor_seconds_are_those_of_a_call():
+    assert energy.cpu_seconds(lambda: busy(0.02)) == pytest.approx(0.02, rel=0.2)
+    assert energy.cpu_seconds(lambda: time.sleep(0.05), at_least=0.0) < 0.02  # waiting is not computing
+    calls = []
+    energy.cpu_seconds(lambda: calls.append(busy(0.03)), at_least=0.0)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3])
+def test_decision_error_is_that_of_drawn_shots(threshold):
+    rng = np.random.default_rng(0)
+    z = rng.uniform(-1, 1, 400)
+    drawn = 2 * rng.binomial(21, (1 + z) / 2, (4000, 400)) / 21 - 1
+    seen = ((drawn > threshold) != (z > threshold)).mean()
+    assert energy.decision_error(z, 21, threshold) == pytest.approx(seen, abs=0.002)
+
+
+def test_shots_are_the_fewest_that_do():
+    for z in ([0.1] * 5, [0.5, -0.7], np.linspace(-1, 1, 200)):
+        shots = int(energy.shots_for(z))
+        assert energy.decision_error(z, shots) < 0.01 <= energy.decision_error(z, shots - 2)
+    assert energy.shots_for([0.999, -0.999]) == 1
+    assert np.isnan(energy.shots_for([1e-9]))  # a coin needs more than a million
+
+
+def test_gates_in_the_machines_own_set():
+    chip, trap = constants.MACHINES
+    for circuit, n_pairs in (
+        (qnn_p_circuit(4, 4, 3, "chain"), 9),
+        (qnn_p_circuit(4, 4, 3, "ring"), 12),
+        (qnn_q_circuit(2, 2), 1),
+    ):
+        ions = energy.compiled(circuit, trap)
+        assert sum(len(qubits) == 2 for _, qubits in ions) == n_pairs
+        line = energy.compiled(circuit, chip)
+        assert all(abs(qubits[0] - qubits[1]) == 1 for _, qubits in line if len(qubits) == 2)
+        assert {name for name, _ in line} <= set(chip.gates)
+    ring, chain = (energy.compiled(qnn_p_circuit(4, 4, 3, kind), chip) for kind in ("ring", "chain"))
+    assert chip.shot_seconds(ring) > chip.shot_seconds(chain)  # the last CNOT of a ring has to travel along the line
+
+
+def test_executions_follow_the_parameter_shift():
+    wanted = small("qnn-p", entangler="chain")
+    found = low_energy.fitted(wanted, 0, ROOM)
+    counts = energy.quantum_counts(wanted, found)
+    epochs = found.chosen["epochs"]
+    assert counts["executions_train"] == 2 * 24 * 300 * epochs
+    assert counts["executions_train_forward"] == 300 * epochs
+    assert counts["executions_train_tuned"] == 49 * 300 * epochs + 2 * (49 * 240 + 60)
+    shot = counts["superconducting_shot_seconds"]
+    assert counts["superconducting_predict_seconds_per_1000"] == pytest.approx(1000 * counts["shots"] * shot)
+    assert counts["trapped_ion_predict_wh_per_1000"] == pytest.approx(
+        counts["trapped_ion_predict_seconds_per_1000"] * constants.TRAPPED_ION.watts / 3600
+    )
+
+
+def test_the_hybrid_decides_where_its_last_layer_says():
+    found = low_energy.fitted(small("qnn-h"), 0, ROOM)
+    z, threshold = energy.expectations(found)
+    logits = low_energy.scores(found, found.test)
+    last = found.model.module_[-1]
+    assert np.abs(z).max() <= 1 + 1e-6
+    positive = z > threshold if float(last.weight.detach()) > 0 else z < threshold
+    assert (positive == (logits > 0)).all()
+    counts = energy.quantum_counts(small("qnn-h"), found)
+    assert counts["executions_train"] == 2 * (4 + 2) * 300 * found.chosen["epochs"]  # four weights, two inputs
+
+
+@pytest.mark.parametrize("model", ["qnn-p", "qnn-h"])
+def test_the_literal_network_is_the_fast_one_and_slower(model):
+    wanted = {"entangler": "ring"} if model == "qnn-p" else {}
+    engine = energy.LITERAL[model]
+    fast, literal = (energy.run(small(model, one, **wanted), 0, ROOM) for one in ("fast", engine))
+    assert literal.metrics["difference_from_fast"] < (1e-12 if model == "qnn-p" else 1e-4)  # single precision
+    for key in ("predict_cpu_seconds_per_1000", "train_cpu_seconds"):
+        assert literal.metrics[key] > 1.5 * fast.metrics[key]
+    assert literal.metrics["accuracy"] == fast.metrics["accuracy"]
+    assert literal.chosen["measured_epochs"] == 3 * energy.LITERAL_SHARE[engine][1]
+
+
+def test_a_few_epochs_tell_what_many_cost():
+    wanted = small("qnn-p", "pennylane", epochs=60, entangler="chain")
+    found = low_energy.fitted(wanted | {"engine": "fast"}, 0, ROOM)
+    scaled, _ = energy._literal(wanted, 0, found)
+    whole = energy.cpu_seconds(lambda: energy.literal_twin(found, "pennylane", 300, found.chosen["epochs"]), at_least=0.0)
+    assert scaled["train_cpu_seconds"] == pytest.approx(whole, rel=0.5)
+
+
+def test_energy_is_seconds_times_the_stated_power():
+    outcome = energy.run(config("one-threshold"), 0, ROOM)
+    metrics = outcome.metrics
+    for kind in ("train", "train_tuned"):
+        assert metrics[f"{kind}_wh"] == pytest.approx(metrics[f"{kind}_cpu_seconds"] * 4 / 3600)
+    assert metrics["predict_gco2_per_1000"] == pytest.approx(metrics["predict_wh_per_1000"] * 0.475)
+    assert metrics["train_tuned_cpu_seconds"] == metrics["train_cpu_seconds"]  # nothing is tuned
+    assert outcome.chosen["constants"]["power of a busy core"][:2] == [4.0, "W"]
+    assert "shots" not in metrics and metrics["accuracy"] > 0.8
+
+
+def test_tuning_is_counted():
+    for wanted in (small("qnn-p", entangler="chain", epochs=10), config("trigonometric-chain")):
+        metrics = energy.run(wanted, 0, ROOM).metrics
+        assert metrics["train_tuned_cpu_seconds"] > 1.1 * metrics["train_cpu_seconds"]
+
+
+@pytest.mark.skipif(not has_compiler(), reason="gcc and binutils are not installed")
+@pytest.mark.parametrize("data", energy.DATA)
+def test_firmware_is_the_trained_circuit(data):
+    fast = energy.run(small("qnn-p", data=data, entangler="ring", epochs=30), 0, TWINS[data]).metrics
+    for engine, near in (("c-float32", 1e-5), ("c-int16", 2e-3)):
+        metrics = energy.run(small("qnn-p", engine, data, entangler="ring", epochs=30), 0, TWINS[data]).metrics
+        assert metrics["max_difference"] < near and metrics["agreement"] >= 0.999
+        assert metrics["accuracy"] == pytest.approx(fast["accuracy"], abs=0.004)
+        assert metrics["predict_cpu_seconds_per_1000"] < fast["predict_cpu_seconds_per_1000"]
+        assert metrics["rows"] == len(TWINS[data]) and 0 < metrics["object_bytes_host"] < 4096
+        assert "train_cpu_seconds" not in metrics
+
+
+def test_the_grid_holds_every_model_on_both_data_sets():
+    entries = [entry for entry, repeats in energy.grid("laptop") if repeats == 5]
+    for data in energy.DATA:
+        models = {entry["model"] for entry in entries if entry["data"] == data}
+        assert {"one-threshold", "trigonometric-chain", *low_energy.CLASSICAL, "qnn-p", "qnn-q", "qnn-h"} <= models
+        engines = {entry["engine"] for entry in entries if entry["data"] == data and "engine" in entry}
+        assert engines == {"fast", "pennylane", "qiskit", *energy.FIRMWARE}
+    assert sum(energy.estimate(entry) * 5 for entry in entries) < 15 * 60
