@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     numbers = check.add_argument_group("printed numbers")
     for name, meaning in GLOSSARY.items():
-        if name not in ("performance", "setting"):
+        if name not in ("performance", "procedure", "setting"):
             option = f"--{name.replace('_', '-')}"
             numbers.add_argument(option, dest=f"number_{name}", metavar="X", help=meaning.meaning.replace("%", "%%"))
     check.set_defaults(run=_check)

@@ -12,7 +12,6 @@ import numpy as np
 
 # A verdict needs at least so many seeds; with fewer the claim stays pending.
 SMALLEST_N = 3
-PROFILES = ("laptop", "paper")
 
 
 class Sample(NamedTuple):
@@ -46,9 +45,10 @@ class Evidence:
         experiment : str
             Name of the experiment.
         config : mapping
-            Entries that a record's config must have; it may have more.
+            Entries that a record's config must have; it may have more, but none that is given as None.
         metric : str
-            A key of a record's metrics, or ``runtime`` for the seconds of training.
+            A key of a record's metrics; ``runtime`` for the seconds of training; or ``accuracy.300``, where a record keeps lists
+            by number of training points, for the accuracy with 300 of them.
 
         Returns
         -------
@@ -63,18 +63,25 @@ class Evidence:
     def _find(self, experiment: str, config: Mapping[str, Any], metric: str) -> Sample:
         self._load(experiment)
         index = self._index[experiment]
-        positions = [index.get(item, set()) for item in config.items()]
+        positions = [
+            index.get((key, value), set()) if value is not None else self._without(experiment, key)
+            for key, value in config.items()
+        ]
         chosen = set.intersection(*positions) if positions else set(range(len(self._records[experiment])))
         latest: dict[int, tuple[str, float, str]] = {}
         for position in chosen:
             record = self._records[experiment][position]
-            value = record.train_seconds if metric == "runtime" else record.metrics.get(metric)
+            value = record.train_seconds if metric == "runtime" else _value(record, metric)
             if value is None or not math.isfinite(value):
                 continue
             if record.seed not in latest or (record.finished, record.id) > (latest[record.seed][0], latest[record.seed][2]):
                 latest[record.seed] = (record.finished, float(value), record.id)
         seeds = tuple(sorted(latest))
         return Sample(seeds, np.array([latest[seed][1] for seed in seeds]), tuple(latest[seed][2] for seed in seeds))
+
+    def _without(self, experiment: str, key: str) -> set[int]:
+        """Records whose config lacks a key."""
+        return {position for position, record in enumerate(self._records[experiment]) if record.config.get(key) is None}
 
     def _load(self, experiment: str) -> None:
         if experiment in self._records:
@@ -87,10 +94,20 @@ class Evidence:
             warnings.warn(f"no records: {error}; all measured claims stay pending", stacklevel=2)
             self._records[experiment], self._index[experiment] = [], {}
             return
-        usable = [r for r in records.read(experiment, folder) if r.source == "real" and r.profile in PROFILES]
+        usable = records.measured(experiment, folder=folder)
         index: dict[tuple[str, Any], set[int]] = {}
         for position, record in enumerate(usable):
             for key, value in record.config.items():
                 if not isinstance(value, (list, dict)):
                     index.setdefault((key, value), set()).add(position)
         self._records[experiment], self._index[experiment] = usable, index
+
+
+def _value(record: Any, metric: str) -> float | None:
+    if metric in record.metrics:
+        return float(record.metrics[metric])
+    name, _, size = metric.rpartition(".")
+    sizes, values = record.chosen.get("n"), record.chosen.get(name)
+    if isinstance(sizes, list) and isinstance(values, list) and size in map(str, sizes):
+        return float(values[[str(one) for one in sizes].index(size)])
+    return None

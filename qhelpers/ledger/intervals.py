@@ -90,9 +90,11 @@ class Interval:
 
     def __truediv__(self, other: Interval | float) -> Interval:
         other = as_interval(other)
-        if other.lo < 0 < other.hi:
+        if other.lo < 0 < other.hi or other.lo == other.hi == 0:
             return Interval(-math.inf, math.inf)
-        quotients = [_divide(a, b) for a in (self.lo, self.hi) for b in (other.lo, other.hi)]
+        # Where the divisor ends at zero, that zero is approached from inside the interval.
+        side = -1.0 if other.hi == 0 else 1.0
+        quotients = [_divide(a, b, side) for a in (self.lo, self.hi) for b in (other.lo, other.hi)]
         return Interval(min(quotients), max(quotients))
 
     def __rtruediv__(self, other: Interval | float) -> Interval:
@@ -144,9 +146,9 @@ def _at_most(a: float, b: float) -> bool:
     return a <= b or math.isclose(a, b, rel_tol=_SLACK, abs_tol=1e-12)
 
 
-def _divide(a: float, b: float) -> float:
+def _divide(a: float, b: float, side: float) -> float:
     if b == 0:
-        return math.copysign(math.inf, a) if a else 0.0
+        return math.copysign(math.inf, a * side) if a else 0.0
     return 0.0 if math.isinf(b) else a / b
 
 

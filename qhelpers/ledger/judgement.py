@@ -26,6 +26,7 @@ FEWEST_PAIRS = 9
 VERDICTS = (
     "holds",
     "holds, for another reason",
+    "holds under some readings",
     "exceeded",
     "inconclusive",
     "falls short",
@@ -65,6 +66,8 @@ class ReadingVerdict:
         For a reader.
     assumptions : tuple of str
         What the reading fixes.
+    shown : tuple of (str, float)
+        For an ordering or a procedure: the means of what is compared, by name.
     """
 
     reading: str
@@ -77,6 +80,7 @@ class ReadingVerdict:
     record_ids: tuple[str, ...] = ()
     sentence: str = ""
     assumptions: tuple[str, ...] = ()
+    shown: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,10 @@ class Verdict:
     id, paper, where, quantity, printed
         As in the claim.
     verdict : str
-        One of `VERDICTS`. With several readings the most favourable to the paper.
+        One of `VERDICTS`. With several readings of a number the most favourable to the paper; a comparison or a procedure holds
+        only if it holds under each.
     reading : str
-        The reading of what the text leaves open that the verdict rests on, the headline; empty where nothing was measured.
+        The reading of what the text leaves open that is shown, the headline; empty where nothing was measured.
     measured, sd, n_seeds, k, interval, p
         Of that reading: mean, spread, our seeds, the paper's runs, prediction interval, p-value.
     record_ids : tuple of str
@@ -109,6 +114,8 @@ class Verdict:
         Of what is seen, where a check that is no identity fails.
     nearest : mapping or None
         For what cannot be measured here: the nearest thing that was, set apart.
+    result : str
+        What the number is about; claims with the same one print the same result in several places.
     """
 
     id: str
@@ -132,6 +139,7 @@ class Verdict:
     doubts: tuple[str, ...] = field(default=(), repr=False)
     probability: float | None = None
     nearest: Mapping[str, Any] | None = None
+    result: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
@@ -237,9 +245,10 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a paper: claims, one column a verdict, and ``tested`` (numbers set beside at least three seeds), ``refuted``
-        (outside the interval under every reading that was run), ``refuted_fdr`` (those that Benjamini and Hochberg leave at
-        5 %), ``expected_by_chance`` (how many of the tested would be refuted if all were true, at most).
+        A row a paper: claims, one column a verdict, and ``tested`` (results set beside at least three seeds; one that is
+        printed in several places counts once), ``refuted`` (outside the interval under every reading that was run),
+        ``refuted_fdr`` (those that Benjamini and Hochberg leave at 5 %), ``expected_by_chance`` (how many of the tested would
+        be refuted if all were true, at most).
     """
     import pandas as pd
 
@@ -269,11 +278,15 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
     -----
     A claim is true if it is under one of its readings, and so refuted only if it is under all of them: its p-value is the
     largest of theirs. The headline's alone would not do, since a true claim may fall short under a reading that was not meant.
+    A result that is printed in several places is one test, and refuted only if each of its prints is.
     """
     from qhelpers.evaluation.comparison import benjamini_hochberg
 
-    tested = [one for one in found if one.p is not None and one.verdict in _FAVOUR]
-    run = [[reading for reading in one.readings if reading.p is not None] for one in tested]
+    tested: dict[str, list[Verdict]] = {}
+    for one in found:
+        if one.p is not None and one.verdict in _FAVOUR:
+            tested.setdefault(f"{one.paper}: {one.result or one.id}", []).append(one)
+    run = [[reading for one in prints for reading in one.readings if reading.p is not None] for prints in tested.values()]
     corrected = benjamini_hochberg([max(float(reading.p or 0.0) for reading in readings) for readings in run])
     refuted = [all(reading.verdict in ("falls short", "exceeded") for reading in readings) for readings in run]
     kept = sum(bad and p < 1 - LEVEL for bad, p in zip(refuted, corrected, strict=True))
@@ -292,7 +305,10 @@ def _verdict(
     others = [group for group in failed if group[0].kind != "identity"]
     readings = _readings(book, claim, evidence)
     measured = [one for one in readings if one.n > 0]
-    headline = None if claim.needs else min(measured or readings, key=lambda one: _FAVOUR.index(one.verdict), default=None)
+    if claim.kind == "number":
+        headline = None if claim.needs else min(measured or readings, key=lambda one: _FAVOUR.index(one.verdict), default=None)
+    else:  # all readings count; shown is the first that was run, the main one
+        headline = next(iter(measured or readings), None)
     nearest = None
     probability = None
     assumptions: tuple[str, ...] = ()
@@ -323,6 +339,8 @@ def _verdict(
         name, sentence = "pending", f"In scope and not yet run; it awaits {claim.awaits}."
     elif headline is None:
         name, sentence = "pending", "In scope and not yet run."
+    elif claim.kind != "number":
+        name, sentence = _together(claim, readings)
     else:
         name, sentence = headline.verdict, headline.sentence
         if len({one.verdict for one in measured}) > 1:
@@ -355,7 +373,39 @@ def _verdict(
         doubts=tuple(dict.fromkeys(f"{one.check} ({one.reading}): {one.sentence}" for one in doubts)),
         probability=probability,
         nearest=nearest,
+        result=_result(claim),
     )
+
+
+def _result(claim: Claim) -> str:
+    """What a number is about; the same for all places that print the same result."""
+    if claim.kind != "number" or not claim.of:
+        return ""
+    return ", ".join([claim.quantity, *(f"{key} {value}" for key, value in sorted(claim.of.items()))])
+
+
+def _together(claim: Claim, readings: Sequence[ReadingVerdict]) -> tuple[str, str]:
+    """Verdict and sentence on a comparison or a procedure: it holds only if it does under each reading that was run."""
+    run = [one for one in readings if one.verdict != "pending"]
+    waiting = (
+        {p["reading"] for p in claim.predicates} - {one.reading.split("; ")[0] for one in run} if claim.predicates else set()
+    )
+    waiting -= {p["reading"] for p in claim.predicates if not terms(p)}
+    holding = [one for one in run if one.verdict == "holds"]
+    if not run or (waiting and len(holding) == len(run)):
+        return "pending", next((one.sentence for one in readings if one.verdict == "pending"), "In scope and not yet run.")
+    sentence = run[0].sentence
+    if len(run) > 1:
+        sentence = f"It holds under {len(holding)} of {len(run)} readings. First, {run[0].sentence}"
+    if len(holding) == len(run):
+        return "holds", sentence
+    if holding:
+        named = "; ".join(f"({one.reading})" for one in holding)
+        return "holds under some readings", f"{sentence} It holds under: {named}."
+    kinds = {one.verdict for one in run}
+    if kinds == {"cannot hold"}:
+        return "cannot hold", sentence
+    return ("falls short" if kinds <= {"falls short", "cannot hold"} else "inconclusive"), sentence
 
 
 def _outvotes(book: Paper, claim: Claim, result: CheckResult) -> bool:
@@ -375,16 +425,17 @@ def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerd
     measured_by = claim.measured_by
     if measured_by is None or claim.printed is None:
         return []
-    if claim.kind == "ordering":
+    experiment = str(measured_by["experiment"])
+    if claim.kind != "number":
         return [
-            _ordering(predicate, options, str(measured_by["experiment"]), evidence)
+            _compared(predicate, options, str(predicate.get("experiment", experiment)), evidence, claim.kind == "procedure")
             for predicate in claim.predicates
             if terms(predicate)
-            for options in book.readings([{"model": t.model, "data": t.data} for t in terms(predicate)])
+            for options in book.readings(
+                [dict(term.config) for term in terms(predicate)], str(predicate.get("experiment", experiment))
+            )
         ]
-    if claim.kind != "number":
-        return []
-    return [_number(book, claim, options, evidence) for options in book.readings([measured_by["config"]])]
+    return [_number(book, claim, options, evidence) for options in book.readings([measured_by["config"]], experiment)]
 
 
 def _source(claim: Claim) -> tuple[str, Mapping[str, Any]]:
@@ -393,11 +444,11 @@ def _source(claim: Claim) -> tuple[str, Mapping[str, Any]]:
     return str(measured_by.get("experiment", "")), measured_by.get("config", {})
 
 
-def _overlay(config: Mapping[str, Any], options: Sequence[Reading]) -> dict[str, Any]:
+def _overlay(config: Mapping[str, Any], options: Sequence[Reading], experiment: str) -> dict[str, Any]:
     """A config with what the readings fix; whom a reading concerns is asked of the config before any of them."""
     fixed = dict(config)
     for option in options:
-        if option.concerns(config):
+        if option.concerns(config, experiment):
             fixed |= option.config
     return fixed
 
@@ -410,7 +461,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
     from qhelpers.evaluation.comparison import prediction_interval
 
     experiment, config = _source(claim)
-    sample = evidence.sample(experiment, _overlay(config, options), claim.metric)
+    sample = evidence.sample(experiment, _overlay(config, options, experiment), claim.metric)
     name, assumptions = _named(options)
     n = len(sample.seeds)
     mean = float(sample.values.mean()) if n else None
@@ -440,6 +491,10 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         control = _control(book, claim, options, sample, evidence)
         verdict_ = "holds, for another reason" if control else "holds"
         says = f"the printed {claim.printed} lies within"
+    if sd == 0 and meaning.name in ("setting", "points"):
+        agrees = "as printed" if met else f"not the printed {claim.printed}"
+        sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
+        return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)
     runs = "one run" if k == 1 else f"the mean of {k} runs"
     sentence = (
         f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs} would lie in "
@@ -472,7 +527,7 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
     for control in book.controls:
         if control.model != config.get("model"):
             continue
-        changed = _overlay({**config, "model": control.control}, options)
+        changed = _overlay({**config, "model": control.control}, options, experiment)
         other = evidence.sample(experiment, changed, claim.metric)
         common = sorted(set(sample.seeds) & set(other.seeds))
         if len(common) < SMALLEST_TEST:
@@ -488,17 +543,26 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
     return ""
 
 
-def _ordering(predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence) -> ReadingVerdict:
-    name, assumptions = _named(options)
+def _compared(
+    predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, identity: bool
+) -> ReadingVerdict:
+    """One reading of a comparison, by bootstraps over seeds; an ``exact`` one must hold in each run.
+
+    Of a procedure that is an identity, which no run may break; of a comparison, a difference too large to need a test.
+    """
     reading = str(predicate["reading"])
-    name, assumptions = f"{reading}; {name}", (f"the sentence means: {reading}", *assumptions)
+    name, assumptions = _named(options)
+    name = f"{reading}; {name}" if options else reading
+    assumptions = (f"the sentence means: {reading}", *assumptions)
     samples = {
-        term: evidence.sample(experiment, _overlay({"model": term.model, "data": term.data}, options), term.metric)
+        term: evidence.sample(experiment, _overlay(dict(term.config), options, experiment), term.metric)
         for term in terms(predicate)
     }
-    lacking = list(dict.fromkeys(f"{t.model} on {t.data}" for t, s in samples.items() if len(s.seeds) < SMALLEST_N))
+    lacking = list(dict.fromkeys(str(term) for term, one in samples.items() if len(one.seeds) < SMALLEST_N))
     if lacking:
-        sentence = f"No verdict before {', '.join(lacking)} has {SMALLEST_N} seeds ({name})."
+        sentence = (
+            f"No verdict before {', '.join(lacking[:3])} {'and more ' * (len(lacking) > 3)}has {SMALLEST_N} seeds ({name})."
+        )
         return ReadingVerdict(name, "pending", 0, sentence=sentence, assumptions=assumptions)
     common = sorted(set.intersection(*(set(sample.seeds) for sample in samples.values())))
     n = len(common)
@@ -506,25 +570,38 @@ def _ordering(predicate: Mapping[str, Any], options: Sequence[Reading], experime
     if n < SMALLEST_N:
         sentence = f"Only {n} seeds are common to all that is compared; at least {SMALLEST_N} are needed ({name})."
         return ReadingVerdict(name, "pending", n, record_ids=ids, sentence=sentence, assumptions=assumptions)
+    values = {term: np.array([s.values[s.seeds.index(seed)] for seed in common]) for term, s in samples.items()}
+    shown = tuple((str(term), float(one.mean())) for term, one in values.items())
+    if predicate.get("exact"):
+        share = float(np.mean(evaluate(predicate, lambda term: values[term])))
+        fails = "cannot hold" if identity else "falls short" if share == 0 else "inconclusive"
+        verdict_ = "holds" if share == 1 else fails
+        sentence = f"It holds in {share:.0%} of {n} runs ({name}).{_means(shown)}"
+        return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions, shown)
     draws = np.random.default_rng(0).integers(0, n, (N_BOOTSTRAPS, n))
-    means = {
-        term: np.array([sample.values[sample.seeds.index(seed)] for seed in common])[draws].mean(axis=1)
-        for term, sample in samples.items()
-    }
-    held = evaluate(predicate, lambda model, data, metric: means[model, data, metric])  # type: ignore[index]
-    share = float(np.mean(held))
+    means = {term: one[draws].mean(axis=1) for term, one in values.items()}
+    share = float(np.mean(evaluate(predicate, lambda term: means[term])))
     verdict_ = "holds" if share >= LEVEL else "falls short" if share <= 1 - LEVEL else "inconclusive"
-    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds ({name})."
+    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds ({name}).{_means(shown)}"
     if n < FEWEST_PAIRS:
         verdict_ = "inconclusive"
         sentence += f" Below {FEWEST_PAIRS} pairs this is an estimate, no test."
-    return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions)
+    return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions, shown)
+
+
+def _means(shown: Sequence[tuple[str, float]]) -> str:
+    """Sentence on the means of what is compared, where they are few."""
+    if len(shown) > 8:
+        return ""
+    return " Means: " + ", ".join(f"{name} {value:.3g}" for name, value in shown) + "."
 
 
 def _nearest(claim: Claim, readings: Sequence[ReadingVerdict]) -> dict[str, Any] | None:
     """Our own measurement of what cannot be compared, under the first reading that has records."""
     for one in readings:
         if one.n and one.measured is not None:
+            if claim.kind != "number":
+                return {"measured": one.measured, "n_seeds": one.n, "reading": one.reading, "sentence": one.sentence.rstrip(".")}
             unit = claim.meaning.unit
             spread = f" ± {one.sd:.3g}" if one.sd is not None else ""
             sentence = f"{one.measured:.3g}{spread} {unit} on our hardware over {one.n} seeds ({one.reading})"

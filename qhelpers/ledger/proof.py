@@ -13,7 +13,9 @@ from qhelpers.ledger.statements import Claim, Paper
 # A number in running text; {} in `where` stands for it. Words count too, so that "six noise models" can be read.
 _TOKEN = r"(\d+(?:[.,]\d+)*%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
-_HEADING = re.compile(r"^(Abstract|Index Terms:|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*)$")
+_HEADING = re.compile(r"^(Abstract|Index Terms:|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$")
+# The number of a displayed equation, at the end of its last line.
+_EQUATION = re.compile(r"\((\d+)\)$", re.MULTILINE)
 # A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
 _LONGEST_HEADING = 80
 
@@ -118,10 +120,29 @@ def errors(claim: Claim, book: Paper, text: str) -> list[str]:
     part = sections(text).get(claim.place)
     if part is None:
         return [f"there is no {claim.place}"]
-    if claim.kind == "ordering":
+    if claim.kind != "number":
         count = part.count(claim.printed or "")
-        return [] if count == 1 else [f"{claim.printed!r} stands {count} times in {claim.place}, not once"]
+        if count != 1:
+            return [f"{claim.printed!r} stands {count} times in {claim.place}, not once"]
+        return _equation_errors(claim, part)
     return _sentence_errors(claim, book, part)
+
+
+def _equation_errors(claim: Claim, part: str) -> list[str]:
+    """Whether an equation has the number that ``where`` gives it."""
+    named = re.search(r", Eq\. (\d+)$", claim.where)
+    if named is None:
+        return []
+    found = _EQUATION.search(part, part.index(claim.printed or ""))
+    number = found[1] if found else "none"
+    return [] if number == named[1] else [f"{claim.where}: the number behind these letters is {number}"]
+
+
+def equations(book: Paper, text: str) -> dict[str, int]:
+    """How often each numbered equation of the text is claimed, by number."""
+    printed = [number for part in sections(text).values() for number in _EQUATION.findall(part)]
+    claimed = Counter(match[1] for claim in book.claims if (match := re.search(r", Eq\. (\d+)$", claim.where)))
+    return {number: claimed[number] for number in printed}
 
 
 def missing(book: Paper, text: str) -> list[str]:
@@ -208,5 +229,5 @@ def _config_errors(claim: Claim) -> list[str]:
     return [
         f"measured_by names the {key} {config.get(key)!r}, the claim is about {claim.of.get(key)!r}"
         for key in ("model", "data")
-        if claim.measured_by and config.get(key) != claim.of.get(key)
+        if claim.measured_by and key in claim.of and config.get(key) != claim.of[key]
     ]

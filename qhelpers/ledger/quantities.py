@@ -112,6 +112,7 @@ _ALL = [
     Quantity("windows", "number of windows cut from a record", 0.0, exact=True, words=("windows", "samples")),
     Quantity("points", "number of rows that were used", 1.0, exact=True, words=("points", "samples", "rows")),
     Quantity("setting", "a constant of the method", words=()),
+    Quantity("procedure", "an equation, a line of pseudo-code or a sentence on them; judged by running it", words=()),
     Quantity("performance", "a sentence that compares; judged by its predicate", words=()),
 ]
 GLOSSARY: dict[str, Quantity] = {quantity.name: quantity for quantity in _ALL}

@@ -17,6 +17,7 @@ from qhelpers.ledger.quantities import Quantity, quantity
 
 FOLDER = Path(__file__).parent / "claims"
 KINDS = ("number", "ordering", "procedure")
+_LIMITS = ("at_least", "at_most", "within", "by")
 _CLAIM_KEYS = {
     "id",
     "where",
@@ -46,15 +47,22 @@ class Reading:
         Model or data that it concerns: ``{"model": [...]}``; empty for all.
     config : mapping
         Keys of a record's config that it fixes.
+    experiments : tuple of str
+        Those whose configs have such keys; empty for all.
     """
 
     name: str
     why: str
     when: Mapping[str, tuple[str, ...]]
     config: Mapping[str, Any]
+    experiments: tuple[str, ...] = ()
 
-    def concerns(self, config: Mapping[str, Any]) -> bool:
-        """Whether a config is touched by this reading."""
+    def concerns(self, config: Mapping[str, Any], experiment: str = "") -> bool:
+        """Whether a config (of an experiment) is touched by this reading."""
+        if experiment and self.experiments and experiment not in self.experiments:
+            return False
+        if any(key in config for key in self.config if key not in self.when):  # the claim says so itself
+            return False
         return all(config.get(key) in allowed for key, allowed in self.when.items())
 
 
@@ -85,10 +93,10 @@ class Paper:
         """Number of runs behind a printed number; 1 where the paper says nothing."""
         return int(self.protocol.get("runs", 1))
 
-    def readings(self, configs: Iterable[Mapping[str, Any]]) -> list[tuple[Reading, ...]]:
-        """All combinations of the open readings that concern at least one of some configs."""
+    def readings(self, configs: Iterable[Mapping[str, Any]], experiment: str = "") -> list[tuple[Reading, ...]]:
+        """All combinations of the open readings that concern at least one of some configs of an experiment."""
         configs = list(configs)
-        axes = [axis for axis in self.axes if any(reading.concerns(config) for reading in axis for config in configs)]
+        axes = [axis for axis in self.axes if any(one.concerns(config, experiment) for one in axis for config in configs)]
         return list(product(*axes))
 
 
@@ -113,9 +121,9 @@ class Claim:
     kind : {"number", "ordering", "procedure"}
         What sort of claim it is.
     measured_by : mapping or None
-        Experiment and config whose records measure it.
+        Experiment and config whose records measure it, and ``metric`` where it is not named as the quantity.
     predicates : tuple of mapping
-        For an ordering: one predicate over records for each reading of the sentence.
+        For an ordering or a procedure: one predicate over records for each reading of the sentence or of the symbols.
     awaits : str or None
         In scope and not yet run: what will run it.
     needs : str or None
@@ -145,6 +153,9 @@ class Claim:
     @property
     def metric(self) -> str:
         """Name of the measured value in a record: ``train_accuracy`` for the accuracy of the training part."""
+        named = (self.measured_by or {}).get("metric")
+        if named is not None:
+            return str(named)
         return f"train_{self.quantity}" if self.of.get("split") == "train" else self.quantity
 
     @property
@@ -237,9 +248,9 @@ def parse(text: str, source: str = "claims") -> Paper:
 
 def _axis(axis: Mapping[str, Any]) -> tuple[Reading, ...]:
     when = {key: tuple(allowed) for key, allowed in axis.get("when", {}).items()}
+    experiments = tuple(axis.get("experiments", ()))
     return tuple(
-        Reading(name=str(option["name"]), why=str(axis["why"]), when=when, config=dict(option["config"]))
-        for option in axis["options"]
+        Reading(str(option["name"]), str(axis["why"]), when, dict(option["config"]), experiments) for option in axis["options"]
     )
 
 
@@ -247,7 +258,33 @@ def _expand(value: Any, groups: Mapping[str, list[str]]) -> Any:
     """Replace the names of groups inside a list by their members."""
     if not isinstance(value, list):
         return value
-    return tuple(member for name in value for member in groups.get(name, [name]))
+    return tuple(member for name in value for member in (groups.get(name, [name]) if isinstance(name, str) else [name]))
+
+
+def _predicates(given: Mapping[str, Any], groups: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """A predicate with its groups expanded; with ``each: {name: values}`` one for every combination, ``{name}`` filled in."""
+    each = given.get("each", {})
+    made = []
+    for values in product(*each.values()):
+        chosen = dict(zip(each, values, strict=True))
+        filled = {key: _expand(_fill(value, chosen), groups) for key, value in given.items() if key != "each"}
+        for key in _LIMITS:
+            if isinstance(filled.get(key, 0), str):  # YAML takes 1e-6 for a word
+                raise ValueError(f"{key} of {given.get('reading')!r} is no number: {filled[key]!r}; write it like 0.000001")
+        made.append(filled)
+    return made
+
+
+def _fill(value: Any, chosen: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        for name, part in chosen.items():
+            value = value.replace(f"{{{name}}}", str(part))
+        return value
+    if isinstance(value, list):
+        return [_fill(one, chosen) for one in value]
+    if isinstance(value, dict):
+        return {key: _fill(one, chosen) for key, one in value.items()}
+    return value
 
 
 def _claim(entry: Mapping[str, Any], number: str, source: str, groups: Mapping[str, list[str]]) -> Claim:
@@ -274,9 +311,7 @@ def _claim(entry: Mapping[str, Any], number: str, source: str, groups: Mapping[s
         of=entry.get("of", {}),
         kind=kind,
         measured_by=entry.get("measured_by"),
-        predicates=tuple(
-            {key: _expand(value, groups) for key, value in predicate.items()} for predicate in entry.get("predicates", ())
-        ),
+        predicates=tuple(one for predicate in entry.get("predicates", ()) for one in _predicates(predicate, groups)),
         awaits=entry.get("awaits"),
         needs=entry.get("needs"),
         note=entry.get("note"),

@@ -64,6 +64,24 @@ def test_arithmetic_encloses_all_results():
         Interval(-2, -1).sqrt()
 
 
+@pytest.mark.parametrize(
+    ("dividend", "divisor", "quotient"),
+    [
+        ((3, 4), (0, 1), (3, math.inf)),
+        ((3, 4), (-1, 0), (-math.inf, -3)),
+        ((-3, -2), (-1, 0), (2, math.inf)),
+        ((-3, -2), (0, 1), (-math.inf, -2)),
+        ((0, 2), (-1, 0), (-math.inf, 0)),
+        ((-1, 2), (0, 1), (-math.inf, math.inf)),
+        ((3, 4), (0, 0), (-math.inf, math.inf)),
+        ((1, math.inf), (1, math.inf), (0, math.inf)),
+        ((1, 2), (-math.inf, -1), (-2, 0)),
+    ],
+)
+def test_a_divisor_that_touches_zero_or_has_no_end_encloses_all_quotients(dividend, divisor, quotient):
+    assert Interval(*dividend) / Interval(*divisor) == Interval(*quotient)
+
+
 def test_closed_ends_meet_in_spite_of_floating_point():
     assert Interval(0.1 + 0.2, 1).meets(0.3)
     assert not Interval(0.31, 1).meets(0.3)

@@ -298,7 +298,7 @@ def test_an_ordering_waits_for_all_that_it_compares(tmp_path):
     write(tmp_path, scores(0.95, 0.01, 9) + scores(0.90, 0.01, 2, model="plain"))
     (found,) = judge(tmp_path, [ordering()])
     assert found.verdict == "pending"
-    assert "plain on rooms" in found.sentence
+    assert "accuracy of rooms, plain" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -332,6 +332,198 @@ def test_forms_of_predicates(tmp_path, predicate, expected):
         noise = np.random.default_rng(len(model)).normal(0, 0.001, 9)
         write(tmp_path, [record(i, model=model, accuracy=accuracy + e, recall=recall + e) for i, e in enumerate(noise)])
     assert judge(tmp_path, [ordering(**predicate)])[0].verdict == expected
+
+
+def compared(reading, **predicate):
+    """A comparison of metrics of the made-up experiment."""
+    one = ordering()
+    one["predicates"] = [{"reading": reading, "config": {"model": "net", "data": "rooms"}} | predicate]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("predicate", "expected"),
+    [
+        ({"holds": "bound", "metrics": ["high", "low"], "at_least": 0.6}, "holds"),
+        ({"holds": "bound", "metrics": ["high", "low"], "at_least": 0.8}, "falls short"),
+        ({"holds": "bound", "metrics": ["high"], "at_most": 0.95}, "holds"),
+        ({"holds": "bound", "metrics": ["high"], "at_most": 0.85}, "falls short"),
+        ({"holds": "drop", "start": "high", "metrics": ["low"], "at_most": 0.25}, "holds"),
+        ({"holds": "drop", "start": "high", "metrics": ["low"], "at_most": 0.15}, "falls short"),
+        ({"holds": "drop", "start": "high", "metrics": ["low"], "at_least": 0.15}, "holds"),
+        ({"holds": "drop", "start": "high", "metrics": ["low"], "at_least": 0.25}, "falls short"),
+        ({"holds": "ranked", "higher": ["high"], "lower": ["middle", "low"]}, "holds"),
+        ({"holds": "ranked", "higher": ["high", "low"], "lower": ["middle"]}, "falls short"),
+        ({"holds": "ranked", "higher": ["high"], "lower": ["low"], "by": 0.25}, "falls short"),
+        ({"holds": "ranked", "metric": "high", "higher": ["net"], "lower": ["plain"]}, "holds"),
+        ({"holds": "ranked", "metric": "high", "higher": ["plain"], "lower": ["net"]}, "falls short"),
+        (
+            {"holds": "ranked", "higher": [{"model": "net", "metric": "low"}], "lower": [{"model": "plain", "metric": "low"}]},
+            "holds",
+        ),
+        ({"holds": "monotone", "metrics": ["low", "middle", "high"], "direction": "rising", "within": 0.0}, "holds"),
+        ({"holds": "monotone", "metrics": ["low", "high", "middle"], "direction": "rising", "within": 0.0}, "falls short"),
+        ({"holds": "monotone", "metrics": ["low", "high", "middle"], "direction": "rising", "within": 0.15}, "holds"),
+        ({"holds": "monotone", "metrics": ["high", "middle", "low"], "direction": "falling", "within": 0.0}, "holds"),
+        ({"holds": "ratio", "metrics": ["low", "high"], "at_most": 0.8}, "holds"),
+        ({"holds": "ratio", "metrics": ["low", "high"], "at_least": 0.8}, "falls short"),
+        ({"holds": "alike", "metrics": ["low", "middle", "high"], "within": 0.25}, "holds"),
+        ({"holds": "alike", "metrics": ["low", "middle", "high"], "within": 0.15}, "falls short"),
+    ],
+)
+def test_forms_that_compare_any_metrics(tmp_path, predicate, expected):
+    noise = np.random.default_rng(0).normal(0, 0.002, (9, 6))
+    for seed, e in enumerate(noise):
+        write(tmp_path, [record(seed, low=0.7 + e[0], middle=0.8 + e[1], high=0.9 + e[2])])
+        write(tmp_path, [record(seed, model="plain", low=0.6 + e[3], middle=0.7 + e[4], high=0.8 + e[5])])
+    (found,) = judge(tmp_path, [compared("plainly", **predicate)])
+    assert found.verdict == expected
+    assert found.readings[0].shown and "Means: " in found.sentence
+
+
+def test_a_predicate_without_a_limit_is_refused(tmp_path):
+    write(tmp_path, scores(0.9, 0.01))
+    with pytest.raises(ValueError, match="at_least or at_most"):
+        judge(tmp_path, [compared("plainly", holds="bound", metrics=["accuracy"])])
+
+
+def test_each_makes_one_reading_of_every_value(tmp_path):
+    for seed in range(9):
+        write(tmp_path, [record(seed, **{"drop.gate": 0.1 + seed / 1000, "drop.end": 0.0})])
+    claim = compared("noise at {place}", each={"place": ["gate", "end"]}, holds="bound", metrics=["drop.{place}"], at_least=0.05)
+    (found,) = judge(tmp_path, [claim])
+    assert {one.reading: one.verdict for one in found.readings} == {"noise at gate": "holds", "noise at end": "falls short"}
+    assert found.verdict == "holds under some readings"
+    assert "(noise at gate)" in found.sentence and "1 of 2 readings" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "expected"),
+    [
+        (0.85, 0.85, "holds"),
+        (0.85, 0.95, "holds under some readings"),
+        (0.95, 0.95, "falls short"),
+        (0.9005, 0.9005, "inconclusive"),
+        (0.9005, 0.95, "inconclusive"),
+        (0.9005, 0.85, "holds under some readings"),
+        (0.85, None, "holds"),
+        (None, None, "pending"),
+    ],
+)
+def test_an_ordering_holds_only_if_it_does_under_each_reading(tmp_path, small, large, expected):
+    for regime, theirs in (("small", small), ("large", large)):
+        if theirs is not None:
+            write(tmp_path, scores(0.90, 0.02, 9, regime=regime))
+            write(tmp_path, scores(theirs, 0.02, 9, model="plain", seed=1, regime=regime))
+    (found,) = judge(tmp_path, [ordering()], HEAD + READINGS)
+    assert found.verdict == expected
+
+
+def test_an_ordering_waits_for_a_meaning_of_which_nothing_was_run(tmp_path):
+    write(tmp_path, scores(0.95, 0.01, 9) + scores(0.90, 0.01, 9, model="plain"))
+    two = ordering()
+    two["predicates"].append({"reading": "by recall", **{k: v for k, v in two["predicates"][0].items() if k != "reading"}})
+    two["predicates"][1]["metrics"] = ["recall"]
+    assert judge(tmp_path, [two])[0].verdict == "pending"
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("procedure", "cannot hold"), ("ordering", "inconclusive")])
+def test_one_run_that_breaks_an_identity_is_enough(tmp_path, kind, expected):
+    for seed, value in enumerate((0.0, 0.0, 0.1)):
+        write(tmp_path, [record(seed, disagreement=value)])
+    claim = compared("as printed", holds="bound", metrics=["disagreement"], at_most=0.001, exact=True) | {"kind": kind}
+    assert judge(tmp_path, [claim])[0].verdict == expected
+    write(tmp_path / "right", [record(seed, disagreement=1e-9) for seed in range(3)])
+    assert judge(tmp_path / "right", [claim])[0].verdict == "holds"
+    write(tmp_path / "few", [record(seed, disagreement=0.0) for seed in range(2)])
+    assert judge(tmp_path / "few", [claim])[0].verdict == "pending"
+
+
+@pytest.mark.parametrize(("difference", "expected"), [(0.0130, "holds"), (0.0055, "inconclusive"), (-0.0130, "falls short")])
+def test_an_ordering_is_judged_at_95_and_5_percent(tmp_path, difference, expected):
+    """Nine pairs whose difference has a spread of 0.02, its mean one of 0.0067: it is two of them, or less than one."""
+    noise = np.random.default_rng(3).normal(size=9)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    write(tmp_path, [record(i, accuracy=0.9 + difference + 0.02 * e) for i, e in enumerate(noise)])
+    write(tmp_path, [record(i, model="plain", accuracy=0.9) for i in range(9)])
+    (found,) = judge(tmp_path, [ordering()])
+    assert found.verdict == expected
+    assert (found.measured >= 0.95, found.measured <= 0.05) == (expected == "holds", expected == "falls short")
+
+
+def test_thresholds_of_an_ordering_are_those_stated():
+    assert judgement.LEVEL == 0.95
+    assert judgement.FEWEST_PAIRS == 9
+
+
+def test_a_reading_does_not_undo_what_the_claim_fixes(tmp_path):
+    write(tmp_path, scores(0.95, 0.01, 9, regime="large") + scores(0.90, 0.01, 9, regime="small"))
+    claim = compared("large above small", holds="ranked", metric="accuracy", key="regime", higher=["large"], lower=["small"])
+    (found,) = judge(tmp_path, [claim], HEAD + READINGS)
+    assert (found.verdict, len(found.readings)) == ("holds", 1)
+
+
+def test_an_entry_given_as_none_must_be_lacking(tmp_path):
+    lines = scores(0.95, 0.01, 9)
+    odd = scores(0.2, 0.01, 9, finished="2030-01-01T00:00:00+00:00")
+    for line in odd:
+        line["config"]["order"] = "lamp first"
+    write(tmp_path, lines + odd)
+    config = {"model": "net", "data": "rooms"}
+    plain = compared("plain", holds="bound", metrics=["accuracy"], at_least=0.9, config=config | {"order": None})
+    mixed = compared("mixed", holds="bound", metrics=["accuracy"], at_least=0.9)
+    assert judge(tmp_path, [plain])[0].verdict == "holds"
+    assert judge(tmp_path, [mixed])[0].verdict == "falls short"
+
+
+def test_a_size_is_found_in_the_lists_of_a_record(tmp_path):
+    lines = [record(seed, accuracy=0.5) for seed in range(9)]
+    for line in lines:
+        line["chosen"] = {"n": [20, 300], "accuracy": [0.6, 0.9]}
+    write(tmp_path, lines)
+    (found,) = judge(tmp_path, [compared("drop", holds="drop", start="accuracy.300", metrics=["accuracy.20"], at_least=0.29)])
+    assert found.verdict == "holds"
+
+
+def test_the_training_score_of_a_control_explains_nothing(tmp_path):
+    """The guard of `_control`: how well a control is trained says nothing about the claim on training."""
+    write(
+        tmp_path, scores(0.95, 0.01, metric="train_accuracy") + scores(0.95, 0.01, model="net-without", metric="train_accuracy")
+    )
+    (found,) = judge(tmp_path, [entry("a", "0.95", of={"model": "net", "data": "rooms", "split": "train"})])
+    assert (found.measured, found.verdict) == (pytest.approx(0.95), "holds")
+
+
+@pytest.mark.parametrize(
+    ("prints", "expected"),
+    [
+        (["0.95", "0.95", "0.90"], ["pending", "pending", "cannot hold"]),
+        (["0.95", "0.90"], ["cannot hold", "cannot hold"]),
+        (["0.95", "0.95", "0.90", "0.90"], ["cannot hold"] * 4),
+        (["0.95", "0.945", "0.90"], ["pending", "pending", "cannot hold"]),
+    ],
+)
+def test_only_a_majority_outvotes(tmp_path, prints, expected):
+    places = [entry(f"p{i}", printed) for i, printed in enumerate(prints)]
+    assert [one.verdict for one in judge(tmp_path, places)] == expected
+
+
+def test_a_setting_is_compared_with_what_ran(tmp_path):
+    for seed in range(3):
+        write(tmp_path, [record(seed, qubits=4.0)])
+    of = {"id": "9.q", "where": "Section I", "quantity": "setting", "of": {"of": "qubits"}}
+    by = {"measured_by": {"experiment": "made-up", "config": {"model": "net"}, "metric": "qubits"}}
+    (right,) = judge(tmp_path, [of | by | {"printed": "four"}])
+    (wrong,) = judge(tmp_path, [of | by | {"printed": "3"}])
+    assert (right.verdict, right.sentence) == ("holds", "What ran here has 4, as printed (3 runs).")
+    assert wrong.verdict in ("exceeded", "falls short")
+    assert judgement.chance([right, wrong])["tested"] == 0
+
+
+def test_a_result_that_is_printed_twice_is_tested_once(tmp_path):
+    write(tmp_path, scores(0.80, 0.01))
+    found = judge(tmp_path, [entry("a", "0.95"), entry("b", "0.95"), entry("c", "0.80", of={"model": "net", "data": "rooms"})])
+    assert judgement.chance(found) == {"tested": 2, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.1}
 
 
 def test_a_sentence_that_the_tables_contradict_cannot_hold(tmp_path):
@@ -449,7 +641,9 @@ def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated
     found = []
     for i in range(400):
         *ours, theirs = rng.normal(0.9, 0.04, 11)
-        claim = statements.parse(HEAD + READINGS + "\nclaims: " + json.dumps([entry(f"n{i}", f"{min(max(theirs, 0), 1):.4f}")]))
+        about = {"model": "net", "data": "rooms", "split": "test", "result": i}
+        one = entry(f"n{i}", f"{min(max(theirs, 0), 1):.4f}", of=about)
+        claim = statements.parse(HEAD + READINGS + "\nclaims: " + json.dumps([one]))
         evidence = Evidence()
         config = (("data", "rooms"), ("model", "net"))
         for regime, values in (("small", ours), ("large", rng.normal(0.6, 0.01, 10))):
@@ -480,6 +674,7 @@ def test_unknown_papers_and_claims_are_named():
         ({"quantity": "goodness"}, "unknown quantity"),
         ({"kind": "rumour"}, "number, ordering, procedure"),
         ({"colour": "red"}, "unknown keys"),
+        ({"predicates": [{"reading": "a", "holds": "bound", "at_most": "1e-6"}]}, "at_most.*is no number"),
     ],
 )
 def test_a_bad_entry_is_refused(change, message):

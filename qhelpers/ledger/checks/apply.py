@@ -10,7 +10,7 @@ from typing import Any
 from qhelpers.ledger.checks import consistency, errors, inference, scores
 from qhelpers.ledger.checks.result import CheckResult, Printed, read
 from qhelpers.ledger.intervals import Interval
-from qhelpers.ledger.predicates import evaluate, terms
+from qhelpers.ledger.predicates import Term, evaluate, terms
 from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.statements import Claim, Paper
 
@@ -256,27 +256,31 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
 def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
     """Check 8 for sentences: each predicate against the numbers of the tables, else of the text."""
     in_tables = sorted(numbers, key=lambda claim: claim.place not in paper.tables)
-    printed: dict[tuple[Any, Any, str], Claim] = {}
+    printed: dict[Term, Claim] = {}
     for claim in in_tables:
-        printed.setdefault((claim.of.get("model"), claim.of.get("data"), claim.metric), claim)
+        if {"model", "data"} <= set(claim.of):
+            printed.setdefault(Term.at({key: claim.of[key] for key in ("model", "data")}, claim.metric), claim)
     results = []
     for claim in paper.claims:
+        if claim.kind != "ordering":
+            continue
         for predicate in claim.predicates:
             needed = terms(predicate)
             missing = [term for term in needed if term not in printed]
             if missing:  # a reading under which nothing printed contradicts the sentence
                 sentence = f"“{claim.printed}” speaks of {len(needed)} scores, of which {len(missing)} are not printed"
                 reading = str(predicate["reading"])
-                open_one = CheckResult(8, "sentence-follows-from-tables", "identity", True, sentence, reading)
+                assumed = (f"the sentence means: {reading}",)
+                open_one = CheckResult(8, "sentence-follows-from-tables", "identity", True, sentence, reading, assumed)
                 results.append(open_one.tie((claim.id,)))
                 continue
             held, rounding = False, "rounded"
             for rounding in ("rounded", "either"):
 
-                def score(model: str, data: str, metric: str, how: str = rounding) -> Interval:
-                    return printed[model, data, metric].interval(how)
+                def ask(term: Term, how: str = rounding) -> Interval:
+                    return printed[term].interval(how)
 
-                held = bool(evaluate(predicate, score))
+                held = bool(evaluate(predicate, ask))
                 if held:
                     break
             reading = str(predicate["reading"])

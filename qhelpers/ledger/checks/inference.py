@@ -148,8 +148,8 @@ def eta_from_f(eta_squared: Printed, f: Printed, df_between: int, df_within: int
 
     def test(rounding: str) -> tuple[bool, str]:
         statistic = read(f, rounding, "f_statistic")
-        lo, hi = (value * df_between / (value * df_between + df_within) for value in (statistic.lo, statistic.hi))
-        expected = Interval(lo, hi)
+        shares = (1 - df_within / (value * df_between + df_within) for value in (statistic.lo, statistic.hi))
+        expected = Interval(*shares)
         passed = read(eta_squared, rounding, "eta_squared").meets(expected)
         verb = "agrees" if passed else "cannot be"
         return passed, f"η² {show(eta_squared)} {verb} with F({df_between}, {df_within}) = {show(f)}, which gives {expected}"
