@@ -49,16 +49,23 @@ class Page:
             return datasets.load(name, source="real")
         return datasets.load(name, source="twin", n=n, seed=self.seed)
 
-    def recorded(self, experiment: str, **wanted: Any) -> list[records.Record]:
+    def recorded(self, experiment: str, version: str | None = None, **wanted: Any) -> list[records.Record]:
         """Records on real data that fit, see `qhelpers.runs.records.select`.
+
+        Parameters
+        ----------
+        experiment : str
+        version : str, optional
+            Of the experiment's code; by default the newest, see `qhelpers.runs.records.measured`.
+        **wanted
+            Attributes or config entries of the records.
 
         Raises
         ------
         RecordsError
             If there are none: a page does not go on without the records that it names.
         """
-        measured = [r for r in records.read(experiment) if r.source == "real" and r.profile in ("laptop", "paper")]
-        found = records.select(measured, **wanted)
+        found = records.select(records.measured(experiment, version), **wanted)
         if not found:
             raise records.RecordsError(
                 f"chapter {self.chapter} names records of {experiment} with {wanted}, and there are none in {records.root()}; "
@@ -254,14 +261,15 @@ def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str] | None
     body = ""
     for identifier, where, quantity, printed, found in rows:
         link = f'<a href="../scoreboard.html#{html.escape(identifier)}"><code>{html.escape(identifier)}</code></a>'
-        cells = [html.escape(text) for text in (where, quantity, printed, *(found or ()))]
-        body += f"<tr><td>{link}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        cells = zip(heads[1:], (where, quantity, printed, *(found or ())), strict=True)
+        told = "".join(f'<td data-name="{head}">{html.escape(text)}</td>' for head, text in cells)
+        body += f"<tr><td>{link}</td>{told}</tr>"
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
     label = html.escape(caption, quote=True)
     plain = "\n".join(" | ".join([*row[:4], *(row[4] or ())]) for row in rows)
     _show(
-        f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
+        f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table class="qh-stacked">'
+        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
         plain,
     )
 

@@ -39,16 +39,18 @@ def binary_metrics(y_true: ArrayLike, y_pred: ArrayLike, scores: ArrayLike | Non
     Returns
     -------
     dict
-        ``accuracy``, ``precision``, ``recall``, ``f1``, ``balanced_accuracy``, ``mcc`` and, where it is defined, ``auc``.
+        ``accuracy``, ``precision``, ``recall``, ``f1``; where `y_true` holds both classes ``balanced_accuracy``, ``mcc`` and,
+        with `scores`, ``auc``.
     """
     values = {
         "accuracy": sk.accuracy_score(y_true, y_pred),
         "precision": sk.precision_score(y_true, y_pred, zero_division=0),
         "recall": sk.recall_score(y_true, y_pred, zero_division=0),
         "f1": sk.f1_score(y_true, y_pred, zero_division=0),
-        "balanced_accuracy": sk.balanced_accuracy_score(y_true, y_pred),
-        "mcc": sk.matthews_corrcoef(y_true, y_pred),
     }
-    if scores is not None and len(np.unique(np.asarray(y_true))) == 2:
-        values["auc"] = sk.roc_auc_score(y_true, scores)
+    if len(np.unique(np.asarray(y_true))) == 2:
+        values["balanced_accuracy"] = sk.balanced_accuracy_score(y_true, y_pred)
+        values["mcc"] = sk.matthews_corrcoef(y_true, y_pred)
+        if scores is not None:
+            values["auc"] = sk.roc_auc_score(y_true, scores)
     return {name: float(value) for name, value in values.items()}

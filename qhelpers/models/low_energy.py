@@ -14,6 +14,7 @@ those again.
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ from tqdm import tqdm
 from qhelpers._extras import require
 from qhelpers.circuits import VariationalCircuit
 from qhelpers.circuits.low_energy import qnn_p_circuit, qnn_q_circuit
+from qhelpers.models.trigonometric import fill_qubits
 
 Array = NDArray[np.float64]
 
@@ -52,9 +54,9 @@ def circuit_module(circuit: VariationalCircuit, engine: str, first: Any) -> Any:
         raise ValueError(f"engine={engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
     shapes, start = {"weights": circuit.weight_shape}, {"weights": first}
     if engine == "fast":
-        from qhelpers.circuits.layer import QuantumLayer
-
-        return QuantumLayer(circuit.pennylane(), shapes, init_method=start, n_inputs=circuit.n_features)
+        layer = copy.deepcopy(_read_once(circuit, first.dtype))
+        layer.load_state_dict(start)
+        return layer
     if engine == "pennylane":
         qml = require("pennylane", "circuits")
         device = qml.device("default.qubit", wires=circuit.n_qubits)
@@ -71,6 +73,16 @@ def circuit_module(circuit: VariationalCircuit, engine: str, first: Any) -> Any:
         input_gradients=True,
     )
     return connectors.TorchConnector(network, initial_weights=first.reshape(-1).numpy())
+
+
+@functools.lru_cache(maxsize=256)
+def _read_once(circuit: VariationalCircuit, dtype: Any) -> Any:
+    """Return a circuit in the fast engine, its weights 0; reading it takes as long as hundreds of updates, so it is kept."""
+    torch = require("torch", "circuits")
+    from qhelpers.circuits.layer import QuantumLayer
+
+    shapes, start = {"weights": circuit.weight_shape}, {"weights": torch.zeros(circuit.weight_shape, dtype=dtype)}
+    return QuantumLayer(circuit.pennylane(), shapes, init_method=start, n_inputs=circuit.n_features)
 
 
 class _QuantumClassifier(ClassifierMixin, BaseEstimator):
@@ -306,11 +318,7 @@ class QNNPClassifier(_QuantumClassifier):
         return (1 + output) / 2
 
     def _encode(self, features: Array) -> Array:
-        if self.fill not in ("idle", "repeat"):
-            raise ValueError(f"fill={self.fill!r} is unknown; allowed are 'idle' and 'repeat'")
-        if self.fill == "idle":
-            return features
-        return np.take(features, np.arange(self.n_qubits) % features.shape[1], axis=1)
+        return fill_qubits(features, self.n_qubits, self.fill)
 
     def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")

@@ -137,12 +137,13 @@ def _summary(plan: _Plan) -> None:
     from qhelpers.runs import execution, records
 
     configs = [job.config for job in plan.jobs]
-    found = [record for record in records.read(plan.name, plan.folder) if record.config in configs]
+    version = experiments.get(plan.name).version
+    found = [r for r in records.read(plan.name, plan.folder) if r.config in configs and r.version == version]
     if not found:
         return
     keys = execution.told(configs)
     table = records.frame(found).assign(**{key: [records.spell(r.config.get(key, "")) for r in found] for key in keys})
-    print(table.groupby(keys)["accuracy"].agg(["mean", "std", "count"]).round(3).to_string())
+    print(table.groupby(keys)[experiments.get(plan.name).headline].agg(["mean", "std", "count"]).round(3).to_string())
 
 
 def _status(arguments: argparse.Namespace) -> int:

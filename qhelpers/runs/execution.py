@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -122,6 +123,7 @@ def execute(job: Job) -> tuple[Record, dict[str, Any]]:
     """
     experiment = get(job.experiment)
     dataset = _dataset(job.config["data"], job.source)
+    _forget_peak_memory()
     wall, cpu = time.perf_counter(), time.process_time()
     outcome = experiment.function(job.config, job.seed, dataset)
     record = Record(
@@ -139,7 +141,7 @@ def execute(job: Job) -> tuple[Record, dict[str, Any]]:
         seconds=round(time.perf_counter() - wall, 4),
         cpu_seconds=round(time.process_time() - cpu, 4),
         train_seconds=round(outcome.train_seconds, 5),
-        peak_memory_mb=round(psutil.Process().memory_info().rss / 2**20, 1),
+        peak_memory_mb=round(_peak_memory() / 2**20, 1),
         cpu=_cpu_model(),
         versions=_versions(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -216,7 +218,8 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Itera
     with tqdm(total=len(todo), unit="run", file=sys.stderr) as bar:
         for record in run(todo, folder, workers):
             job = Job(record.experiment, record.config, record.seed, record.source, record.profile)
-            bar.write(f"{job}: accuracy {record.metrics['accuracy']:.3f} in {record.seconds:.1f} s", file=sys.stderr)
+            headline = get(record.experiment).headline
+            bar.write(f"{job}: {headline} {record.metrics[headline]:.3f} in {record.seconds:.1f} s", file=sys.stderr)
             bar.update()
             yield record
 
@@ -224,8 +227,10 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Itera
 def told(configs: Iterable[dict[str, Any]]) -> list[str]:
     """Keys of configs that tell runs apart, those that any of them fills, in the order in which they are printed."""
     configs = list(configs)
-    keys = ("data", "regime", "split", "without", "model", "entangler")
-    return [key for key in keys if any(config.get(key) for config in configs)]
+    first = ["data", "regime", "split", "without", "model", "entangler"]
+    last = ["max_epochs", "learning_rates"]  # the budget, the same for all of a kind
+    others = sorted({key for config in configs for key in config} - {*first, *last})
+    return [key for key in first + others if any(config.get(key) for config in configs)]
 
 
 def _start_worker() -> None:
@@ -237,6 +242,23 @@ def _start_worker() -> None:
 @lru_cache(maxsize=8)
 def _dataset(name: str, source: str) -> datasets.Dataset:
     return datasets.load(name, source=source)
+
+
+def _forget_peak_memory() -> None:
+    """Let the system's note of this process's largest size begin anew, where it can be told to (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory() -> int:
+    """Bytes: the largest resident size since `_forget_peak_memory`; elsewhere the present one.
+
+    Not getrusage, whose peak a process inherits from the one that started it.
+    """
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+    return int(psutil.Process().memory_info().rss)
 
 
 def _cpu_model() -> str:

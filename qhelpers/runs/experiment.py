@@ -49,6 +49,8 @@ class Experiment:
         ``grid(profile) -> list of (config, n_seeds)``: what a full run holds, quick to slow.
     estimate : callable
         ``estimate(config) -> float``: processor seconds a run takes, roughly, before any has been measured.
+    headline : str
+        The metric that is shown while it runs, and in the summary.
     """
 
     name: str
@@ -57,9 +59,23 @@ class Experiment:
     function: Callable[[Mapping[str, Any], int, Any], Outcome]
     grid: Callable[[str], list[tuple[dict[str, Any], int]]]
     estimate: Callable[[Mapping[str, Any]], float]
+    headline: str = "accuracy"
 
 
-_MODULES = {"low-energy": "qhelpers.runs.low_energy", "splits": "qhelpers.runs.splits"}
+_MODULES = {
+    "low-energy": "qhelpers.runs.low_energy",
+    "protocols": "qhelpers.runs.protocols",
+    "splits": "qhelpers.runs.splits",
+    "energy": "qhelpers.runs.energy",
+    "exploration": "qhelpers.runs.exploration",
+    "picking": "qhelpers.runs.picking",
+    "frameworks": "qhelpers.runs.frameworks",
+    "noise": "qhelpers.runs.noise",
+    "noise-training": "qhelpers.runs.noise_training",
+    "noise-mitigation": "qhelpers.runs.noise_mitigation",
+    "learning-curves": "qhelpers.runs.learning_curves",
+    "equations": "qhelpers.runs.equations",
+}
 
 
 def names() -> list[str]:

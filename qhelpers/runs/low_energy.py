@@ -1,34 +1,48 @@
-"""Experiment of paper 1: its three networks, their controls and its classical models on 300 balanced points."""
+"""Experiment of paper 1: its three networks, their controls and its classical models, on 300 points and on all."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from qhelpers.datasets import Dataset
-from qhelpers.evaluation import balanced_subsample, binary_metrics, confusion_counts, stratified_split
-from qhelpers.models import QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline, tune
+from qhelpers.evaluation import (
+    balanced_subsample,
+    binary_metrics,
+    confusion_counts,
+    official_split,
+    random_split,
+    stratified_split,
+    time_block_split,
+)
+from qhelpers.models import TRIALS, QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline, tune, tuned_baseline
 from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.records import spell
 
 FEATURES = {
     "occupancy": ["Temperature", "Humidity", "Light", "CO2"],
     "ton_iot_gps": ["latitude", "longitude"],
     "ton_iot_gps_38960": ["latitude", "longitude"],
 }
-REGIMES = ("300+300", "300")
+#: Rows for training and testing, see `draw`. On the first three a model trains on 300 rows or less.
+REGIMES = ("300+300", "300", "time blocks", "balanced", "everything", "official")
+SMALL = REGIMES[:3]
+N_BLOCKS = 10
+#: Learning rate and epochs are chosen on so many training rows at most.
+TUNING_ROWS = 2000
 LEARNING_RATES = (0.01, 0.03, 0.1)
-EPOCHS = {
-    "quick": {"qnn-p": 60, "qnn-q": 3, "qnn-h": 3},
-    "laptop": {"qnn-p": 200, "qnn-q": 10, "qnn-h": 10},
-}
+#: Most epochs that are tried; an epoch is one update of QNN-P, and one a sample of the others.
+EPOCHS = {"quick": {"qnn-p": 60, "qnn-q": 3, "qnn-h": 3}, "laptop": {"qnn-p": 200, "qnn-q": 10, "qnn-h": 10}}
 EPOCHS["paper"] = EPOCHS["laptop"]
-#: Two controls and the nine classical models of Tables I and II, by their names in `qhelpers.models.BASELINES`.
+#: The nine classical models of Tables I and II, by their names in `qhelpers.models.BASELINES`.
 CLASSICAL = (
-    "majority",
-    "one-threshold",
     "svm-linear",
     "logistic-regression",
     "lda",
@@ -39,6 +53,23 @@ CLASSICAL = (
     "random-forest",
     "decision-tree",
 )
+#: Models of one column that the paper leaves out for good reason: when a row was measured, and at which hour of the week.
+CLOCKS = ("date-alone", "hour-alone")
+#: Controls without a network, and what chapters call them.
+RULES = {
+    "majority": "majority",
+    "one threshold": "one-threshold",
+    "three questions": "three-questions",
+    "date alone": "date-alone",
+    "hour alone": "hour-alone",
+    "nearest neighbours": "nearest-neighbour",
+    "small MLP": "mlp",
+    "random Fourier": "random-fourier",
+    "chain's terms, free": "trigonometric-chain",
+    "ring's terms, free": "trigonometric-ring",
+    "chain, never trained": "frozen-chain",
+    "ring, never trained": "frozen-ring",
+}
 #: What chapters call the networks of the paper, and the controls beside them.
 NETWORKS = {
     "QNN-P, chain": {"model": "qnn-p", "entangler": "chain"},
@@ -53,20 +84,62 @@ CONTROLS = {
     "one threshold": {"model": "one-threshold"},
     "majority": {"model": "majority"},
 }
-ENTANGLERS = {"qnn-p": ("chain", "ring"), "qnn-p-separable": ("none",)}
+#: CNOTs of QNN-P and its variants. In ``-lamp`` ones the lamp stands on the qubit that is measured, not the temperature.
+ENTANGLERS = {
+    "qnn-p": ("chain", "ring"),
+    "qnn-p-separable": ("none",),
+    "qnn-p-lamp": ("chain",),
+    "qnn-p-separable-lamp": ("none",),
+}
+_NETWORKS: dict[str, Any] = {"qnn-q": QNNQClassifier, "qnn-h": QNNHClassifier}
+#: Models whose curves, scores and weights are kept beside their records.
+WITH_ARRAYS = ("qnn-p", "qnn-p-separable", "qnn-q", "qnn-h")
 
 
-def draw(dataset: Dataset, regime: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Rows for training and testing, balanced (deviation D1.1).
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model with its data.
+
+    Attributes
+    ----------
+    model : estimator
+    X : ndarray of shape (n_rows, n_features)
+        What the model reads, of all rows of the data set.
+    y : ndarray of shape (n_rows,)
+        Labels 0 and 1.
+    train, test : ndarray of int
+        Row numbers.
+    chosen : dict
+        What the inner split chose, with its trials.
+    train_seconds : float
+        Wall clock of the final training.
+    """
+
+    model: Any
+    X: NDArray[np.float64]
+    y: NDArray[np.int64]
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    chosen: dict[str, Any]
+    train_seconds: float
+
+
+def draw(dataset: Dataset, regime: str, rng: np.random.Generator, block: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows for training and testing (deviation D1.1).
 
     Parameters
     ----------
     dataset : Dataset
         Where rows are drawn from.
-    regime : {"300+300", "300"}
-        300 balanced rows for training and 300 others, balanced, for testing; or 300 in all, a fifth of them for testing.
+    regime : str
+        ``"300+300"``: 300 balanced rows for training and 300 others, balanced, for testing. ``"300"``: 300 balanced rows in
+        all, a fifth of them for testing. ``"time blocks"``: 300 balanced rows of nine tenths of time, all rows of the other
+        tenth. ``"everything"``: 70 % and 30 % of all rows. ``"balanced"``: of all rows of the rarer class and as many of the
+        other. ``"official"``: the official training file and both official test files.
     rng : numpy.random.Generator
         Source of randomness.
+    block : int, default=0
+        Which tenth of time is tested.
 
     Returns
     -------
@@ -75,6 +148,18 @@ def draw(dataset: Dataset, regime: str, rng: np.random.Generator) -> tuple[np.nd
     """
     if regime not in REGIMES:
         raise ValueError(f"regime {regime!r} is unknown; allowed are {', '.join(REGIMES)}")
+    if regime == "official":
+        train, first = official_split(dataset.official, test="test1")
+        return train, np.concatenate([first, official_split(dataset.official, test="test2")[1]])
+    if regime == "everything":
+        return random_split(len(dataset), 0.3, rng)
+    if regime == "time blocks":
+        _, test = time_block_split(dataset.time, N_BLOCKS, block)
+        return balanced_subsample(dataset.y, 300, rng, exclude=test), test
+    if regime == "balanced":
+        rows = balanced_subsample(dataset.y, 2 * int(np.bincount(dataset.y).min()), rng)
+        train, test = stratified_split(dataset.y[rows], 0.3, rng)
+        return rows[train], rows[test]
     rows = balanced_subsample(dataset.y, 300, rng)
     if regime == "300+300":
         return rows, balanced_subsample(dataset.y, 300, rng, exclude=rows)
@@ -82,102 +167,157 @@ def draw(dataset: Dataset, regime: str, rng: np.random.Generator) -> tuple[np.nd
     return rows[train], rows[test]
 
 
-def build(config: Mapping[str, Any], random_state: int) -> Any:
+def columns(config: Mapping[str, Any], dataset: Dataset) -> NDArray[np.float64]:
+    """What the model of a config reads, shape (n_rows, n_columns): sensors in their units, or seconds, or hour and weekday."""
+    names = FEATURES[config["data"]]
+    if config["model"] not in CLOCKS:
+        lamp_first = sorted(names, key=lambda name: name != "Light") if config["model"].endswith("-lamp") else names
+        found: NDArray[np.float64] = dataset.X[lamp_first].to_numpy(float)
+        return found
+    seconds = dataset.time.astype("datetime64[s]").astype(float)
+    if config["model"] == "date-alone":
+        return seconds[:, None]
+    return np.column_stack([seconds // 3600 % 24, seconds // 86400 % 7])
+
+
+def build(config: Mapping[str, Any], random_state: int, inner_split: int = 0) -> Any:
     """Unfitted model of a config (deviations D1.2, D1.3)."""
     model = config["model"]
-    networks = {"qnn-q": QNNQClassifier, "qnn-h": QNNHClassifier}
-    if model in CLASSICAL:
-        return baseline(model, random_state)
+    if model in TRIALS:
+        return tuned_baseline(model, random_state, inner_split)
+    if model in CLASSICAL or model in RULES.values():
+        return baseline("decision-tree" if model in CLOCKS else model, random_state)
+    budget = {"epochs": config.get("max_epochs"), "random_state": random_state, "engine": config.get("engine", "fast")}
     if model in ENTANGLERS:
-        budget = {"epochs": config["max_epochs"], "random_state": random_state}
         return QNNPClassifier(entangler=config["entangler"], fill="repeat", **budget)
     if model == "qnn-h-classical":
-        return QNNHClassifier(circuit=False, epochs=config["max_epochs"], random_state=random_state)
-    if model in networks:
-        return networks[model](epochs=config["max_epochs"], random_state=random_state)
-    allowed = (*ENTANGLERS, *networks, "qnn-h-classical", *CLASSICAL)
+        return QNNHClassifier(circuit=False, **budget)
+    if model in _NETWORKS:
+        return _NETWORKS[model](**budget)
+    allowed = (*ENTANGLERS, *_NETWORKS, "qnn-h-classical", *CLASSICAL, *RULES.values())
     raise ValueError(f"model {model!r} is unknown; allowed are {', '.join(allowed)}")
 
 
-def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
-    """Train and test one model.
+def fitted(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Fitted:
+    """Draw rows, choose what is to be chosen on an inner split, and train on all training rows.
 
     One seed spawns subsample and split (shared by all models of a comparison), the inner split, and the first weights.
 
     Parameters
     ----------
     config : mapping
-        ``model``, ``data``, ``regime``; for networks ``max_epochs`` and ``learning_rates``; for QNN-P ``entangler``.
+        ``model``, ``data``, ``regime``; for networks ``max_epochs``, ``learning_rates`` and ``engine``; for QNN-P ``entangler``.
     seed : int
-        Seed of the run.
+        Seed of the run; its last digit also names the tenth of time that is tested in the regime ``"time blocks"``.
     dataset : Dataset
         The data set that ``config["data"]`` names.
 
     Returns
     -------
-    Outcome
+    Fitted
     """
     subsample, inner, weights = np.random.SeedSequence(seed).spawn(3)
-    train, test = draw(dataset, config["regime"], np.random.default_rng(subsample))
-    X, y = dataset.X[FEATURES[config["data"]]].to_numpy(float), dataset.y
-    model = build(config, int(weights.generate_state(1)[0] // 2))
+    train, test = draw(dataset, config["regime"], np.random.default_rng(subsample), seed % N_BLOCKS)
+    X, y = columns(config, dataset), dataset.y
+    model = build(config, int(weights.generate_state(1)[0] // 2), int(inner.generate_state(1)[0] // 2))
     chosen: dict[str, Any] = {}
     if "learning_rates" in config:
-        model, trials = tune(model, config["learning_rates"], X[train], y[train], np.random.default_rng(inner))
+        rng = np.random.default_rng(inner)
+        rows = train if len(train) <= TUNING_ROWS else train[stratified_split(y[train], TUNING_ROWS, rng)[1]]
+        model, trials = tune(model, config["learning_rates"], X[rows], y[rows], rng)
         chosen = {"learning_rate": model.learning_rate, "epochs": model.epochs, "trials": trials}
     start = time.perf_counter()
-    model.fit(X[train], y[train])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # to be out of epochs is part of the comparison
+        model.fit(X[train], y[train])
     train_seconds = time.perf_counter() - start
-    predicted = model.predict(X[test])
-    decide = getattr(model, "decision_function", None) or (lambda rows: model.predict_proba(rows)[:, 1])
-    scores = decide(X[test])
-    metrics = binary_metrics(y[test], predicted, scores)
-    metrics["train_accuracy"] = float(np.mean(model.predict(X[train]) == y[train]))
-    arrays = {"test_rows": test, "test_scores": scores, "test_labels": y[test].astype(np.int8)}
-    if "learning_rates" in config:
+    if config["model"] in TRIALS:
+        chosen = {name.rpartition("__")[2]: value for name, value in model.best_params_.items()}
+        train_seconds = model.refit_time_
+    return Fitted(model, X, y, train, test, chosen, train_seconds)
+
+
+def scores(found: Fitted, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the model states for rows, shape (n_rows,), the larger the more it leans to class 1."""
+    if hasattr(found.model, "decision_function"):
+        return np.asarray(found.model.decision_function(found.X[rows]))
+    return np.asarray(found.model.predict_proba(found.X[rows])[:, 1])
+
+
+def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
+    """Train and test one model; parameters as for `fitted`."""
+    found = fitted(config, seed, dataset)
+    model, X, y, test = found.model, found.X, found.y, found.test
+    predicted, decided = model.predict(X[test]), scores(found, test)
+    metrics = binary_metrics(y[test], predicted, decided)
+    metrics["train_accuracy"] = float(np.mean(model.predict(X[found.train]) == y[found.train]))
+    arrays: dict[str, Any] = {}
+    if config["model"] in WITH_ARRAYS and config["regime"] == "300+300":
+        arrays = {"test_rows": test, "test_scores": decided, "test_labels": y[test].astype(np.int8)}
         arrays |= {name: np.array(curve) for name, curve in model.history_.items()}
         arrays |= {f"weights.{name}": value.numpy() for name, value in model.module_.state_dict().items()}
         scaler = model.preparation_[0]
         arrays |= {"scaler_mean": scaler.mean_, "scaler_scale": scaler.scale_}
-    return Outcome(metrics, confusion_counts(y[test], predicted), chosen, train_seconds, arrays)
+    return Outcome(metrics, confusion_counts(y[test], predicted), found.chosen, found.train_seconds, arrays)
+
+
+def _cells() -> list[dict[str, str]]:
+    """Regimes and data, those of the verdicts first."""
+    return [
+        {"data": data, "regime": regime} for regime in REGIMES for data in FEATURES if regime != "official" or data == "occupancy"
+    ]
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Configs of a profile with their number of seeds: the quick models first, the literal Qiskit networks last."""
-    few = profile == "quick"
+    """Configs of a profile with their number of seeds: regime by regime, quick models first."""
     entries: list[tuple[dict[str, Any], int]] = []
-    budget = {"learning_rates": list(LEARNING_RATES)}
-    cells = [{"data": data, "regime": regime} for regime in REGIMES for data in ("occupancy", "ton_iot_gps")]
-    for cell in cells:
-        entries += [({"model": model} | cell, 3 if few else 20) for model in CLASSICAL]
-    for model, entanglers in ENTANGLERS.items():
-        for entangler in entanglers:
-            for cell in cells:
-                config = {"model": model, "entangler": entangler, "max_epochs": EPOCHS[profile]["qnn-p"]} | cell | budget
-                entries.append((config, 2 if few else 20))
-    for cell in cells:
-        config = {"model": "qnn-h-classical", "max_epochs": EPOCHS[profile]["qnn-h"]} | cell | budget
-        entries.append((config, 2 if few else 20))
-    for cell in cells:
-        for model in ("qnn-q", "qnn-h"):
-            entries.append(({"model": model, "max_epochs": EPOCHS[profile][model]} | cell | budget, 1 if few else 5))
+    for cell in _cells():
+        small = cell["regime"] in SMALL
+        if profile == "quick":
+            n_plain, n_networks = (3, 2) if small else (1, 1)
+        else:
+            n_plain, n_networks = (20, 20) if small else (5, 3)
+        if profile != "quick" and cell["regime"] == "time blocks":
+            n_plain = n_networks = N_BLOCKS  # each tenth once
+        for model in (*RULES.values(), *CLASSICAL):
+            slow = not small and model in ("svm-linear", "mlp")  # minutes a run
+            entries.append(({"model": model} | cell, min(n_plain, 3) if slow else n_plain))
+        budget = {"learning_rates": list(LEARNING_RATES), "engine": "fast"} | cell
+        for model, entanglers in ENTANGLERS.items():
+            if model.endswith("-lamp") and cell["data"] != "occupancy":
+                continue
+            for entangler in entanglers:
+                config = {"model": model, "entangler": entangler, "max_epochs": EPOCHS[profile]["qnn-p"]} | budget
+                entries.append((config, n_networks))
+        for model in ("qnn-h-classical", "qnn-q", "qnn-h"):
+            epochs = EPOCHS[profile][model.removesuffix("-classical")] if small else 1
+            entries.append(({"model": model, "max_epochs": epochs} | budget, n_networks))
     return entries
 
 
+def configs(profile: str = "laptop", **wanted: Any) -> list[dict[str, Any]]:
+    """Configs of the grid with these entries, for instance ``model="qnn-p", data="occupancy", regime="300+300"``."""
+    found = [config for config, _ in grid(profile)]
+    return [config for config in found if all(spell(config.get(key)) == spell(value) for key, value in wanted.items())]
+
+
 def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly: 7 ms an update in either library, less than 1 ms without a circuit."""
+    """Processor seconds of a run, roughly."""
+    large = config["regime"] not in SMALL
     if "max_epochs" not in config:
-        return 0.2
-    samples = 300 if config["regime"] == "300+300" else 240
-    updates = config["max_epochs"] * (1 if config["model"].startswith("qnn-p") else samples)
-    step = 0.0004 if config["model"] == "qnn-h-classical" else 0.007
-    return step * updates * (0.8 * len(config["learning_rates"]) + 0.7)
+        slow = {"svm-linear": 15.0, "mlp": 15.0, "gradient-boosting": 2.0, "random-forest": 3.0}
+        return slow.get(config["model"], 0.5) if large else 0.15
+    if config["model"].startswith("qnn-p"):
+        return 6.0 if large else 0.5
+    step = {"qnn-q": 0.0003, "qnn-h": 0.0005, "qnn-h-classical": 0.0003}[config["model"]]
+    n_tuned, n_trained = (0.8 * TUNING_ROWS, 20_000) if large else (240, 300)
+    return step * config["max_epochs"] * (len(config["learning_rates"]) * n_tuned + n_trained)
 
 
 EXPERIMENT = Experiment(
     name="low-energy",
-    version="1",
-    about="paper 1: three quantum networks, controls and nine classical models on 300 balanced points",
+    version="2",
+    about="paper 1: three quantum networks, controls and nine classical models on 300 balanced points, on all, and by time",
     function=run,
     grid=grid,
     estimate=estimate,

@@ -1,7 +1,8 @@
 """Records: one JSON object a line for each trained model; its arrays, if there are any, in an ``.npz`` beside it.
 
-A record is appended under a lock and flushed to disk before the next run counts as done. A torn last line, left by a killed
-process, is reported and set aside; a foreign line anywhere else is an error that names it.
+Lines fill ``runs.jsonl``, and when that is large ``runs-2.jsonl`` and so on. A record is appended under a lock and flushed to
+disk before the next run counts as done. A torn last line, left by a killed process, is reported and set aside; a foreign line
+anywhere else is an error that names it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ import numpy as np
 from filelock import FileLock
 
 FILE = "runs.jsonl"
+#: A file of lines that has grown beyond this many bytes is full; the next line begins another.
+SHARD_BYTES = 900_000
 PROFILES = ("quick", "laptop", "paper")
+#: Profiles whose runs on real data are committed and may be cited.
+FULL_PROFILES = ("laptop", "paper")
 SOURCES = ("twin", "real")
 
 
@@ -58,7 +63,7 @@ class Record:
     train_seconds : float
         Wall clock of the final training alone.
     peak_memory_mb : float
-        Resident size of the process at the end of the run.
+        Largest resident size of the process during the run, where the system tells (Linux); else that at its end.
     cpu : str
         Model of the processor.
     versions : dict of str
@@ -140,7 +145,7 @@ def root() -> Path:
 def folder_for(source: str, profile: str) -> Path:
     """Where a run is recorded: ``records/`` for real data in the laptop or paper profile, ``build/records/`` for all else."""
     committed = root()
-    return committed if source == "real" and profile in ("laptop", "paper") else committed.parent / "build" / "records"
+    return committed if source == "real" and profile in FULL_PROFILES else committed.parent / "build" / "records"
 
 
 def experiments(folder: Path | None = None) -> list[str]:
@@ -174,9 +179,19 @@ def read(experiment: str, folder: Path | None = None) -> list[Record]:
     UserWarning
         If the last line is torn; it is passed over.
     """
-    path = (folder or root()) / experiment / FILE
-    if not path.exists():
-        return []
+    return [record for path in _shards((folder or root()) / experiment) for record in _read_shard(path)]
+
+
+def _shards(target: Path) -> list[Path]:
+    """Files of lines in the order in which they were filled."""
+    first = target / FILE
+    found = [first] if first.exists() else []
+    while (path := first.with_stem(f"{first.stem}-{len(found) + 1}")).exists():
+        found.append(path)
+    return found
+
+
+def _read_shard(path: Path) -> list[Record]:
     raw = path.read_bytes()
     lines = raw.split(b"\n")
     torn = lines.pop()  # what follows the last line end: empty in a whole file
@@ -184,9 +199,39 @@ def read(experiment: str, folder: Path | None = None) -> list[Record]:
         warnings.warn(
             f"{path}: the last line is torn ({len(torn)} bytes without a line end) and was passed over; "
             "the next run sets it aside in a file of its own",
-            stacklevel=2,
+            stacklevel=3,
         )
     return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
+
+
+def measured(experiment: str, version: str | None = None, folder: Path | None = None) -> list[Record]:
+    """Records that may be cited: real data, a full profile, one version of the experiment and of the data.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    version : str, optional
+        Version of the experiment's code; by default the newest that has such records.
+    folder : Path, optional
+        Records folder; the committed one by default.
+
+    Returns
+    -------
+    list of Record
+        In the order they were made. Where a data set was recorded with several fingerprints, those of the latest one.
+
+    Raises
+    ------
+    RecordsError
+        As `read`.
+    """
+    found = [r for r in read(experiment, folder) if r.source == "real" and r.profile in FULL_PROFILES]
+    if version is None:
+        version = max((r.version for r in found), key=lambda text: [int(part) for part in text.split(".")], default="")
+    found = [r for r in found if r.version == version]
+    latest = {r.config.get("data"): r.fingerprint for r in sorted(found, key=lambda r: r.finished)}
+    return [r for r in found if r.fingerprint == latest[r.config.get("data")]]
 
 
 def _parse(path: Path, number: int, line: bytes) -> Record:
@@ -225,13 +270,16 @@ def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> No
     try:
         target.mkdir(parents=True, exist_ok=True)
         with FileLock(target / ".lock"):
-            _set_torn_line_aside(target / FILE)
+            path = (_shards(target) or [target / FILE])[-1]
+            _set_torn_line_aside(path)
             if any(known.id == record.id for known in read(record.experiment, folder)):
                 return
             if arrays:
                 _write_arrays(target / f"{record.id}.npz", arrays)
             entry = {key: value for key, value in asdict(record).items() if key != "folder"}
-            with open(target / FILE, "ab") as stream:
+            if path.exists() and path.stat().st_size > SHARD_BYTES:
+                path = target / f"{Path(FILE).stem}-{len(_shards(target)) + 1}.jsonl"
+            with open(path, "ab") as stream:
                 stream.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -1,18 +1,21 @@
 """Experiments resume, run in parallel, and say what is wrong in a sentence."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
-from qhelpers.runs import execution, experiment, records
+from qhelpers import datasets
+from qhelpers.runs import execution, experiment, low_energy, records
 from qhelpers.runs.__main__ import main
 
 CHEAP = ["--profile", "quick", "--source", "twin", "--only", "model=majority"]
-ONLY = ["--profile", "quick", "--source", "twin", "--only", "model=lda"]
+ONLY = ["--profile", "quick", "--source", "twin", "--only", "model=lda", "--only", "regime=300"]
 
 
 @pytest.fixture
@@ -24,12 +27,12 @@ def folder(monkeypatch, tmp_path):
 def test_quick_run_records_and_resumes(folder, capsys):
     assert main(["run", "low-energy", *ONLY, "--seeds", "1", "--workers", "1"]) == 0
     first = records.read("low-energy", folder)
-    assert len(first) == 4 and {r.config["model"] for r in first} == {"lda"}
+    assert len(first) == 3 and {r.config["model"] for r in first} == {"lda"}
     assert all(r.source == "twin" and 0.5 < r.metrics["accuracy"] <= 1 for r in first)
     assert main(["run", "low-energy", *ONLY, "--seeds", "2", "--workers", "2"]) == 0
     again = records.read("low-energy", folder)
-    assert again[:4] == first and sorted(r.seed for r in again) == [0] * 4 + [1] * 4
-    assert "4 of 8 runs recorded" in capsys.readouterr().out
+    assert again[:3] == first and sorted(r.seed for r in again) == [0] * 3 + [1] * 3
+    assert "3 of 6 runs recorded" in capsys.readouterr().out
     assert main(["run", "low-energy", *ONLY, "--seeds", "2"]) == 0
     assert "0 to make" in capsys.readouterr().out
     assert records.read("low-energy", folder) == again
@@ -37,51 +40,85 @@ def test_quick_run_records_and_resumes(folder, capsys):
 
 
 def test_a_run_is_a_function_of_its_seed(folder):
-    job = execution.jobs(experiment.get("low-energy"), "quick", "twin", 1, model="qnn-p", data="occupancy", regime="300")[0]
+    job = execution.jobs(experiment.get("low-energy"), "quick", "twin", 1, model="qnn-p", data="occupancy", regime="300+300")[0]
     (one, arrays), (two, _) = execution.execute(job), execution.execute(job)
     assert one.metrics == two.metrics and one.id == two.id
-    assert len(arrays["test_scores"]) == 60 and len(one.chosen["trials"]) == 3
+    assert len(arrays["test_scores"]) == 300 and len(one.chosen["trials"]) == 3
     assert one.chosen["epochs"] == len(arrays["loss"])
     other, _ = execution.execute(execution.Job(job.experiment, job.config, 1, job.source, job.profile))
     assert other.id != one.id and other.chosen["trials"] != one.chosen["trials"]
 
 
-def test_models_of_a_comparison_share_subsample_and_split(folder):
-    pairs = [("lda", {}), ("qnn-p", {"entangler": "ring"})]
-    rows = []
-    for model, extra in pairs:
-        job = execution.jobs(
-            experiment.get("low-energy"), "quick", "twin", 1, model=model, data="ton_iot_gps", regime="300", **extra
-        )[0]
-        rows.append(execution.execute(job)[1]["test_rows"])
-    assert (rows[0] == rows[1]).all()
+@pytest.mark.parametrize("regime", low_energy.REGIMES)
+def test_models_of_a_comparison_share_rows_and_never_test_what_they_trained_on(regime):
+    dataset = datasets.load("occupancy", source="twin", n=4000)
+    by_seed = []
+    for seed in (0, 1):
+        shared = {"data": "occupancy", "regime": regime}
+        network = {"model": "qnn-p", "entangler": "chain", "max_epochs": 2, "learning_rates": [0.1]}
+        first, second = (low_energy.fitted(model | shared, seed, dataset) for model in ({"model": "lda"}, network))
+        assert np.array_equal(first.train, second.train) and np.array_equal(first.test, second.test)
+        assert not set(first.train) & set(first.test)
+        by_seed.append(first.test)
+    assert np.array_equal(*by_seed) == (regime == "official")
+
+
+def test_the_regimes_are_what_they_are_called():
+    dataset = datasets.load("occupancy", source="twin", n=4000)
+    drawn = {regime: low_energy.draw(dataset, regime, np.random.default_rng(0), 4) for regime in low_energy.REGIMES}
+    assert {dataset.official[row] for row in drawn["official"][0]} == {"train"}
+    assert {dataset.official[row] for row in drawn["official"][1]} == {"test1", "test2"}
+    assert sum(map(len, drawn["official"])) == sum(map(len, drawn["everything"])) == len(dataset)
+    assert dataset.y[np.concatenate(drawn["balanced"])].mean() == 0.5
+    train, test = drawn["time blocks"]
+    assert len(train) == 300 and len(test) == 400 and dataset.y[train].mean() == 0.5
+    inside = (dataset.time >= dataset.time[test].min()) & (dataset.time <= dataset.time[test].max())
+    assert inside.sum() == 400, "the tenth that is tested is one stretch of time"
+
+
+def test_the_lamp_stands_first_only_where_it_should_and_a_clock_sees_no_sensor():
+    dataset = datasets.load("occupancy", source="twin", n=400)
+    light = dataset.X["Light"].to_numpy()
+    for model, place in (("qnn-p", 2), ("qnn-p-lamp", 0), ("qnn-p-separable-lamp", 0)):
+        X = low_energy.columns({"model": model, "data": "occupancy"}, dataset)
+        assert X.shape[1] == 4 and np.array_equal(X[:, place], light)
+    assert low_energy.columns({"model": "date-alone", "data": "occupancy"}, dataset).shape == (400, 1)
+    hours = low_energy.columns({"model": "hour-alone", "data": "occupancy"}, dataset)
+    assert set(hours[:, 0]) <= set(range(24)) and set(hours[:, 1]) <= set(range(7))
+
+
+def test_a_classical_model_tunes_as_often_as_a_network_and_not_on_its_test_rows():
+    dataset = datasets.load("occupancy", source="twin", n=4000)
+    shared = {"data": "occupancy", "regime": "300+300"}
+    found = low_energy.fitted({"model": "random-fourier"} | shared, 0, dataset)
+    assert set(found.chosen) == {"gamma"} and len(found.model.cv_results_["params"]) == len(low_energy.LEARNING_RATES)
+    labels = dataset.y.copy()
+    labels[found.test] = 1 - labels[found.test]  # whatever the test rows say, the model is the same
+    other = low_energy.fitted({"model": "random-fourier"} | shared, 0, dataclasses.replace(dataset, y=labels))
+    if np.array_equal(other.train, found.train):
+        assert np.array_equal(other.model.predict(found.X), found.model.predict(found.X))
 
 
 def test_training_and_test_rows_are_balanced_and_apart():
-    import numpy as np
-
-    from qhelpers import datasets
-    from qhelpers.runs.low_energy import draw
-
     dataset = datasets.load("occupancy", source="twin")
     for regime, sizes in (("300+300", (300, 300)), ("300", (240, 60))):
-        train, test = draw(dataset, regime, np.random.default_rng(0))
+        train, test = low_energy.draw(dataset, regime, np.random.default_rng(0))
         assert (len(train), len(test)) == sizes and not set(train) & set(test)
         assert dataset.y[train].mean() == dataset.y[test].mean() == 0.5
     with pytest.raises(ValueError, match="regime 'all' is unknown; allowed are 300\\+300, 300"):
-        draw(dataset, "all", np.random.default_rng(0))
+        low_energy.draw(dataset, "all", np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "low-enrgy"], "experiment 'low-enrgy' is unknown; there are: low-energy"),
+        (["run", "low-enrgy"], "experiment 'low-enrgy' is unknown; there are: "),
         (["run", "low-energy", "--profile", "huge"], "profile 'huge' is unknown; allowed are: quick, laptop, paper"),
         (["run", "low-energy", "--source", "fake"], "source 'fake' is unknown; allowed are: twin, real"),
         (["run", "low-energy", "--seeds", "0"], "0 seeds; allowed is 1 or more"),
         (["run", "low-energy", "--only", "model"], "is not KEY=VALUE"),
         (["run", "low-energy", "--only", "model=vqe"], "no config of low-energy has"),
-        (["run", "all", "--only", "model=vqe"], "no config of low-energy, splits has"),
+        (["run", "all", "--only", "model=vqe"], "low-energy, "),
         (["status", "nothing"], "experiment 'nothing' is unknown"),
     ],
 )
@@ -121,20 +158,22 @@ def test_a_column_left_out_can_be_asked_for(folder, capsys):
     assert not list(folder.rglob("*.npz"))
 
 
-def test_all_experiments_say_their_cost_before_any_runs(folder, capsys):
-    assert main(["run", "all", *CHEAP, "--seeds", "1", "--only", "data=occupancy", "--workers", "1"]) == 0
+def test_several_experiments_say_their_cost_before_any_runs(folder, capsys):
+    chosen = [*CHEAP, "--seeds", "1", "--only", "data=occupancy"]
+    assert main(["run", "splits", "low-energy", *chosen, "--workers", "1"]) == 0
     text = capsys.readouterr().out
-    assert text.index("splits: 0 of 6 runs") < text.index("2 runs recorded\n") < text.index("6 runs recorded\n")
+    cells = len(low_energy.REGIMES)
+    assert text.index(f"low-energy: 0 of {cells} runs") < text.index("6 runs recorded\n")
     assert records.experiments(folder) == ["low-energy", "splits"]
     assert main(["status", *CHEAP, "--seeds", "1", "--only", "split=random"]) == 0
     text = capsys.readouterr().out
     assert "splits: 2 of 4 runs recorded" in text and "low-energy" not in text, "it has no such config"
 
 
-def test_several_experiments_by_name(folder, capsys):
-    assert main(["run", "splits", "low-energy", *CHEAP, "--dry-run"]) == 0
+def test_all_means_every_experiment(folder, capsys):
+    assert main(["run", "all", "--profile", "quick", "--source", "twin", "--seeds", "1", "--dry-run"]) == 0
     text = capsys.readouterr().out
-    assert text.index("splits: 0 of 12") < text.index("low-energy: 0 of 12")
+    assert [line.partition(":")[0] for line in text.splitlines() if "runs recorded in" in line] == experiment.names()
 
 
 def test_dry_run_says_the_cost_and_makes_nothing(folder, capsys):
