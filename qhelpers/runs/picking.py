@@ -6,6 +6,7 @@ that was selected. With 300 points in all, that score is counted on 60.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -106,11 +107,40 @@ def best_of(score: ArrayLike, truth: ArrayLike) -> tuple[Array, Array]:
     ranked, value = np.asarray(score, float)[order], np.asarray(truth, float)[order]
     for tie in np.unique(ranked):
         value[ranked == tie] = value[ranked == tie].mean()
-    m = len(ranked)
-    rank, k = np.arange(1, m + 1), np.arange(1, m + 1)[:, None]
-    logs = _log_choose(rank - 1, k - 1) - _log_choose(m, k)  # how often the one of this rank is the best of k
-    weights = np.exp(np.where(rank >= k, logs, -np.inf))
+    weights = _rank_weights(len(ranked))
     return weights @ ranked, weights @ value
+
+
+@functools.lru_cache(maxsize=8)
+def _rank_weights(m: int) -> Array:
+    """How often the model of each rank (columns, worst first) is the best of k = 1 to m (rows), over all subsets of size k."""
+    rank, k = np.arange(1, m + 1), np.arange(1, m + 1)[:, None]
+    logs = _log_choose(rank - 1, k - 1) - _log_choose(m, k)
+    weights: Array = np.exp(np.where(rank >= k, logs, -np.inf))
+    return weights
+
+
+def dealt_anew(predicted: ArrayLike, labels: ArrayLike, rounds: int, rng: np.random.Generator) -> Array:
+    """Score of the best of k if the same decisions meet shuffled labels: the maximum of k coins as correlated as the models are.
+
+    Parameters
+    ----------
+    predicted : array-like of 0 and 1 of shape (m, n_points)
+        Decisions of the models, made without these labels.
+    labels : array-like of 0 and 1 of shape (n_points,)
+    rounds : int
+        How often the labels are dealt.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        Mean over rounds and over all subsets of size k = 1 to m.
+    """
+    decisions, dealt = np.asarray(predicted), rng.permuted(np.tile(labels, (rounds, 1)), axis=1)
+    scores = np.mean(decisions[None] == dealt[:, None], axis=2)
+    mean: Array = _rank_weights(len(decisions)) @ np.sort(scores, axis=1).mean(axis=0)
+    return mean
 
 
 def curves(draws: Sequence[Mapping[str, ArrayLike]]) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from qhelpers import datasets
 from qhelpers.runs import experiment, picking
-from qhelpers.runs.picking import agreement, best_by_luck, best_of
+from qhelpers.runs.picking import agreement, best_by_luck, best_of, dealt_anew
 
 ROOM = datasets.load("occupancy", source="twin", n=3000)
 QUICK = {"data": "occupancy", "n_circuits": 4, "epochs": 10, "learning_rate": 0.1}
@@ -56,6 +56,17 @@ def test_agreement_is_the_correlation_of_scores_on_tossed_labels():
     measured = np.corrcoef(scores.T)[np.triu_indices(6, 1)].mean()
     assert agreement(predicted) == pytest.approx(measured, abs=0.02)
     assert agreement([[0, 1], [0, 1]]) == 1 and agreement([[0, 1], [1, 0]]) == -1
+
+
+def test_labels_dealt_anew_give_the_maximum_of_coins_as_correlated_as_the_models():
+    rng = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 30)
+    alone = rng.integers(0, 2, (20, 60))
+    np.testing.assert_allclose(dealt_anew(alone, labels, 3000, rng), best_by_luck(range(1, 21), 60), atol=0.012)
+    np.testing.assert_allclose(dealt_anew(np.repeat(alone[:1], 20, axis=0), labels, 3000, rng), 0.5, atol=0.01)
+    common = np.where(rng.random((20, 60)) < 0.5, alone, alone[0])
+    expected = best_by_luck(20, 60, correlation=agreement(common))[0]
+    assert dealt_anew(common, labels, 3000, rng)[-1] == pytest.approx(expected, abs=0.012)
 
 
 def test_shuffled_labels_teach_nothing_and_picking_still_shows_a_gain():
