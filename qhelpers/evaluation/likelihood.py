@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 QUANTITIES = ("precision", "recall", "f1", "accuracy")
 AVERAGES = ("binary", "macro", "weighted")
@@ -161,10 +161,15 @@ def row_fit(
     degrees = prior + n
     scale = ((prior - 1) * _counting_errors(folds.sum(axis=1).mean(axis=0), average) + scatter) * (1 + 1 / n) / degrees
     scale += np.diag(widths**2 / 12 + tolerance**2)
-    known = stats.multivariate_t(centre, scale, df=degrees)
-    distance = float((x - centre) @ np.linalg.solve(scale, x - centre)) / d
-    p = float(stats.f.sf(distance, d, degrees))
-    return Fit(float(known.logpdf(x) + np.log(widths).sum()), p, tuple(centre.tolist()), n)
+    distance = float((x - centre) @ np.linalg.solve(scale, x - centre))
+    density = (
+        special.gammaln((degrees + d) / 2)
+        - special.gammaln(degrees / 2)
+        - (d * math.log(degrees * math.pi) + np.linalg.slogdet(scale)[1]) / 2
+        - (degrees + d) / 2 * math.log1p(distance / degrees)
+    )
+    p = float(special.fdtrc(d, degrees, distance / d))
+    return Fit(float(density + np.log(widths).sum()), p, tuple(centre.tolist()), n)
 
 
 def _counting_errors(counts: Array, average: str) -> Array:
@@ -174,23 +179,42 @@ def _counting_errors(counts: Array, average: str) -> Array:
     return covariance
 
 
-def implied_share(texts: Mapping[str, str]) -> tuple[float, float]:
-    """Share of positives in the test set that binary precision, recall and accuracy of one row imply.
-
-    With share s, recall R and precision P, accuracy is 1 − s(1 − R) − sR(1 − P)/P.
+def possible(texts: Mapping[str, str], positives: int, negatives: int, average: str = "binary") -> bool:
+    """Whether counts exist on one test set that round to the printed row.
 
     Parameters
     ----------
     texts : mapping of str to str
         The printed row, see `printed_row`.
-
-    Returns
-    -------
-    lowest, highest : float
-        Over all numbers that round to the printed ones, between 0 and 1 where any such share is possible.
+    positives, negatives : int
+        Rows of each class in the test set.
+    average : {"binary", "macro", "weighted"}
+        See `scores`.
     """
     x, widths = printed_row(texts)
-    corners = [np.array([value - width / 2, value + width / 2]) for value, width in zip(x, widths, strict=True)]
-    p, r, a = np.meshgrid(corners[0], corners[1], corners[3], indexing="ij")
-    share = (1 - a) / ((1 - r) + r * (1 - p) / p)
-    return float(share.min()), float(share.max())
+    tp = np.arange(positives + 1)
+    if average == "binary":
+        tp = tp[_near(tp / max(positives, 1), x[1], widths[1])]
+    hits, false = np.meshgrid(tp, np.arange(negatives + 1), indexing="ij")
+    right = _near((hits + negatives - false) / (positives + negatives), x[3], widths[3])
+    hits, false = hits[right], false[right]
+    found = scores(np.stack([hits, false, positives - hits, negatives - false], axis=-1), average)
+    return bool(_near(found, x, widths).all(axis=-1).any())
+
+
+def smallest_test(texts: Mapping[str, str], largest: int = 400) -> int | None:
+    """Size of the smallest balanced test set on which counts exist that round to the printed row; None if there is none.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        The printed row, see `printed_row`.
+    largest : int
+        Where to stop.
+    """
+    return next((n for n in range(2, largest + 1, 2) if possible(texts, n // 2, n // 2)), None)
+
+
+def _near(values: Array, x: ArrayLike, widths: ArrayLike) -> NDArray[np.bool_]:
+    """Whether values lie in rounding intervals, ends included."""
+    return np.asarray(np.abs(values - np.asarray(x)) <= np.asarray(widths) / 2 + 1e-12)

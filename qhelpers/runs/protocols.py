@@ -11,8 +11,9 @@ import itertools
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from sklearn.svm import LinearSVC
 
 from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample, confusion_counts, official_split, random_split
-from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, row_fit
+from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, possible, row_fit
 from qhelpers.models import QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline
 from qhelpers.runs.experiment import Experiment, Outcome
 from qhelpers.runs.records import Record
@@ -59,7 +60,7 @@ MODELS = {"classical": CLASSICAL, "networks": NETWORKS, "qnn-p": NETWORKS[:2], "
 LARGEST_LIBSVM = 5000
 FILES = {"union": ("test1", "train", "test2"), "training file": ("train",), "first test file": ("test1",)}
 BALANCES = ("natural", "balanced", "training only", "first of each")
-SPLITS = ("80/20", "70/30", "10 folds", "official")
+SPLITS = ("80/20", "70/30", "as many others", "10 folds", "official")
 COUNTS = ("tp", "fp", "fn", "tn")
 
 
@@ -108,16 +109,7 @@ NAMED: dict[str, dict[str, Features]] = {
 }
 NAMED["ton_iot_gps_38960"] = NAMED["ton_iot_gps"]
 #: Names of those that networks are trained on; the others are near to one of these.
-_FEW = (
-    "all five",
-    "no HumidityRatio",
-    "PCA 2",
-    "best 2",
-    "no Light",
-    "PCA 2 without Light",
-    "first two columns",
-    "latitude, longitude",
-)
+_FEW = ("all five", "no HumidityRatio", "PCA 2", "best 2", "no Light", "latitude, longitude")
 #: Every choice of columns of the room, in the order of the file.
 _SUBSETS = {" + ".join(chosen): Features(chosen) for n in range(1, 6) for chosen in itertools.combinations(_FIVE, n)}
 
@@ -132,7 +124,7 @@ def draw(dataset: Dataset, config: Mapping[str, Any], rng: np.random.Generator) 
         ``file`` (one of `FILES`; for data sets with one file ``"all"``), ``rows`` (their number as text, or ``"all"``),
         ``balance`` and ``split``. ``"balanced"`` draws equal numbers of both classes and then splits, ``"training only"`` splits
         and then draws equal numbers for training, ``"first of each"`` takes them from the top of the file without drawing.
-        Random splits are not stratified, folds are.
+        Random splits are not stratified, folds are; ``"as many others"`` tests on other rows drawn like those for training.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -165,6 +157,8 @@ def draw(dataset: Dataset, config: Mapping[str, Any], rng: np.random.Generator) 
             ]
         return [(_even(dataset.y, train, 0, rng), test)]
     rows = _chosen(dataset.y, pool, balance, n, rng)
+    if split == "as many others":
+        return [(rows, _chosen(dataset.y, np.setdiff1d(pool, rows), balance, n, rng))]
     if split == "10 folds":
         folds = StratifiedKFold(10, shuffle=True, random_state=int(rng.integers(2**31 - 1)))
         return [(rows[train], rows[test]) for train, test in folds.split(rows, dataset.y[rows])]
@@ -303,18 +297,20 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
 
     for place in places:
         add(place, "300", "balanced", "80/20", 20)
-        add(place, "300", "balanced", "70/30", 20)
-        for balance in ("natural", "training only", "first of each"):
-            add(place, "300", balance, "80/20", 6 if balance != "first of each" else 3)
-        add(place, "1000", "balanced", "80/20", 6)
+        add(place, "300", "balanced", "as many others", 20)
+        add(place, "300", "balanced", "70/30", 10)
+        for balance, n in (("natural", 4), ("training only", 4), ("first of each", 2)):
+            add(place, "300", balance, "80/20", n)
+        add(place, "1000", "balanced", "80/20", 5)
         add(place, "1000", "first of each", "80/20", 2)
     for rows in ("2000", "4000"):
         add(places[0], rows, "balanced", "80/20", 4)
     for place in places:
-        add(place, "300", "balanced", "80/20", 6, "networks")
+        add(place, "300", "balanced", "as many others", 6, "networks")
+        add(place, "300", "balanced", "80/20", 3, "networks")
         add(place, "300", "first of each", "80/20", 2, "networks")
         add(place, "1000", "balanced", "80/20", 3, "qnn-p")
-        add(place, "300", "balanced", "10 folds", 3)
+        add(place, "300", "balanced", "10 folds", 2)
     for balance in ("balanced", "natural"):
         add(("occupancy", "first test file"), "all", balance, "80/20", 4)
     for balance in ("balanced", "natural", "training only"):
@@ -322,16 +318,18 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     for place in places:
         for balance, n in (("balanced", 3), ("natural", 2), ("training only", 2), ("first of each", 2)):
             add(place, "all", balance, "80/20", n)
-        add(place, "all", "balanced", "80/20", 2, "qnn-p")
+        add(place, "all", "balanced", "80/20", 1, "qnn-p")
     for place in places[1:]:
         add(place, "all", "balanced", "70/30", 2)
     for place in places[:2]:
-        add(place, "all", "balanced", "80/20", 2, "classical", "subsets")
+        add(place, "all", "balanced", "80/20", 1, "classical", "subsets")
     for place in places[2:]:
         add(place, "all", "balanced", "80/20", 1, "libsvm")
     return entries
 
 
+#: Up to so many test rows it is checked whether any counts give a printed row at all.
+SMALL_TEST = 100
 #: What makes up a protocol, in the order of the columns of `judged`.
 PROTOCOL = ("data", "file", "rows", "balance", "split", "features", "average")
 
@@ -369,7 +367,8 @@ def judged(found: Iterable[Record], printed: Mapping[str, Mapping[str, str]]) ->
     Returns
     -------
     pandas.DataFrame
-        A line a protocol and row: `PROTOCOL`, ``row``, ``draws``, ``log_likelihood``, ``p`` and the mean scores.
+        A line a protocol and row: `PROTOCOL`, ``row``, ``draws``, ``log_likelihood``, ``p``, ``possible`` (whether any counts on
+        so few test rows round to it; always true for folds and above `SMALL_TEST`) and the mean scores.
     """
     import pandas as pd
 
@@ -378,10 +377,52 @@ def judged(found: Iterable[Record], printed: Mapping[str, Mapping[str, str]]) ->
         for average in AVERAGES:
             for name in printed.keys() & models.keys():
                 fit = row_fit(printed[name], models[name], average)
-                centre = dict(zip(QUANTITIES, fit.centre, strict=True))
-                line = dict(zip(PROTOCOL, (*key, average), strict=True))
-                lines.append(line | {"row": name, "draws": fit.n, "log_likelihood": fit.log_likelihood, "p": fit.p} | centre)
+                n_folds, n_test = models[name].shape[1], int(models[name].sum(axis=(1, 2)).max())
+                exists = n_folds > 1 or n_test > SMALL_TEST or _exists(tuple(printed[name].items()), n_test, average)
+                line = dict(zip(PROTOCOL, (*key, average), strict=True)) | {"row": name, "draws": fit.n}
+                line |= {"log_likelihood": fit.log_likelihood, "p": fit.p, "possible": exists}
+                lines.append(line | dict(zip(QUANTITIES, fit.centre, strict=True)))
     return pd.DataFrame(lines)
+
+
+def ranked(fits: pd.DataFrame, rows: Sequence[str] = CLASSICAL) -> pd.DataFrame:
+    """Protocols of a table, the best first.
+
+    Parameters
+    ----------
+    fits : pandas.DataFrame
+        From `judged`.
+    rows : sequence of str
+        Rows by which protocols are sorted; protocols under which one of them was not run are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by `PROTOCOL`: a column a printed row with the place of its fit (0 no counts on so few test rows give it, 1
+        outside the 99.9 % region, 2 outside the 95 % region, 3 inside; nan where it was not run), ``inside``, how many of `rows` are
+        inside, and ``log_likelihood``, their sum as if rows were independent. Sorted by the sum, in which a row
+        that no counts give has the likelihood 0, then by ``inside``.
+    """
+    places = np.select([~fits["possible"], fits["p"] < 0.001, fits["p"] < 0.05], [0, 1, 2], 3)
+    wide = fits.assign(place=places, log_likelihood=fits["log_likelihood"].where(fits["possible"], -np.inf))
+    wide = wide.pivot(index=list(PROTOCOL), columns="row", values=["place", "log_likelihood"])
+    wide = wide.dropna(subset=[("place", name) for name in rows])
+    order = {
+        "log_likelihood": wide["log_likelihood"][list(rows)].sum(axis=1),
+        "inside": (wide["place"][list(rows)] == 3).sum(axis=1),
+    }
+    return wide["place"].assign(**order).sort_values(list(order), ascending=False)
+
+
+def sees(data: str, features: str, column: str) -> bool:
+    """Whether a set of features (a name of `NAMED` or of a choice of columns) is made from a column of the file."""
+    return column in (NAMED[data] | _SUBSETS)[features].columns
+
+
+@cache
+def _exists(row: tuple[tuple[str, str], ...], n_test: int, average: str) -> bool:
+    """Whether counts on a test set of that size, of any balance, round to a printed row."""
+    return any(possible(dict(row), positives, n_test - positives, average) for positives in range(1, n_test))
 
 
 def speeds(found: Iterable[Record]) -> pd.DataFrame:

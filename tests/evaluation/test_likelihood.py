@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
-from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, implied_share, printed_row, row_fit, scores
+from qhelpers.evaluation.likelihood import (
+    AVERAGES,
+    QUANTITIES,
+    possible,
+    printed_row,
+    row_fit,
+    scores,
+    smallest_test,
+)
 
 
 def _counts(rng, n, sensitivity, specificity, share, n_test, spread=0.02):
@@ -82,6 +91,26 @@ def test_the_true_protocol_wins_over_a_table_of_nine_rows():
         assert wins >= 8, f"{truth} is found in {wins} of 10 tables"
 
 
+def test_likelihood_and_p_are_those_of_the_t_distribution():
+    """With no tolerance and rounding far below the scatter, p is the share of the t distribution's draws that lie further out."""
+    draws = _counts(np.random.default_rng(5), 10, 0.8, 0.8, 0.5, 400, 0.05)
+    row = _printed(_counts(np.random.default_rng(6), 1, 0.86, 0.82, 0.5, 400)[0], 6)
+    fit = row_fit(row, draws, tolerance=0.02)
+    x, widths = printed_row(row)
+    centre = scores(draws).mean(axis=0)
+    mean_counts = draws.mean(axis=0)
+    counting = np.random.default_rng(0).multinomial(400, mean_counts / 400, 400)
+    scale = (2 * np.cov(scores(counting), rowvar=False) + 9 * np.cov(scores(draws), rowvar=False)) * 1.1 / 13
+    scale += np.diag(widths**2 / 12 + 0.02**2)
+    known = stats.multivariate_t(centre, scale, df=13)
+    np.testing.assert_allclose(fit.log_likelihood, known.logpdf(x) + np.log(widths).sum(), rtol=1e-6)
+    simulated = known.rvs(200_000, random_state=0) - centre
+    further = np.einsum("ni,ij,nj->n", simulated, np.linalg.inv(scale), simulated) > (x - centre) @ np.linalg.inv(scale) @ (
+        x - centre
+    )
+    np.testing.assert_allclose(fit.p, further.mean(), atol=0.005)
+
+
 def test_a_far_row_and_a_row_against_arithmetic_are_excluded():
     draws = _counts(np.random.default_rng(2), 20, 0.98, 0.98, 0.5, 4000)
     assert row_fit({"precision": "0.87", "recall": "0.83", "f1": "0.85", "accuracy": "0.85"}, draws).p < 1e-6
@@ -101,11 +130,22 @@ def test_folds_are_averaged_and_failed_draws_left_out():
     assert empty.n == 0 and empty.p == 0 and empty.log_likelihood == -np.inf
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.7])
-def test_a_row_tells_the_balance_of_its_test_set(share):
-    counts = _counts(np.random.default_rng(3), 1, 0.8, 0.85, share, 100_000)[0]
-    low, high = implied_share(_printed(counts, 4))
-    assert low - 0.002 <= share <= high + 0.002 and high - low < 0.01
+@pytest.mark.parametrize("average", AVERAGES)
+def test_rows_of_a_test_set_are_possible_on_it_and_forged_ones_are_not(average):
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        counts = [rng.integers(15, 28), rng.integers(1, 10)]
+        counts = np.array([*counts, 30 - counts[0], 30 - counts[1]])
+        row = dict(zip(QUANTITIES, (f"{value:.2f}" for value in scores(counts, average)), strict=True))
+        assert possible(row, 30, 30, average)
+        assert not possible(row | {"f1": f"{float(row['f1']) + 0.04:.2f}"}, 30, 30, average)
+    assert not possible({"precision": "0.96", "recall": "0.96", "f1": "0.96", "accuracy": "0.96"}, 30, 30)
+
+
+def test_the_smallest_test_set_is_found_by_counting():
+    row = {"precision": "0.75", "recall": "0.75", "f1": "0.75", "accuracy": "0.75"}
+    assert smallest_test(row) == 8
+    assert smallest_test(row | {"f1": "0.70"}, largest=60) is None
 
 
 def test_bad_arguments_say_what_is_allowed():

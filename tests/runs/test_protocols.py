@@ -58,6 +58,12 @@ def test_files_folds_and_the_official_split_hold(room):
     assert set(room.official[train]) == {"train"} and set(room.official[test]) == {"test1", "test2"}
 
 
+def test_as_many_others_are_drawn_like_the_first(room):
+    train, test = fold(room, split="as many others")
+    assert len(train) == len(test) == 300 and not set(train) & set(test)
+    assert room.y[train].mean() == room.y[test].mean() == 0.5
+
+
 def test_the_first_rows_come_from_the_top_and_the_others_by_chance(room):
     first = np.sort(np.concatenate(fold(room, balance="first of each")))
     expected = np.sort(np.concatenate([np.flatnonzero(room.y == label)[:150] for label in (0, 1)]))
@@ -181,13 +187,30 @@ def test_the_grid_is_some_hundred_protocols_and_can_be_estimated():
         for name in feature_sets(config["data"], config["features"])
     }
     assert 200 < len(sets) < 1000
-    assert sum(n for _, n in entries) <= 400
+    assert sum(n for _, n in entries) <= 420
     assert all(
         n >= 20
         for config, n in entries
         if config["models"] == "classical"
         and config["rows"] == "300"
         and config["balance"] == "balanced"
-        and config["split"] in ("80/20", "70/30")
+        and config["split"] in ("80/20", "as many others")
     )
     assert sum(n * protocols.estimate(config) for config, n in entries) < 40 * 60
+
+
+def test_the_best_come_first_and_rows_that_cannot_exist_last(made):
+    found = [record(outcome, balance=balance) for (balance, seed), outcome in made.items() if seed != 99]
+    row = dict(zip(QUANTITIES, ("0.85", "0.85", "0.85", "0.85"), strict=True))
+    fits = judged(found, dict.fromkeys(CHEAP, row))
+    fits.loc[fits["average"] == "macro", "possible"] = False
+    best = protocols.ranked(fits, CHEAP)
+    assert best["log_likelihood"].is_monotonic_decreasing
+    assert set(best.index.get_level_values("average")[-6:]) == {"macro"}
+    assert (best["inside"] == (best[list(CHEAP)] == 3).sum(axis=1)).all()
+    assert (best[list(CHEAP)].xs("macro", level="average") == 0).all(axis=None)
+
+
+def test_what_columns_see():
+    assert protocols.sees("occupancy", "PCA 2", "Light") and not protocols.sees("occupancy", "PCA 2 without Light", "Light")
+    assert protocols.sees("occupancy", "Light + CO2", "Light")
