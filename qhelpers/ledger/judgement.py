@@ -396,7 +396,7 @@ def _together(claim: Claim, readings: Sequence[ReadingVerdict]) -> tuple[str, st
         return "pending", next((one.sentence for one in readings if one.verdict == "pending"), "In scope and not yet run.")
     sentence = run[0].sentence
     if len(run) > 1:
-        sentence = f"It holds under {len(holding)} of {len(run)} readings. First, {run[0].sentence}"
+        sentence = f"It holds under {len(holding)} of {len(run)} readings. The first of them: {run[0].sentence}"
     if len(holding) == len(run):
         return "holds", sentence
     if holding:

@@ -23,6 +23,7 @@ VERDICTS = {
     "holds": "what was printed is what the method gives",
     "exceeded": "the method gives more than was printed",
     "holds, for another reason": "holds, but so does a control without the quantum part",
+    "holds under some readings": "the text can be read in several ways, and it holds under some of them only",
     "inconclusive": "the spread is too wide to have refuted it",
     "falls short": "the method gives less than was printed",
     "implausible": "improbable if the printed numbers were honest measurements",
@@ -92,13 +93,29 @@ def figure(rows: Sequence[Any]) -> str:
 
 
 def measured(row: Any) -> str:
-    """Return what was measured for a claim: mean, spread and how many runs; for a comparison, how often it holds."""
+    """Return what was measured for a claim: mean, spread and runs; for what is no number how often it holds."""
     if row.measured is None:
         return "–"
-    if claims()[row.id].kind == "ordering":
-        return f"holds in {row.measured:.0%} of bootstraps (n = {row.n_seeds})"
-    spread = "" if row.sd is None else f" ± {row.sd:.3f}"
-    return f"{row.measured:.3f}{spread} (n = {row.n_seeds})"
+    kind = claims()[row.id].kind
+    if kind == "number":
+        spread = "" if row.sd is None else f" ± {row.sd:.3f}"
+        return f"{row.measured:.3f}{spread} (n = {row.n_seeds})"
+    run = [one for one in row.readings if one.verdict != "pending"]
+    if len(run) > 1:
+        return f"holds under {sum(one.verdict == 'holds' for one in run)} of {len(run)} readings (n = {row.n_seeds})"
+    if kind == "procedure" and run and run[0].shown:
+        name, value = run[0].shown[0]
+        return f"{name.split(' of ')[0].replace('_', ' ')} {value:.3g} (n = {row.n_seeds})"
+    return f"holds in {row.measured:.0%} of bootstraps (n = {row.n_seeds})"
+
+
+def printed(row: Any) -> str:
+    """Return what is printed, escaped: the letters, or a formula."""
+    text = row.printed or "lost"
+    if ", Eq. " not in row.where:
+        return escape(text)
+    formula = text.replace("% ", "").rstrip(",.")
+    return f'<span class="math notranslate nohighlight">\\({escape(formula)}\\)</span>'
 
 
 def place(row: Any) -> str:
@@ -132,8 +149,8 @@ def table(rows: Sequence[Any]) -> str:
         body.append(
             f'<tr id="{name}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
             f'<td><a href="#{name}">{name}</a><span class="qh-where">{escape(place(row))}</span></td>'
-            f'<td data-name="printed">{escape(row.printed or "lost")}</td>'
-            f'<td data-name="measured"{"" if "bootstraps" in measured(row) else LINE}>{escape(measured(row))}</td>'
+            f'<td data-name="printed">{printed(row)}</td>'
+            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{escape(measured(row))}</td>'
             f"<td>{verdict}</td>"
             f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
         )
@@ -153,8 +170,9 @@ def chance(rows: Sequence[Any]) -> str:
     if not counts["tested"]:
         return "<p>No number has been set beside enough runs yet to say how many verdicts fall by chance.</p>"
     return (
-        f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> numbers were set beside at least "
-        f"three runs; if all of them were true, at most about {counts['expected_by_chance']:.1f} would still fall outside "
+        f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> results were set beside at least "
+        "three runs, one that is printed in several places once; if all of them were true, at most about "
+        f"{counts['expected_by_chance']:.1f} would still fall outside "
         f"their interval. Outside under every reading that was run are <strong>{counts['refuted']}</strong>, and "
         f"{counts['refuted_fdr']} of these remain when the rate of false discoveries is held at 5 %.</p>"
     )
