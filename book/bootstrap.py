@@ -249,7 +249,7 @@ def lock(root):
     command += ["--no-header", "--no-annotate", "--quiet", "-o", made]
     run(command, uv_environment(pip_config(), os.environ), "resolving pyproject.toml")
     text = made.read_text()
-    if "nvidia-" in text:
+    if re.search(r"^nvidia-(?!ml-py)", text, re.MULTILINE):  # that one asks a card for its power, and is codecarbon's
         raise SetupError(
             "this would lock torch's CUDA build and its drivers for everybody. Set PIP_EXTRA_INDEX_URL to PyTorch's "
             "own CPU index (see README.md), remove .venv, and run make lock again."
