@@ -240,8 +240,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     Returns
     -------
     Outcome
-        Arrays ``counts`` of shape (n_features, n_models, n_folds, 4) in the order of `COUNTS`, and ``seconds`` of training of
-        shape (n_features, n_models), a mean over folds; ``chosen`` names both axes and what could not be fitted (counts of 0).
+        Arrays ``counts`` of shape (n_features, n_models, n_folds, 4) in the order of `COUNTS`, and processor
+        ``seconds`` of training of shape (n_features, n_models), a mean over folds; ``chosen`` names both axes and what could not be fitted (counts of 0).
     """
     drawing, first = np.random.SeedSequence(seed).spawn(2)
     folds = draw(dataset, config, np.random.default_rng(drawing))
@@ -257,7 +257,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
             X_train, X_test = reduce(features, table[train], y[train], table[test])
             for j, name in enumerate(names):
                 fitted = model(name, len(train), random_state, config["models"] == "libsvm")
-                start = time.perf_counter()
+                start = time.process_time()
                 try:
                     with warnings.catch_warnings():
                         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -265,7 +265,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
                 except np.linalg.LinAlgError:  # one class has a constant column, which QDA refuses
                     refused.append([list(sets)[i], name, k])
                     continue
-                seconds[i, j, k] = time.perf_counter() - start
+                seconds[i, j, k] = time.process_time() - start
                 found = confusion_counts(y[test], fitted.predict(X_test))
                 counts[i, j, k] = [found[key] for key in COUNTS]
     right = counts[..., [0, 3]].sum() / counts.sum()
@@ -399,9 +399,9 @@ def ranked(fits: pd.DataFrame, rows: Sequence[str] = CLASSICAL) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Indexed by `PROTOCOL`: a column a printed row with the place of its fit (0 no counts on so few test rows give it, 1
-        outside the 99.9 % region, 2 outside the 95 % region, 3 inside; nan where it was not run), ``inside``, how many of `rows` are
-        inside, and ``log_likelihood``, their sum as if rows were independent. Sorted by the sum, in which a row
-        that no counts give has the likelihood 0, then by ``inside``.
+        outside the 99.9 % region, 2 outside the 95 % region, 3 inside; nan where it was not run), ``inside``, how many of
+        `rows` are inside, and ``log_likelihood``, their sum as if rows were independent. Sorted by the sum, in which a row that
+        no counts give has the likelihood 0, then by ``inside``.
     """
     places = np.select([~fits["possible"], fits["p"] < 0.001, fits["p"] < 0.05], [0, 1, 2], 3)
     wide = fits.assign(place=places, log_likelihood=fits["log_likelihood"].where(fits["possible"], -np.inf))
@@ -426,7 +426,7 @@ def _exists(row: tuple[tuple[str, str], ...], n_test: int, average: str) -> bool
 
 
 def speeds(found: Iterable[Record]) -> pd.DataFrame:
-    """Seconds of training by data, model and number of training rows: medians over draws and sets of columns."""
+    """Processor seconds of training by data, model and number of training rows: medians over draws and sets of columns."""
     import pandas as pd
 
     lines = []
