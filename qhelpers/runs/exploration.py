@@ -110,9 +110,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     Returns
     -------
     Outcome
-        Arrays of the shape of the grid: ``accuracy`` (test), ``train_accuracy``, ``loss`` (last epoch). Metrics: the grid's mean
-        ``accuracy``; ``accuracy.<factor>.<level>``, the mean of a level; ``share.<term>``, the share of the variance between
-        circuits that a factor, two factors together (``a:b``) or the structure explains (``reach``, ``mirror``, ``structure``).
+        Arrays of the shape of the grid: ``accuracy`` (test), ``train_accuracy``, ``loss`` (last epoch); of `structure`
+        ``mirror``, and ``reach`` with one more axis, the features. Metrics: the grid's mean ``accuracy``;
+        ``accuracy.<factor>.<level>``, the mean of a level; ``share.<term>``, the share of the variance between circuits that a
+        factor, two factors together (``a:b``) or the structure explains (``reach``, ``mirror``, ``structure``).
     """
     subsample, weights = np.random.SeedSequence(seed).spawn(3)[::2]
     train, test = draw(dataset, "300+300", np.random.default_rng(subsample))
@@ -131,7 +132,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
         name: np.array(values).reshape(shape)
         for name, values in zip(("accuracy", "train_accuracy", "loss"), zip(*rows, strict=True), strict=True)
     }
-    return Outcome(_metrics(arrays["accuracy"], cells, kinds), {}, {}, seconds, arrays)
+    metrics = _metrics(arrays["accuracy"], cells, kinds)
+    arrays["reach"] = np.array([kind[0] for kind in kinds], np.int8).reshape(*shape, -1)
+    arrays["mirror"] = np.array([kind[1] for kind in kinds], np.int8).reshape(shape)
+    return Outcome(metrics, {}, {}, seconds, arrays)
 
 
 def _metrics(accuracy: NDArray[Any], cells: Sequence[Cell], kinds: Sequence[Any]) -> dict[str, float]:

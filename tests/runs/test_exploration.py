@@ -84,6 +84,8 @@ def test_a_run_trains_the_grid_and_is_the_same_twice():
     assert one.arrays["accuracy"].shape == (3, 3, 1, 4)
     np.testing.assert_array_equal(one.arrays["loss"], two.arrays["loss"])
     assert (one.arrays["loss"] != other.arrays["loss"]).any()
+    assert one.arrays["reach"].shape == (3, 3, 1, 4, 4) and one.arrays["reach"][0, :, 0, 0].tolist() == [[1, 0, 0, 0]] * 3
+    assert one.arrays["mirror"].sum(axis=(1, 2, 3)).tolist() == [0, 4, 0], "the Z map with real rotations, and nothing else"
     assert one.metrics["accuracy"] == pytest.approx(one.arrays["accuracy"].mean())
     assert one.metrics["accuracy.feature_map.Z"] == pytest.approx(one.arrays["accuracy"][1].mean())
     assert one.metrics["accuracy.entanglement.full"] == pytest.approx(one.arrays["accuracy"][..., 3].mean())
