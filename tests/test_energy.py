@@ -60,5 +60,10 @@ def test_each_machine_says_where_its_rates_come_from():
         assert machine.source and machine.power_source and machine.watts > 0
 
 
+def test_a_message_costs_what_its_parts_say():
+    symbol = 2**7 / 125e3  # seconds; a preamble of 12.25 symbols, then 28 for 12 bytes with header and checksum
+    assert energy.JOULES_PER_MESSAGE.value == pytest.approx(0.029 * 3.3 * 40.25 * symbol, rel=2e-3)
+
+
 def test_a_microcontroller_pays_by_instruction():
     assert energy.microcontroller_watt_hours(3600) == pytest.approx(2 * 0.3e-9)

@@ -525,5 +525,6 @@ def _comment(
         span = f", counts of a 16-bit converter from {low[k]:g} to {high[k]:g}" if number == "int16" and seen else ""
         lines.append(f"   reading[{k}]: {one}{span if seen else ', not used: no live term reads it'}")
     scale = "the output" if writer.one == 1 else f"the output times {writer.one:.0f}"
-    lines.append(f"   score: {scale}; terms left out change the output by at most {dropped:.0e}. */")
+    left_out = f"terms left out change it by at most {dropped:.0e}" if dropped else "no term is left out"
+    lines.append(f"   score: {scale}; {left_out}. */")
     return "\n".join(lines) + "\n"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 from sklearn.base import clone
@@ -134,7 +135,7 @@ def expectations(found: Fitted) -> tuple[NDArray[np.float64], float]:
     return (logits - offset) / slope, -offset / slope
 
 
-def c_function(model: Any, names: list[str], number: str) -> CFunction:
+def c_function(model: Any, names: Sequence[str], number: str, units: Mapping[str, str] | None = None) -> CFunction:
     """Write a fitted QNN-P or QNN-Q as a C function of its readings, with its scaler folded in.
 
     Parameters
@@ -144,6 +145,8 @@ def c_function(model: Any, names: list[str], number: str) -> CFunction:
     names : list of str
         Columns that it was fitted on; each has a span in `SPANS`.
     number : {"float32", "int16"}
+    units : mapping of str to str, optional
+        Units of the columns, for the comment above the function.
     """
     scaler = model.preparation_[0]
 
@@ -157,11 +160,47 @@ def c_function(model: Any, names: list[str], number: str) -> CFunction:
         model.module_.surrogate(),
         gain,
         scaler.mean_,
-        names=names,
+        names=[f"{name} ({units[name]})" if units else name for name in names],
         number=number,
         spans=[SPANS[name] for name in names],
         name=type(model).__name__.removesuffix("Classifier").lower(),
     )
+
+
+#: Who computes, by the entry ``engine``; plain models have none.
+FAMILIES = {
+    "pennylane": "paper's software",
+    "qiskit": "paper's software",
+    "fast": "this book's engine",
+    "c-float32": "C function",
+    "c-int16": "C function",
+}
+
+
+def label(config: Mapping[str, Any]) -> str:
+    """What chapters call the model of a config."""
+    if "engine" not in config:
+        return str(config["model"]).replace("-", " ")
+    network = config["model"].upper() + (f", {config['entangler']}" if "entangler" in config else "")
+    return f"{network} ({config['engine'].removeprefix('c-')})" if config["engine"] in FIRMWARE else network
+
+
+def family(config: Mapping[str, Any]) -> str:
+    """Who computes it: the paper's software, this book's engine, scikit-learn, or the C function."""
+    return FAMILIES[config["engine"]] if "engine" in config else "scikit-learn"
+
+
+def quartiles(records: Sequence[Any], metric: str) -> pd.DataFrame:
+    """Median and quartiles over repeats, a row a model: ``label``, ``family``, ``n``, ``low``, ``median``, ``high``."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        if metric in record.metrics:
+            found.setdefault((family(record.config), label(record.config)), []).append(record.metrics[metric])
+    rows = []
+    for (who, name), values in found.items():
+        low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+        rows.append({"label": name, "family": who, "n": len(values), "low": low, "median": median, "high": high})
+    return pd.DataFrame(rows)
 
 
 def _quietly_fit(model: Any, X: NDArray[Any], y: NDArray[Any]) -> Any:
@@ -278,7 +317,7 @@ def quantum_counts(config: Mapping[str, Any], found: Fitted) -> dict[str, float]
         for part in ("train_{}", "predict_{}_per_1000"):
             seconds = counts[f"{key}_{part.format('seconds')}"]
             counts[f"{key}_{part.format('wh')}"] = seconds * machine.watts / energy.JOULES_PER_WATT_HOUR
-    return {name: float(value) for name, value in counts.items()}
+    return {name: float(value) for name, value in counts.items() if not np.isnan(value)}
 
 
 def _firmware(config: Mapping[str, Any], seed: int, found: Fitted) -> tuple[dict[str, float], NDArray[np.int64]]:

@@ -154,6 +154,23 @@ def test_firmware_is_the_trained_circuit(data):
         assert "train_cpu_seconds" not in metrics
 
 
+def test_repeats_become_a_median_and_quartiles():
+    class Record:
+        def __init__(self, value, **config):
+            self.metrics, self.config = {"seconds": value}, config
+
+    runs = [Record(value, model="one-threshold") for value in (1.0, 2.0, 3.0, 4.0, 100.0)]
+    runs += [Record(7.0, model="qnn-p", entangler="ring", engine=engine) for engine in ("fast", "pennylane", "c-int16")]
+    table = energy.quartiles(runs, "seconds").set_index(["family", "label"])
+    assert table.loc["scikit-learn", "one threshold"].tolist() == [5, 2.0, 3.0, 4.0]
+    assert set(table.index[1:]) == {
+        ("this book's engine", "QNN-P, ring"),
+        ("paper's software", "QNN-P, ring"),
+        ("C function", "QNN-P, ring (int16)"),
+    }
+    assert energy.quartiles(runs, "no such metric").empty
+
+
 def test_the_grid_holds_every_model_on_both_data_sets():
     entries = [entry for entry, repeats in energy.grid("laptop") if repeats == 5]
     for data in energy.DATA:
