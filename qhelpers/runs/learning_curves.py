@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
@@ -19,7 +20,14 @@ from sklearn.preprocessing import StandardScaler
 from qhelpers._extras import require
 from qhelpers.circuits.low_energy import qnn_p_circuit
 from qhelpers.datasets import Dataset
-from qhelpers.evaluation import binary_metrics, confusion_counts, stratified_split, time_block_split
+from qhelpers.evaluation import (
+    binary_metrics,
+    confusion_counts,
+    corrected_t_test,
+    holm,
+    stratified_split,
+    time_block_split,
+)
 from qhelpers.models import QNNPClassifier, baseline, tune
 from qhelpers.models.trigonometric import TrigonometricFeatures, fill_qubits
 from qhelpers.runs.experiment import Experiment, Outcome
@@ -71,6 +79,12 @@ ROOM_ONLY: dict[str, dict[str, Any]] = {
     "QNN-P, chain, lamp first": {"model": "qnn-p", "entangler": "chain", "order": "lamp first"},
     "QNN-P, ring, no CO₂": {"model": "qnn-p", "entangler": "ring", "order": "without CO2"},
 }
+#: On one size: of ten trainings from different first weights, each three times as long, the one of the lowest training loss.
+TEN_STARTS: dict[str, dict[str, Any]] = {
+    "QNN-P, chain, best of ten": {"model": "qnn-p", "entangler": "chain", "starts": 10},
+    "QNN-P, ring, best of ten": {"model": "qnn-p", "entangler": "ring", "starts": 10},
+}
+SIZE_OF_STARTS = 1000
 #: Models that explain others, with half the seeds.
 EXPLAINING = ("QNN-P without CNOTs", *ROOM_ONLY)
 CLASSICAL = ("logistic-regression", "random-forest", "gradient-boosting", "one-threshold")
@@ -161,6 +175,8 @@ def _trained(config: Mapping[str, Any], seed: int, X: Array, y: NDArray[Any]) ->
         model = QNNPClassifier(
             n_qubits=N_QUBITS, entangler=config["entangler"], fill=fill, epochs=config["max_epochs"], random_state=state
         )
+        if config.get("starts"):
+            return _best_start(model, config, weights, X, y)
         rng = np.random.default_rng(inner)
         part = slice(None) if len(y) <= TUNING_ROWS else stratified_split(y, TUNING_ROWS, rng)[1]
         model, _ = tune(model, config["learning_rates"], X[part], y[part], rng)
@@ -178,6 +194,21 @@ def _trained(config: Mapping[str, Any], seed: int, X: Array, y: NDArray[Any]) ->
     if isinstance(model, _FreeFit):
         chosen = {"penalty": model.penalty}
     return model, chosen, seconds
+
+
+def _best_start(
+    model: QNNPClassifier, config: Mapping[str, Any], weights: np.random.SeedSequence, X: Array, y: NDArray[Any]
+) -> tuple[QNNPClassifier, dict[str, Any], float]:
+    """Train from several first weights at the largest rate and keep the lowest training loss: what the circuit can do."""
+    rate, signs = max(config["learning_rates"]), np.where(y == 1, 1.0, -1.0)
+    found: list[tuple[float, QNNPClassifier]] = []
+    start = time.perf_counter()
+    for state in weights.generate_state(config["starts"]):
+        one = clone(model).set_params(random_state=int(state // 2), learning_rate=rate).fit(X, y)
+        found.append((float(np.mean((one.decision_function(X) - signs) ** 2)), one))
+    losses = [round(loss, 5) for loss, _ in found]
+    best = min(found, key=lambda pair: pair[0])[1]
+    return best, {"learning_rate": rate, "epochs": model.epochs, "start_losses": losses}, time.perf_counter() - start
 
 
 def _decide(model: Any, X: Array) -> Array:
@@ -260,7 +291,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     ----------
     config : mapping
         ``data``, ``sizes`` (numbers of training points), ``model`` and, where it has one, ``entangler``, see `MODELS`; QNN-P
-        also ``max_epochs``, ``learning_rates`` and, in the room, ``order`` (a key of `ORDERS`).
+        also ``max_epochs``, ``learning_rates`` and, in the room, ``order`` (a key of `ORDERS`), or ``starts``: train from so
+        many first weights at the largest rate for all epochs, and keep the lowest training loss.
     seed : int
         Of rows (shared by all models, see `pools`), inner splits and first weights.
     dataset : Dataset
@@ -317,10 +349,11 @@ def _dealt(X: Array, column: int, rng: np.random.Generator) -> Array:
 
 def label(config: Mapping[str, Any]) -> str:
     """What chapters call the model of a config."""
-    for name, wanted in (MODELS | ROOM_ONLY).items():
-        if all(config.get(key) == wanted.get(key) for key in ("model", "entangler", "order")):
+    known = MODELS | ROOM_ONLY | TEN_STARTS
+    for name, wanted in known.items():
+        if all(config.get(key) == wanted.get(key) for key in ("model", "entangler", "order", "starts")):
             return name
-    raise ValueError(f"no model of this experiment has the config {dict(config)}; there are: {', '.join(MODELS | ROOM_ONLY)}")
+    raise ValueError(f"no model of this experiment has the config {dict(config)}; there are: {', '.join(known)}")
 
 
 def curves(found: Iterable[Record]) -> pd.DataFrame:
@@ -351,6 +384,45 @@ def curves(found: Iterable[Record]) -> pd.DataFrame:
     return table.sort_values(["data", "model", "n", "seed"], ignore_index=True)
 
 
+def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = "accuracy") -> pd.DataFrame:
+    """Test pairs of models at every size and data set that both have, as one family (deviation D1.23).
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `curves`.
+    pairs : iterable of (str, str)
+        Labels of the models.
+    score : {"accuracy", "recall"}, default="accuracy"
+        ``accuracy``: paired by seed; the correction's share is test rows over training rows where the draws overlap the most, at
+        the largest size of a data set. ``recall``: seeds that leave out the same tenth are averaged first, the tenths are
+        paired, and the share is that of ten folds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a comparison: ``data``, ``n``, ``first``, ``second``, ``pairs``, ``difference`` (first minus second) with its
+        95 % interval ``low`` and ``high``, ``p`` and ``holm``, the p-value corrected over all rows.
+    """
+    import pandas as pd
+
+    if score not in ("accuracy", "recall"):
+        raise ValueError(f"score {score!r} is unknown; allowed are accuracy, recall")
+    unit = table["seed"] if score == "accuracy" else table["seed"] % N_BLOCKS
+    scores = table.assign(unit=unit).pivot_table(index=["data", "n", "unit"], columns="model", values=score)
+    rows = []
+    for first, second in pairs:
+        both = scores[[first, second]].dropna()
+        for (data, n), part in both.groupby(level=["data", "n"]):
+            share = N_TEST / max(SIZES[data]) if score == "accuracy" else 1 / (N_BLOCKS - 1)
+            test = corrected_t_test(part[first], part[second], test_share=share)
+            rows.append({"data": data, "n": n, "first": first, "second": second, "pairs": test.n,
+                         "difference": test.difference, "low": test.low, "high": test.high, "p": test.p})  # fmt: skip
+    found = pd.DataFrame(rows)
+    found["holm"] = holm(found["p"])
+    return found
+
+
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     """Configs of a profile with their number of seeds, the quick models first: half as many for what only explains."""
     few = profile == "quick"
@@ -368,13 +440,19 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
             entries.append((whole | {"sizes": small}, 10 if name in EXPLAINING else 20))
             if name not in ROOM_ONLY:
                 entries.append((whole | {"sizes": large}, 10))
+    for config in TEN_STARTS.values():
+        for data in SIZES:
+            budget = {"max_epochs": 3 * EPOCHS[profile]["qnn-p"], "learning_rates": list(LEARNING_RATES)}
+            size = 100 if few else SIZE_OF_STARTS
+            entries.append(({"data": data} | config | budget | {"sizes": [size]}, 1 if few else 10))
     return entries
 
 
 def estimate(config: Mapping[str, Any]) -> float:
     """Processor seconds of a run, roughly."""
     per_size = {"qnn-p": 0.8, "least-squares": 0.06, "logistic": 0.3, "random-forest": 0.5, "gradient-boosting": 0.4}
-    return sum(per_size.get(config["model"], 0.02) * (1 + n / 3000) for n in config["sizes"])
+    again: int = config.get("starts", 1)
+    return again * sum(per_size.get(config["model"], 0.02) * (1 + n / 3000) for n in config["sizes"])
 
 
 EXPERIMENT = Experiment(

@@ -1,9 +1,11 @@
 """Learning curves: draws that nest and do not overlap, free fits that can do what the circuit can, masks that could fail."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from qhelpers import datasets
+from qhelpers.evaluation import corrected_t_test, holm
 from qhelpers.models import QNNPClassifier
 from qhelpers.runs import learning_curves as curves
 from qhelpers.runs import records
@@ -15,7 +17,7 @@ BUDGET = {"max_epochs": 30, "learning_rates": [0.1]}
 
 
 def config(name, data="occupancy", sizes=(20, 100)):
-    entry = (curves.MODELS | curves.ROOM_ONLY)[name]
+    entry = (curves.MODELS | curves.ROOM_ONLY | curves.TEN_STARTS)[name]
     return {"data": data, "sizes": list(sizes)} | entry | (BUDGET if entry["model"] == "qnn-p" else {})
 
 
@@ -91,7 +93,7 @@ def test_free_coefficients_can_be_the_circuits(entangler):
     assert losses[0] <= losses[1] < losses[2]
 
 
-@pytest.mark.parametrize("name", [*curves.MODELS, *curves.ROOM_ONLY])
+@pytest.mark.parametrize("name", [*curves.MODELS, *curves.ROOM_ONLY, *curves.TEN_STARTS])
 def test_every_model_runs_and_is_named(name):
     outcome = curves.run(config(name), 1, ROOM)
     assert outcome.chosen["n"] == [20, 100]
@@ -100,6 +102,13 @@ def test_every_model_runs_and_is_named(name):
     assert sum(outcome.confusion.values()) == len(curves.pools(ROOM, 1)[0])
     assert sum(outcome.chosen["elsewhere"][0]) == len(curves.pools(ROOM, 1)[2])
     assert curves.label(config(name)) == name
+
+
+def test_the_best_start_is_the_one_of_the_lowest_training_loss():
+    chosen = curves.run(config("QNN-P, ring, best of ten", sizes=(100,)), 0, ROOM).chosen
+    (losses,) = chosen["start_losses"]
+    assert len(set(losses)) == 10
+    assert chosen["train_loss"] == [min(losses)]
 
 
 def test_a_size_does_not_depend_on_its_company():
@@ -127,12 +136,41 @@ def test_curves_are_a_row_a_trained_model(one_record):
     assert list(curves.curves([record])["recall"]) == [0.7, 0.5]
 
 
+def made_up(gap, sizes=(20, 300), seeds=20, noise=0.01):
+    """A table in which the first model is ahead by `gap` at every size."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for seed in range(seeds):
+        for n in sizes:
+            draw = rng.normal(0.8, 0.05)  # shared by both: hard and easy draws
+            for model, ahead in (("a", gap), ("b", 0.0)):
+                value = draw + ahead + rng.normal(0, noise)
+                rows.append({"data": "occupancy", "n": n, "seed": seed, "model": model, "accuracy": value, "recall": value})
+    return pd.DataFrame(rows)
+
+
+def test_comparisons_are_paired_corrected_and_one_family():
+    found = curves.compare(made_up(0.03), [("a", "b")])
+    assert list(found["n"]) == [20, 300] and set(found["pairs"]) == {20}
+    assert found["difference"].to_numpy() == pytest.approx([0.03, 0.03], abs=0.01)
+    assert (found["low"] < 0.03).all() and (found["high"] > 0.03).all()
+    assert list(found["holm"]) == list(holm(found["p"]))
+    table = made_up(0.03)
+    one, two = (table.query("n == 20 and model == @m").sort_values("seed")["accuracy"].to_numpy() for m in "ab")
+    assert found["p"][0] == pytest.approx(corrected_t_test(one, two, test_share=3000 / 4800).p)
+    assert curves.compare(made_up(0.0), [("a", "b")])["holm"].min() > 0.05
+    tenths = curves.compare(made_up(0.03), [("a", "b")], score="recall")
+    assert set(tenths["pairs"]) == {10}
+    with pytest.raises(ValueError, match="allowed are accuracy, recall"):
+        curves.compare(made_up(0.0), [("a", "b")], score="f1")
+
+
 def test_the_grid_holds_what_the_chapter_reads():
     assert isinstance(get("learning-curves"), Experiment)
     for profile in ("quick", "laptop"):
         grid = curves.grid(profile)
         names = {curves.label(entry) for entry, _ in grid}
-        assert names == set(curves.MODELS | curves.ROOM_ONLY)
+        assert names == set(curves.MODELS | curves.ROOM_ONLY | curves.TEN_STARTS)
         assert all(curves.estimate(entry) > 0 for entry, _ in grid)
     seeds = {(curves.label(e), e["data"], n): k for e, k in curves.grid("laptop") for n in e["sizes"]}
     for data, sizes in curves.SIZES.items():
