@@ -69,6 +69,11 @@ def test_extrapolations_by_hand():
         extrapolate("cubic", values)
 
 
+def test_the_exponential_decides_as_the_line_does():
+    values = list(np.random.default_rng(3).uniform(-1, 1, (3, 500)))
+    np.testing.assert_array_equal(np.sign(extrapolate("exponential", values)), np.sign(extrapolate("linear", values)))
+
+
 def test_folding_once_is_the_circuit_itself(network):
     scaled = noise_mitigation.scaled_outputs(network.model, network.X[network.test])
     struck = NoiseModel("bit_flip", 0.05, "gate")
