@@ -328,6 +328,27 @@ def against_print(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     ax.grid(axis="y", visible=False)
 
 
+def costs(ax: Axes, table: pd.DataFrame, families: Sequence[str]) -> None:
+    """Draw medians with their quartiles on a logarithmic axis, a line a model, a colour a family; largest on top.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    table : pandas.DataFrame
+        Columns ``label``, ``family``, ``low``, ``median``, ``high``.
+    families : sequence of str
+        Their names, in the order of the colours.
+    """
+    rows = table.sort_values("median", ascending=False, kind="stable").reset_index(drop=True)
+    for name, color in zip(families, PALETTE, strict=False):
+        part = rows[rows["family"] == name]
+        spread = [part["median"] - part["low"], part["high"] - part["median"]]
+        ax.errorbar(part["median"], part.index, xerr=spread, fmt="o", markersize=5, linewidth=1.6, color=color, label=name)
+    ax.set_yticks(range(len(rows)), list(rows["label"]))
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xscale("log")
+
+
 def heat(ax: Axes, table: pd.DataFrame, *, low: float, high: float, form: str = "{:.2f}", marks: ArrayLike | None = None) -> None:
     """Draw a table of numbers as coloured cells with the numbers in them.
 
@@ -410,6 +431,48 @@ def specification_curve(fits: Mapping[str, ArrayLike], choices: Mapping[str, Seq
     for ax in (top, bottom):
         ax.grid(visible=False)
     return fig
+
+
+#: A colour for each verdict of the ledger, the same as on the scoreboard as far as one ground allows.
+VERDICTS = {
+    "holds": "#009E73",
+    "holds, for another reason": "#E69F00",
+    "holds under some readings": "#8DB04A",
+    "exceeded": "#56B4E9",
+    "inconclusive": "#999999",
+    "falls short": "#CC79A7",
+    "cannot hold": "#D55E00",
+    "implausible": "#B07AA1",
+    "not measurable": "#7F9BB5",
+    "lost": "#BBBBBB",
+    "pending": "#BBBBBB",
+}
+
+
+def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Draw claims by verdict, one stacked bar a group, from the top, with the numbers in the parts.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    counts : mapping of str to mapping of str to int
+        For each group the number of claims by verdict, as in `VERDICTS`.
+    """
+    groups = list(counts)
+    starts = np.zeros(len(groups))
+    for verdict, color in VERDICTS.items():
+        widths = np.array([counts[group].get(verdict, 0) for group in groups], dtype=float)
+        if not widths.any():
+            continue
+        ax.barh(groups, widths, left=starts, height=0.7, color=color, label=verdict)
+        for row, (start, width) in enumerate(zip(starts, widths, strict=True)):
+            if width:
+                ax.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=9)
+        starts += widths
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel("claims")
+    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.4, -0.14), fontsize=9)
 
 
 def bloch(ax: Axes, vectors: Mapping[str, ArrayLike], *, elevation: float = 0.25) -> None:

@@ -55,7 +55,7 @@ def test_claims_come_from_the_ledger_with_a_link(shown):
     page = chapter.start("1.1", profile="quick", source="twin", seed=0)
     page.claims("1.T1.qnn-p.f1", caption="c")
     printed = ledger.claim("1.T1.qnn-p.f1").printed
-    assert 'href="../scoreboard.html#1.T1.qnn-p.f1"' in shown[-1] and f"<td>{printed}</td>" in shown[-1]
+    assert 'href="../scoreboard.html#1.T1.qnn-p.f1"' in shown[-1] and f">{printed}</td>" in shown[-1]
     assert page.printed("1.T1.qnn-p.f1") == printed == "0.95"
     assert page.printed("1.T9.nothing", missing_ok=True) is None
     with pytest.raises((KeyError, ValueError), match=r"1\.T9\.nothing"):

@@ -81,6 +81,24 @@ def test_against_print_draws_each_value_and_the_printed_one():
     assert ax.lines[0].get_xdata()[0] == pytest.approx(0.6)
 
 
+def test_costs_puts_the_dearest_on_top_and_keeps_a_familys_colour():
+    table = pd.DataFrame(
+        {
+            "label": ["a", "b", "c"],
+            "family": ["new", "old", "new"],
+            "low": [1, 9, 90],
+            "median": [2, 10, 100],
+            "high": [3, 20, 200],
+        }
+    )
+    _, ax = plt.subplots()
+    figures.costs(ax, table, ["absent", "old", "new"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["c", "b", "a"] and ax.get_xscale() == "log"
+    drawn = {bars.get_label(): bars.lines[0] for bars in ax.containers}
+    assert drawn["new"].get_color() == figures.PALETTE[2] and drawn["new"].get_xdata().tolist() == [100, 2]
+    assert drawn["old"].get_ydata().tolist() == [1]
+
+
 def test_outputs_puts_every_sample_in_a_bar():
     _, ax = plt.subplots()
     figures.outputs(ax, [-1, -0.5, 0.5, 1], [0, 0, 1, 1], {0: "no", 1: "yes"})

@@ -11,6 +11,7 @@ from qhelpers.evaluation.comparison import (
     holm,
     prediction_interval,
 )
+from qhelpers.evaluation.likelihood import Fit, possible, row_fit, smallest_test
 from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
 from qhelpers.evaluation.splits import (
     balanced_subsample,
@@ -24,6 +25,7 @@ from qhelpers.evaluation.splits import (
 
 __all__ = [
     "Equivalence",
+    "Fit",
     "Test",
     "balanced_subsample",
     "bayesian_comparison",
@@ -37,8 +39,11 @@ __all__ = [
     "holm",
     "late_split",
     "official_split",
+    "possible",
     "prediction_interval",
     "random_split",
+    "row_fit",
+    "smallest_test",
     "stratified_split",
     "time_block_split",
 ]
