@@ -61,6 +61,8 @@ LARGEST_LIBSVM = 5000
 FILES = {"union": ("test1", "train", "test2"), "training file": ("train",), "first test file": ("test1",)}
 BALANCES = ("natural", "balanced", "training only", "first of each")
 SPLITS = ("80/20", "70/30", "as many others", "10 folds", "official")
+#: Rows that are left out before anything is drawn: none, beyond 3 standard deviations, beyond 1.5 quartile distances.
+OUTLIERS = ("kept", "3 sd", "quartiles")
 COUNTS = ("tp", "fp", "fn", "tn")
 
 
@@ -124,6 +126,7 @@ def draw(dataset: Dataset, config: Mapping[str, Any], rng: np.random.Generator) 
         ``file`` (one of `FILES`; for data sets with one file ``"all"``), ``rows`` (their number as text, or ``"all"``),
         ``balance`` and ``split``. ``"balanced"`` draws equal numbers of both classes and then splits, ``"training only"`` splits
         and then draws equal numbers for training, ``"first of each"`` takes them from the top of the file without drawing.
+        ``outliers`` is one of `OUTLIERS`: rows with any column so far out are gone beforehand.
         Random splits are not stratified, folds are; ``"as many others"`` tests on other rows drawn like those for training.
     rng : numpy.random.Generator
         Source of randomness.
@@ -136,11 +139,12 @@ def draw(dataset: Dataset, config: Mapping[str, Any], rng: np.random.Generator) 
     Raises
     ------
     ValueError
-        If balance or split is unknown.
+        If balance, split or outliers are unknown.
     """
-    balance, split = config["balance"], config["split"]
-    if balance not in BALANCES or split not in SPLITS:
-        raise ValueError(f"balance {balance!r}, split {split!r}; allowed are {', '.join(BALANCES)} and {', '.join(SPLITS)}")
+    balance, split, outliers = config["balance"], config["split"], config["outliers"]
+    for given, allowed in ((balance, BALANCES), (split, SPLITS), (outliers, OUTLIERS)):
+        if given not in allowed:
+            raise ValueError(f"{given!r} is unknown; allowed are {', '.join(allowed)}")
     n = 0 if config["rows"] == "all" else int(config["rows"])
     if split == "official":
         train, test = official_split(dataset.official)
@@ -148,6 +152,7 @@ def draw(dataset: Dataset, config: Mapping[str, Any], rng: np.random.Generator) 
     pool = np.arange(len(dataset.y))
     if config["file"] in FILES:
         pool = np.flatnonzero(np.isin(np.asarray(dataset.official), FILES[config["file"]]))
+    pool = pool[_usual(dataset.X.to_numpy(float)[pool], outliers)]
     if balance == "training only":
         share = {"80/20": 0.2, "70/30": 0.3}[split]
         train, test = (pool[part] for part in random_split(len(pool), share, rng))
@@ -164,6 +169,18 @@ def draw(dataset: Dataset, config: Mapping[str, Any], rng: np.random.Generator) 
         return [(rows[train], rows[test]) for train, test in folds.split(rows, dataset.y[rows])]
     train, test = random_split(len(rows), {"80/20": 0.2, "70/30": 0.3}[split], rng)
     return [(rows[train], rows[test])]
+
+
+def _usual(table: Array, outliers: str) -> NDArray[np.bool_]:
+    """Rows without an outlier in any column."""
+    if outliers == "kept":
+        return np.ones(len(table), dtype=bool)
+    if outliers == "3 sd":
+        low, high = table.mean(axis=0) - 3 * table.std(axis=0), table.mean(axis=0) + 3 * table.std(axis=0)
+    else:
+        first, third = np.quantile(table, [0.25, 0.75], axis=0)
+        low, high = first - 1.5 * (third - first), third + 1.5 * (third - first)
+    return np.asarray(((table >= low) & (table <= high)).all(axis=1))
 
 
 def _chosen(y: NDArray[Any], pool: Rows, balance: str, n: int, rng: np.random.Generator) -> Rows:
@@ -231,8 +248,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     Parameters
     ----------
     config : mapping
-        ``data``; ``file``, ``rows``, ``balance``, ``split`` as in `draw`; ``models`` (a key of `MODELS`); ``features`` as in
-        `feature_sets`.
+        ``data``; ``file``, ``rows``, ``balance``, ``outliers``, ``split`` as in `draw`; ``models`` (a key of `MODELS`);
+        ``features`` as in `feature_sets`.
     seed : int
         Of the draw and of the models.
     dataset : Dataset
@@ -241,7 +258,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     -------
     Outcome
         Arrays ``counts`` of shape (n_features, n_models, n_folds, 4) in the order of `COUNTS`, and processor
-        ``seconds`` of training of shape (n_features, n_models), a mean over folds; ``chosen`` names both axes and what could not be fitted (counts of 0).
+        ``seconds`` of training of shape (n_features, n_models), a mean over folds; ``chosen`` names both axes and what could
+        not be fitted (counts of 0).
     """
     drawing, first = np.random.SeedSequence(seed).spawn(2)
     folds = draw(dataset, config, np.random.default_rng(drawing))
@@ -284,22 +302,28 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     """Readings of the protocol with their number of draws, quick to slow."""
     if profile == "quick":
-        config = {"data": "ton_iot_gps", "file": "all", "rows": "300", "balance": "balanced", "split": "80/20", "features": "few"}
-        return [(config | {"models": models}, 1) for models in ("classical", "qnn-p")]
+        config = {
+            "data": "ton_iot_gps",
+            "file": "all",
+            "rows": "300",
+            "balance": "balanced",
+            "outliers": "kept",
+            "split": "80/20",
+        }
+        return [(config | {"models": models, "features": "few"}, 1) for models in ("classical", "qnn-p")]
     places = [("occupancy", "union"), ("occupancy", "training file"), ("ton_iot_gps", "all"), ("ton_iot_gps_38960", "all")]
     entries: list[tuple[dict[str, Any], int]] = []
 
-    def add(
-        place: tuple[str, str], rows: str, balance: str, split: str, n: int, models: str = "classical", sets: str = ""
-    ) -> None:
-        config = {"data": place[0], "file": place[1], "rows": rows, "balance": balance, "split": split, "models": models}
-        entries.append((config | {"features": sets or ("named" if models == "classical" else "few")}, n))
+    def add(place: tuple[str, str], rows: str, balance: str, split: str, n: int, models: str = "classical", **more: str) -> None:
+        config = {"data": place[0], "file": place[1], "rows": rows, "balance": balance, "outliers": "kept", "split": split}
+        config |= {"models": models, "features": "named" if models == "classical" else "few"}
+        entries.append((config | more, n))
 
     for place in places:
         add(place, "300", "balanced", "80/20", 20)
         add(place, "300", "balanced", "as many others", 20)
-        add(place, "300", "balanced", "70/30", 10)
-        for balance, n in (("natural", 4), ("training only", 4), ("first of each", 2)):
+        add(place, "300", "balanced", "70/30", 8)
+        for balance, n in (("natural", 3), ("training only", 3), ("first of each", 2)):
             add(place, "300", balance, "80/20", n)
         add(place, "1000", "balanced", "80/20", 5)
         add(place, "1000", "first of each", "80/20", 2)
@@ -316,13 +340,16 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     for balance in ("balanced", "natural", "training only"):
         add(("occupancy", "all"), "all", balance, "official", 2)
     for place in places:
-        for balance, n in (("balanced", 3), ("natural", 2), ("training only", 2), ("first of each", 2)):
+        for balance, n in (("balanced", 3), ("natural", 1), ("training only", 1), ("first of each", 2)):
             add(place, "all", balance, "80/20", n)
+        for outliers in OUTLIERS[1:]:
+            add(place, "1000", "balanced", "80/20", 2, outliers=outliers)
+            add(place, "all", "balanced", "80/20", 2, outliers=outliers)
         add(place, "all", "balanced", "80/20", 1, "qnn-p")
     for place in places[1:]:
         add(place, "all", "balanced", "70/30", 2)
     for place in places[:2]:
-        add(place, "all", "balanced", "80/20", 1, "classical", "subsets")
+        add(place, "all", "balanced", "80/20", 1, features="subsets")
     for place in places[2:]:
         add(place, "all", "balanced", "80/20", 1, "libsvm")
     return entries
@@ -331,7 +358,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
 #: Up to so many test rows it is checked whether any counts give a printed row at all.
 SMALL_TEST = 100
 #: What makes up a protocol, in the order of the columns of `judged`.
-PROTOCOL = ("data", "file", "rows", "balance", "split", "features", "average")
+PROTOCOL = ("data", "file", "rows", "balance", "outliers", "split", "features", "average")
 
 
 def draws(found: Iterable[Record]) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
@@ -348,7 +375,7 @@ def draws(found: Iterable[Record]) -> dict[tuple[str, ...], dict[str, NDArray[An
             continue
         counts = record.arrays()["counts"]
         for i, features in enumerate(record.chosen["features"]):
-            key = (*(record.config[name] for name in PROTOCOL[:5]), features)
+            key = (*(record.config[name] for name in PROTOCOL[:6]), features)
             for j, name in enumerate(record.chosen["models"]):
                 parts[key][name].append(counts[i, j])
     return {key: {name: np.stack(each) for name, each in models.items()} for key, models in parts.items()}

@@ -12,7 +12,7 @@ from qhelpers.evaluation.likelihood import QUANTITIES, scores
 from qhelpers.runs import protocols
 from qhelpers.runs.protocols import BALANCES, CLASSICAL, NAMED, PROTOCOL, Features, columns, draw, feature_sets, judged, reduce
 
-ROOM = {"data": "occupancy", "file": "union", "rows": "300", "balance": "balanced", "split": "80/20"}
+ROOM = {"data": "occupancy", "file": "union", "rows": "300", "balance": "balanced", "outliers": "kept", "split": "80/20"}
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +71,27 @@ def test_the_first_rows_come_from_the_top_and_the_others_by_chance(room):
     assert set(fold(room, seed=0)[0]) != set(fold(room, seed=1)[0])
 
 
+@pytest.mark.parametrize("outliers", ["3 sd", "quartiles"])
+def test_outliers_are_gone_before_rows_are_drawn(outliers):
+    tracker = datasets.load("ton_iot_gps", source="twin", n=2000, seed=0)
+    config = ROOM | {"data": "ton_iot_gps", "file": "all", "rows": "all", "balance": "natural"}
+    every, usual = (
+        np.concatenate(draw(tracker, config | {"outliers": each}, np.random.default_rng(0))[0]) for each in ("kept", outliers)
+    )
+    X = tracker.X.to_numpy()
+    far = np.setdiff1d(every, usual)
+    assert 0 < len(far) < 0.2 * len(every)
+    distance = np.abs(X - np.median(X, axis=0)) / X.std(axis=0)
+    assert distance[far].max(axis=1).min() > np.median(distance[usual].max(axis=1))
+
+
 def test_unknown_choices_are_named(room):
     with pytest.raises(ValueError, match="first of each"):
         fold(room, balance="even")
     with pytest.raises(ValueError, match="70/30"):
         fold(room, split="half")
+    with pytest.raises(ValueError, match="quartiles"):
+        fold(room, outliers="gone")
 
 
 @pytest.mark.parametrize("features", NAMED["occupancy"].values(), ids=NAMED["occupancy"])
@@ -182,7 +198,7 @@ def test_speeds_are_per_model_and_size(outcome):
 def test_the_grid_is_some_hundred_protocols_and_can_be_estimated():
     entries = protocols.grid("laptop")
     sets = {
-        (*(config[name] for name in PROTOCOL[:5]), name)
+        (*(config[name] for name in PROTOCOL[:6]), name)
         for config, _ in entries
         for name in feature_sets(config["data"], config["features"])
     }
