@@ -94,6 +94,8 @@ def _library(circuit: Any, n: int) -> Any:
 
 def eq_1(case: Case) -> Metrics:
     """Each row with weights of its own can be fitted; one set of weights for all rows cannot fit them all."""
+    from scipy import optimize
+
     signs = 2.0 * case.labels - 1
     own = []
     for row, sign in zip(case.x, signs, strict=True):  # RY(theta) after RY(x): <Z> = cos(x + theta)
@@ -107,7 +109,7 @@ def eq_1(case: Case) -> Metrics:
         return float(np.mean((np.cos(case.x[:, 0] + theta) - signs) ** 2))
 
     near = grid[int(losses.argmin())]
-    descended = require("scipy.optimize", "circuits").minimize_scalar(loss, bounds=(near - 0.1, near + 0.1), method="bounded").fun
+    descended = optimize.minimize_scalar(loss, bounds=(near - 0.1, near + 0.1), method="bounded").fun
     found = {"as_printed": float(np.mean(own)), "meant": shared, "disagreement": abs(float(np.mean(own) - shared))}
     return found | {"disagreement.components": abs(float(descended) - shared)}
 
@@ -163,7 +165,8 @@ def eq_5(case: Case) -> Metrics:
 
 def eq_6(case: Case) -> Metrics:
     """RY beside the exponential of Y."""
-    linalg = require("scipy.linalg", "circuits")
+    from scipy import linalg
+
     found = [gap(printed.ry(angle), linalg.expm(-0.5j * angle * printed.Y)) for angle in case.x[:, 0]]
     return {"as_printed": float(printed.ry(case.x[0, 0])[0, 0].real), "disagreement": max(found)}
 

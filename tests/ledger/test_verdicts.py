@@ -616,6 +616,65 @@ def test_known_verdicts_of_paper_1_without_records(tmp_path):
     assert any("contradicts" in doubt for doubt in found["1.abstract.order.efficiency"].doubts)
 
 
+def noise_record(seed, data, entangler, drops):
+    """A record as of the experiment ``noise``: what each channel costs, by place."""
+    channels = ("bit_flip", "phase_flip", "bit_phase_flip", "depolarizing", "phase_damping", "amplitude_damping")
+    metrics = {"accuracy": 0.93}
+    for place in ("gate", "layer", "end"):
+        costs = {channel: drops(channel, place) + seed / 10000 for channel in channels}
+        for channel, cost in costs.items():
+            metrics |= {
+                f"mean.{channel}.{place}": 0.93 - cost,
+                f"low_drop.{channel}.{place}": cost,
+                f"steepest.{channel}.{place}": cost,
+                f"lowest.{channel}.{place}": 0.93 - cost,
+            }
+        metrics[f"low_accuracy.{place}"] = 0.93 - sum(costs.values()) / len(costs)
+    made = record(seed, model="qnn-p", **metrics)
+    made["config"] = {"model": "qnn-p", "data": data, "entangler": entangler, "regime": "300+300"}
+    return made | {"experiment": "noise", "id": f"{seed:02}-{data}-{entangler}"}
+
+
+def noise_verdicts(folder, drops):
+    places = [(data, entangler) for data in ("occupancy", "ton_iot_gps") for entangler in ("chain", "ring")]
+    write(folder, [noise_record(seed, data, entangler, drops) for seed in range(9) for data, entangler in places])
+    return {one.id: one for one in ledger.verdicts("1", folder)}
+
+
+def test_sentences_on_noise_follow_the_records(tmp_path):
+    def as_the_paper_says(channel, place):
+        return {"depolarizing": 0.02, "amplitude_damping": 0.03, "phase_damping": 0.06}.get(channel, 0.2)
+
+    found = noise_verdicts(tmp_path / "paper", as_the_paper_says)
+    ours = ("resilient", "depolarizing-gradual", "amplitude-damping", "flips-sensitive", "flips-low-noise", "bit-flip-sharp")
+    for name in (*ours, "phase-damping-moderate", "suited"):
+        assert found[f"1.noise.{name}"].verdict == "holds", name
+        assert len(found[f"1.noise.{name}"].readings) in (6, 12)
+    assert found["1.abstract.noise.robust"].verdict == "falls short"
+
+    def as_theory_says(channel, place):
+        return 0.0 if place == "end" else as_the_paper_says(channel, place)
+
+    found = noise_verdicts(tmp_path / "theory", as_theory_says)
+    assert found["1.noise.flips-low-noise"].verdict == "holds under some readings"
+    assert found["1.noise.depolarizing-gradual"].verdict == "holds"
+    assert found["1.abstract.noise.robust"].verdict == "holds under some readings"
+    assert {one.verdict for one in found["1.noise.bit-flip-sharp"].readings if "at end" in one.reading} == {"falls short"}
+
+    found = noise_verdicts(tmp_path / "upside-down", lambda channel, place: 0.25 - as_the_paper_says(channel, place))
+    for name in ("resilient", "depolarizing-gradual", "amplitude-damping", "flips-sensitive", "bit-flip-sharp", "suited"):
+        assert found[f"1.noise.{name}"].verdict == "falls short", name
+
+
+def test_nothing_of_paper_1_waits_for_a_chapter():
+    """Every claim names what measures it, what it would need, or is counted in the text."""
+    for claim in ledger.claims("1"):
+        assert claim.awaits is None, claim.id
+        assert claim.measured_by or claim.needs or "members" in claim.of, claim.id
+        if claim.kind != "number":
+            assert claim.predicates, claim.id
+
+
 def test_scoreboard_counts_every_claim_and_states_chance(tmp_path):
     write(tmp_path, low_energy())
     board = ledger.scoreboard(tmp_path)
