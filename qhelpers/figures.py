@@ -214,9 +214,9 @@ def training_curves(*rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Seq
         for ax, (name, arrays) in zip(axes, runs.items(), strict=True):
             for curve, color in zip(("loss", "accuracy"), PALETTE, strict=False):
                 band(ax, [run[curve] for run in arrays], label=curve, color=color)
-            ax.set(title=name + (f" (n = {len(arrays)})" if len(arrays) > 1 else ""), ylim=(0, None))
+            ax.set_title(name + (f" (n = {len(arrays)})" if len(arrays) > 1 else ""))
             ax.xaxis.get_major_locator().set_params(integer=True)
-        axes[0].set_ylabel(beside)
+        axes[0].set(ylabel=beside, ylim=(0, 1.03 * max(ax.dataLim.y1 for ax in axes)))
     for ax in grid[-1]:
         ax.set_xlabel("epoch")
     grid[0][0].legend()
@@ -389,7 +389,7 @@ def _rectangle(column: float, row: float, color: str, alpha: float) -> Any:
 
 
 #: How a printed row fits a protocol, worst first, as `specification_curve` colours it.
-FITS = ("cannot be so few rows", "outside 99.9 %", "between 95 and 99.9 %", "inside 95 %")
+FITS = ("impossible on so few test rows", "outside 99.9 %", "between 95 and 99.9 %", "inside 95 %")
 
 
 def specification_curve(fits: Mapping[str, ArrayLike], choices: Mapping[str, Sequence[str]]) -> Figure:
@@ -470,9 +470,10 @@ def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
                 ax.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=9)
         starts += widths
     ax.invert_yaxis()
+    ax.set_axisbelow(True)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("claims")
-    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.4, -0.14), fontsize=9)
+    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.4, -0.2), fontsize=9)
 
 
 def bloch(ax: Axes, vectors: Mapping[str, ArrayLike], *, elevation: float = 0.25) -> None:

@@ -135,7 +135,8 @@ def test_step_by_step_draws_both_engines_and_their_difference():
 def test_training_curves_are_not_cut_off():
     """A loss may start above two; what is drawn is inside the axes, in every row."""
     run = {"loss": [2.6, 1.0, 0.4], "accuracy": [0.4, 0.6, 0.9]}
-    fig = figures.training_curves({"a": [run, run], "b": [run]}, {"a": [run], "b": [run]}, names=["one", "two"])
+    low_run = {"loss": [0.7, 0.6], "accuracy": [0.4, 0.5]}
+    fig = figures.training_curves({"a": [low_run, low_run], "b": [run]}, {"a": [run], "b": [low_run]}, names=["one", "two"])
     assert len(fig.axes) == 4 and [ax.get_ylabel() for ax in fig.axes] == ["one", "", "two", ""]
     for ax in fig.axes:
         low, high = ax.get_ylim()
