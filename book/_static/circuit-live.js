@@ -411,7 +411,10 @@
       about, result, spoken, presets, sliders,
       make("p", { class: "qh-live-title", role: "heading", "aria-level": 3, id: `${id}-title` }, "Its terms, the largest coefficient first, and what each adds now"),
       list, sum, more,
-      make("p", { class: "qh-live-title", role: "heading", "aria-level": 3 }, "Set its coefficients free"), fit);
+      make("p", { class: "qh-live-title", role: "heading", "aria-level": 3 }, "Set its coefficients free"),
+      make("p", { class: "qh-live-about" }, "The circuit's weights tie the coefficients of its terms to each other. Here they are " +
+        `free: the same terms, fitted in your browser to points of ${given.data} by ${STEPS} steps of Adam on the mean squared error.`),
+      fit);
     list.setAttribute("aria-labelledby", `${id}-title`);
     build();
     root.querySelector(".qh-live-static").hidden = true;

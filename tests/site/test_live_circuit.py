@@ -244,7 +244,7 @@ def test_the_fit_is_least_squares(bare: Any, name: str, kind: str) -> None:
     own = formula(one.test[0])
     assert float(cells[2]) == pytest.approx(np.mean((own - (2 * np.asarray(one.test[1]) - 1)) ** 2), abs=1e-3)
     assert cells[3] == f"{100 * np.mean((own > 0) == one.test[1]):.1f} %"
-    assert "not be a circuit" in bare.locator(".qh-live-about").inner_text()
+    assert "not be a circuit" in bare.locator(".qh-live-about").first.inner_text()
     bare.get_by_role("button", name="Back to the trained circuit").click()
     shown, outputs = move(bare, settings([vars(sensor) for sensor in SENSORS[name]], 20))
     assert np.abs(outputs - formula(shown)).max() < 1e-9
@@ -323,7 +323,7 @@ def test_the_page_runs_the_recorded_circuits(look: Any, chapter: str) -> None:
             assert record.config["entangler"] == kind
             shown, outputs = move(page, settings(one["sensors"]))
             assert np.abs(outputs - pennylane(kind, record.arrays(), shown)).max() < 1e-6
-            assert f"{record.metrics['accuracy']:.3f}" in page.locator(".qh-live-about").inner_text()
+            assert f"{record.metrics['accuracy']:.3f}" in page.locator(".qh-live-about").first.inner_text()
             layer = qnn_p_layer(kind, record.arrays()["weights.weights"])
             assert page.locator(".qh-live-unseen").count() == int((~np.array(formula["seen"])).sum())
             assert formula["weights"] == [int(layer.light_cone().weights.sum()), 24]
