@@ -275,7 +275,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
         if profile == "quick":
             n_plain, n_networks = (3, 2) if small else (1, 1)
         else:
-            n_plain, n_networks = (20, 20) if small else (5, 3)
+            n_plain, n_networks = (20, 20) if small else (3, 3)
         if profile != "quick" and cell["regime"] == "time blocks":
             n_plain = n_networks = N_BLOCKS  # each tenth once
         for model in (*RULES.values(), *CLASSICAL):

@@ -7,6 +7,7 @@ anywhere else is an error that names it.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import warnings
@@ -191,17 +192,24 @@ def _shards(target: Path) -> list[Path]:
     return found
 
 
-def _read_shard(path: Path) -> list[Record]:
-    raw = path.read_bytes()
-    lines = raw.split(b"\n")
-    torn = lines.pop()  # what follows the last line end: empty in a whole file
+def _read_shard(path: Path) -> tuple[Record, ...]:
+    state = path.stat()
+    found, torn = _parse_shard(path, state.st_size, state.st_mtime_ns)
     if torn:
         warnings.warn(
-            f"{path}: the last line is torn ({len(torn)} bytes without a line end) and was passed over; "
+            f"{path}: the last line is torn ({torn} bytes without a line end) and was passed over; "
             "the next run sets it aside in a file of its own",
             stacklevel=3,
         )
-    return [_parse(path, number, line) for number, line in enumerate(lines, 1)]
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _parse_shard(path: Path, size: int, modified: int) -> tuple[tuple[Record, ...], int]:
+    """Records of a file and the bytes of its torn last line; size and time tell its states apart."""
+    lines = path.read_bytes().split(b"\n")
+    torn = lines.pop()  # what follows the last line end: empty in a whole file
+    return tuple(_parse(path, number, line) for number, line in enumerate(lines, 1)), len(torn)
 
 
 def measured(experiment: str, version: str | None = None, folder: Path | None = None) -> list[Record]:
