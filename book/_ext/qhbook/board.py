@@ -104,8 +104,8 @@ def measured(row: Any) -> str:
     if len(run) > 1:
         return f"holds under {sum(one.verdict == 'holds' for one in run)} of {len(run)} readings (n = {row.n_seeds})"
     if kind == "procedure" and run and run[0].shown:
-        name, value = run[0].shown[0]
-        return f"{name.split(' of ')[0].replace('_', ' ')} {value:.3g} (n = {row.n_seeds})"
+        parts = [f"{name.split(' of ')[0].replace('_', ' ')} {value:.3g}" for name, value in run[0].shown[:2]]
+        return f"{', '.join(parts)} (n = {row.n_seeds})"
     return f"holds in {row.measured:.0%} of bootstraps (n = {row.n_seeds})"
 
 
