@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from qhelpers import datasets
+from qhelpers import datasets, figures
 from qhelpers.evaluation.likelihood import QUANTITIES, scores
 from qhelpers.runs import protocols
 from qhelpers.runs.protocols import BALANCES, CLASSICAL, NAMED, PROTOCOL, Features, columns, draw, feature_sets, judged, reduce
@@ -230,3 +230,17 @@ def test_the_best_come_first_and_rows_that_cannot_exist_last(made):
 def test_what_columns_see():
     assert protocols.sees("occupancy", "PCA 2", "Light") and not protocols.sees("occupancy", "PCA 2 without Light", "Light")
     assert protocols.sees("occupancy", "Light + CO2", "Light")
+
+
+def test_the_curve_shows_every_row_and_option(made):
+    found = [record(outcome, balance=balance) for (balance, seed), outcome in made.items() if seed != 99]
+    row = dict(zip(QUANTITIES, ("0.85", "0.85", "0.85", "0.85"), strict=True))
+    best = protocols.ranked(judged(found, dict.fromkeys(CHEAP, row)), CHEAP)
+    fits = {name: best[name] for name in CHEAP} | {"not run": np.full(len(best), np.nan)}
+    figure = figures.specification_curve(fits, {"balance": list(best.index.get_level_values("balance"))})
+    top, bottom = figure.axes
+    assert [label.get_text() for label in top.get_yticklabels()] == list(fits)
+    assert {label.get_text() for label in bottom.get_yticklabels()} == {"balance: balanced", "balance: natural"}
+    drawn = bottom.images[0].get_array()[..., 3]
+    assert (drawn.sum(axis=0) == 1).all() and drawn.shape == (2, len(best))
+    assert (top.images[0].get_array()[-1, :, 3] == 0).all() and (top.images[0].get_array()[:-1, :, 3] > 0).all()
