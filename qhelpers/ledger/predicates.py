@@ -31,7 +31,7 @@ class Term(NamedTuple):
         return cls(tuple(sorted(config.items())), metric)
 
     def __str__(self) -> str:
-        place = ", ".join(str(value) for _, value in self.config)
+        place = ", ".join(str(value) for _, value in self.config if value is not None)
         return f"{self.metric} of {place}" if place else self.metric
 
 
