@@ -106,6 +106,7 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         if "module_" in state:
             self.module_ = self._module(self.n_inputs_, seed=0)
             self.module_.load_state_dict(state["module_"])
+            self._decide_in_double()
 
     def fit(self, X: ArrayLike, y: ArrayLike, X_val: ArrayLike | None = None, y_val: ArrayLike | None = None) -> Any:
         """Train the network.
@@ -167,6 +168,7 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
             self._epoch(optimiser, inputs, signs, rows)
             if validation:
                 self._validate(*validation)
+        self._decide_in_double()
         return self
 
     def _epoch(self, optimiser: Any, inputs: Any, signs: Any, rows: list[slice]) -> None:
@@ -214,8 +216,13 @@ class _QuantumClassifier(ClassifierMixin, BaseEstimator):
         if self._batch == "all":
             return self.module_(inputs).reshape(-1)
         if self.engine == "fast":  # all at once; in double precision, so that a score does not depend on its neighbours
-            return copy.deepcopy(self.module_).double()(inputs.double()).reshape(-1)
+            trained = all(value.dtype == torch.float64 for value in self.module_.parameters())
+            return (self.module_ if trained else copy.deepcopy(self.module_).double())(inputs.double()).reshape(-1)
         return torch.cat([self.module_(one).reshape(-1) for one in inputs.split(1)])
+
+    def _decide_in_double(self) -> None:
+        if self._batch == "one" and self.engine == "fast":
+            self.module_ = self.module_.double()
 
     def _tensor(self, X: Array) -> Any:
         torch = require("torch", "circuits")

@@ -280,7 +280,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
             n_plain = n_networks = N_BLOCKS  # each tenth once
         for model in (*RULES.values(), *CLASSICAL):
             slow = not small and model in ("svm-linear", "mlp")  # minutes a run
-            entries.append(({"model": model} | cell, min(n_plain, 3) if slow else n_plain))
+            entries.append(({"model": model} | cell, 1 if slow else n_plain))
         budget = {"learning_rates": list(LEARNING_RATES), "engine": "fast"} | cell
         for model, entanglers in ENTANGLERS.items():
             if model.endswith("-lamp") and cell["data"] != "occupancy":
