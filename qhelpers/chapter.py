@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import platform
@@ -89,11 +90,15 @@ class Page:
                 return None
             raise
 
-    def verdict(self, claim: str) -> str:
-        """Verdict on a claim under the main reading of what the paper leaves open, the first that was fixed."""
+    @functools.cached_property
+    def _verdicts(self) -> Mapping[str, Any]:
         from qhelpers import ledger
 
-        verdict: str = _main(next(one for one in ledger.verdicts() if one.id == claim)).verdict
+        return {one.id: one for one in ledger.verdicts()}
+
+    def verdict(self, claim: str) -> str:
+        """Verdict on a claim under the main reading of what the paper leaves open, the first that was fixed."""
+        verdict: str = _main(self._verdicts[claim]).verdict
         return verdict
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:
@@ -148,15 +153,15 @@ class Page:
         """Show what became of claims under the main reading, and over all readings where that differs."""
         from qhelpers import ledger
 
-        known = {verdict.id: verdict for verdict in ledger.verdicts()}
         rows = []
         for one in ids:
-            claim, verdict = ledger.claim(one), known[one]
+            claim, verdict = ledger.claim(one), self._verdicts[one]
             main = _main(verdict)
             name = verdict.verdict if main.verdict == verdict.verdict else f"{main.verdict}; over all readings {verdict.verdict}"
             measured = "" if main.measured is None else f"{main.measured:.3f}"
-            if claim.kind == "ordering" and measured:
-                measured = f"the order appears in {main.measured:.0%} of resamplings (n\u00a0=\u00a0{main.n})"
+            if claim.kind in ("ordering", "procedure") and measured:
+                tries = "resamplings" if "bootstraps" in main.sentence else "runs"
+                measured = f"it holds in {main.measured:.0%} of {tries} (n\u00a0=\u00a0{main.n})"
             elif main.sd is not None:
                 measured += f"\u00a0±\u00a0{main.sd:.3f} (n\u00a0=\u00a0{main.n}; {main.reading})"
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, name)))
