@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -110,19 +110,27 @@ def page_table(names: tuple[str, ...], rows: list[str], caption: str) -> str:
 
 
 class PathDirective(SphinxDirective):
-    """The chapters in reading order, each with its question and the minutes it takes."""
+    """The chapters in reading order, or those that are named, each with its question and the minutes it takes."""
+
+    option_spec: ClassVar = {"only": str.split}
 
     def run(self) -> list[nodes.Node]:
         """Return the list; the page is read again at every build."""
         self.env.note_reread()
         rows = []
-        for chapter in chapters(self.env):
+        known = {Path(chapter.name).name.partition("-")[0]: chapter for chapter in chapters(self.env)}
+        wanted = self.options.get("only", list(known))
+        if missing := [number for number in wanted if number not in known]:
+            raise self.error(f"no chapter {', '.join(missing)}; there are {', '.join(known)}")
+        chosen = [known[number] for number in wanted]
+        for chapter in chosen:
             address = self.env.app.builder.get_relative_uri(self.env.docname, chapter.name)
             rows.append(
                 f'<li><a href="{escape(address)}">{escape(chapter.title)}</a> ({chapter.minutes} minutes)<br>'
                 f"{escape(chapter.question)}</li>"
             )
-        return [nodes.raw("", f'<ol class="qh-path">{"".join(rows)}</ol>', format="html")]
+        total = f"<p>Together {sum(chapter.minutes for chapter in chosen)} minutes.</p>"
+        return [nodes.raw("", f'<ol class="qh-path">{"".join(rows)}</ol>{total}', format="html")]
 
 
 class ExecutionDirective(SphinxDirective):
