@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Training points. The room has too few occupied minutes for the last size of the tracker (deviation D1.21).
+#: Training points. The room has too few occupied minutes for the last size of the tracker (deviation D1.19).
 SIZES = {
     "occupancy": (20, 50, 100, 300, 1000, 3000, 4800),
     "ton_iot_gps": (20, 50, 100, 300, 1000, 3000, 10000),
@@ -48,7 +48,7 @@ SIZES = {
 #: Up to this size twenty seeds, above it ten.
 LARGEST_OF_TWENTY = 1000
 N_TEST = 3000
-#: Tenths of time, of which each seed leaves out one (deviation D1.22).
+#: Tenths of time, of which each seed leaves out one (deviation D1.20).
 N_BLOCKS = 10
 #: Strengths of the penalty that inner folds choose from: alpha of the squared error, C of the logistic loss.
 PENALTIES = (0.1, 1.0, 10.0)
@@ -385,7 +385,7 @@ def curves(found: Iterable[Record]) -> pd.DataFrame:
 
 
 def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = "accuracy") -> pd.DataFrame:
-    """Test pairs of models at every size and data set that both have, as one family (deviation D1.23).
+    """Test pairs of models at every size and data set that both have, as one family (deviation D1.21).
 
     Parameters
     ----------
