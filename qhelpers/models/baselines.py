@@ -37,7 +37,7 @@ _BUILDERS: dict[str, Callable[[int], Any]] = {
     "nearest-neighbour": lambda seed: KNeighborsClassifier(1),
     "three-questions": lambda seed: DecisionTreeClassifier(max_depth=3, random_state=seed),
     # four inputs, four hidden units, one output: 25 numbers, where QNN-P has 24; as many epochs as that has
-    "mlp": lambda seed: MLPClassifier((4,), max_iter=200, n_iter_no_change=200, random_state=seed),
+    "mlp": lambda seed: MLPClassifier((4,), learning_rate_init=0.03, max_iter=200, n_iter_no_change=200, random_state=seed),
     # as many columns as the ring of QNN-P has terms
     "random-fourier": lambda seed: make_pipeline(RBFSampler(n_components=80, random_state=seed), RidgeClassifier()),
     "trigonometric-chain": lambda seed: _free("chain"),

