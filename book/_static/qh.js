@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
 /** Let the keyboard reach what is wider than its frame: tables, code, figures. */
 function reach() {
-  for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container")) {
+  for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, .qh-claims .math, mjx-container")) {
     const wide = box.scrollWidth > box.clientWidth + 1;
     if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     box.classList.toggle("qh-cut", wide);

@@ -34,6 +34,7 @@ def test_no_serious_accessibility_finding(look: Any, page_name: str) -> None:
         "axe_playwright_python.sync_playwright", reason="axe is not installed; pip install 'qhelpers[test]'"
     )
     page, _ = look(page_name)
+    page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 200)))")  # what is wide by then is known
     found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     page.add_style_tag(content="* { transition: none !important }")  # else a colour may be caught on its way
     page.emulate_media(color_scheme="dark")
