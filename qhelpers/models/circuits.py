@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 from typing import Any, Literal
 
 import numpy as np
@@ -116,16 +114,4 @@ class CircuitClassifier(_QuantumClassifier):
     def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
         first = torch.as_tensor(np.random.default_rng(seed).uniform(*self.start, self._built.weight_shape))
-        if self.engine != "fast":
-            return circuit_module(self._built, self.engine, first).double()
-        layer = copy.deepcopy(_read_once(self._built))
-        with torch.no_grad():
-            layer.weights.copy_(first)
-        return layer
-
-
-@functools.lru_cache(maxsize=256)
-def _read_once(circuit: VariationalCircuit) -> Any:
-    """Return a circuit in the fast engine; reading it takes longer than a hundred updates, so it is kept."""
-    torch = require("torch", "circuits")
-    return circuit_module(circuit, "fast", torch.zeros(circuit.weight_shape)).double()
+        return circuit_module(self._built, self.engine, first).double()

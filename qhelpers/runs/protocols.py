@@ -31,6 +31,7 @@ from qhelpers.evaluation import balanced_subsample, confusion_counts, official_s
 from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, possible, row_fit
 from qhelpers.models import QNNHClassifier, QNNPClassifier, QNNQClassifier, baseline
 from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.low_energy import CLASSICAL
 from qhelpers.runs.records import Record
 
 if TYPE_CHECKING:
@@ -39,18 +40,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-#: The nine classical rows of Tables I and II.
-CLASSICAL = (
-    "svm-linear",
-    "logistic-regression",
-    "lda",
-    "ridge",
-    "qda",
-    "naive-bayes",
-    "gradient-boosting",
-    "random-forest",
-    "decision-tree",
-)
 #: The three quantum rows; QNN-P with either arrangement of its CNOTs.
 NETWORKS = ("qnn-p-chain", "qnn-p-ring", "qnn-q", "qnn-h")
 #: Updates or passes and learning rate of each network: fixed beforehand, near what an inner split mostly chooses.

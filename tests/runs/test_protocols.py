@@ -10,7 +10,8 @@ from sklearn.svm import SVC
 from qhelpers import datasets, figures
 from qhelpers.evaluation.likelihood import QUANTITIES, scores
 from qhelpers.runs import protocols
-from qhelpers.runs.protocols import BALANCES, CLASSICAL, NAMED, PROTOCOL, Features, columns, draw, feature_sets, judged, reduce
+from qhelpers.runs.low_energy import CLASSICAL
+from qhelpers.runs.protocols import BALANCES, NAMED, PROTOCOL, Features, columns, draw, feature_sets, judged, reduce
 
 ROOM = {"data": "occupancy", "file": "union", "rows": "300", "balance": "balanced", "outliers": "kept", "split": "80/20"}
 
