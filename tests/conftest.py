@@ -29,6 +29,7 @@ def pytest_addoption(parser):
         default=bool(os.environ.get("QHELPERS_REQUIRE_SITE")),
         help="a missing site or browser fails the tests that need it, rather than skipping them (QHELPERS_REQUIRE_SITE=1)",
     )
+    parser.addoption("--slow", action="store_true", help="also run the tests marked slow: minutes to an hour in all")
 
 
 def load_script(name):
@@ -73,6 +74,8 @@ def real_data_problem(name):
 
 def pytest_runtest_setup(item):
     """Skip what lacks its data or browser, saying what is missing. The marker may name data sets; else all are needed."""
+    if item.get_closest_marker("slow") is not None and not item.config.getoption("--slow"):
+        pytest.skip("slow; run it with: make test ARGS=--slow")
     marker = item.get_closest_marker("needs_data")
     if marker is not None:
         from qhelpers import datasets

@@ -105,7 +105,6 @@ def test_scaling_needs_proportion(scripts):
     assert run.best(refused) is None and "proportion" in run.reason(refused)
 
 
-@pytest.mark.slow
 def test_one_cell_from_end_to_end(scripts, tmp_path, monkeypatch, capsys):
     run = scripts.run
     monkeypatch.setattr(run, "CELLS", tmp_path / "cells")

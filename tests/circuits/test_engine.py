@@ -397,7 +397,6 @@ for case in sys.argv[1:]:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
 def test_memory():
     """A whole process, with torch and PennyLane in it, stays under 2 GB: forward and backward, gradients of inputs too."""
