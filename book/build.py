@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +37,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ("quick", "laptop", "paper")
 SOURCES = ("twin", "real")
+#: As `qhelpers.chapter` takes it; the package may not import here.
+LARGEST_SEED = 2**32 - 1
 
 #: A cell of a quick page that takes longer hangs; the other profiles may take their time.
 CELL_SECONDS = {"quick": 600}
@@ -45,7 +47,7 @@ CELL_SECONDS = {"quick": 600}
 NOTEBOOK_GB = 1.5
 
 #: Files of `book/` that build it and are no pages.
-NOT_PAGES = {"build.py", "bootstrap.py"}
+NOT_PAGES = {"build.py", "bootstrap.py", "compare.py"}
 
 #: One thread a process: threads of several processes on the same cores slow each other down many times over.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -154,8 +156,9 @@ def records_root(root: Path) -> Path:
 
 
 def common_key(root: Path) -> str:
-    """Hash everything that may change any page: package, records, lock, Python and this file."""
+    """Hash everything that may change any page: package, records, measured speed, lock, Python and this file."""
     files = files_below(root / "qhelpers", ("*.py", "*.yaml", "*.yml", "*.json"))
+    files += files_below(root / "benchmarks", ("*.json",))
     files += files_below(records_root(root))
     files += [path for path in (root / "requirements.lock", Path(__file__)) if path.exists()]
     return hashlib.sha256(f"{platform.python_version()} {fold(files, root)}".encode()).hexdigest()
@@ -546,21 +549,29 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def whole_number(what: str, least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers for argparse, whose error says which are allowed."""
+
+    def read(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if least <= int(text) <= most:
+                return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}; allowed is a whole number from {least} to {most}")
+
+    return read
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """Read the command line; an unknown value lists what there is."""
     parser = argparse.ArgumentParser(description="Execute the notebooks and render the book.")
     parser.add_argument("--profile", choices=PROFILES, default="quick")
     parser.add_argument("--source", choices=SOURCES, default="twin")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole_number("a seed", 0, LARGEST_SEED), default=0)
     parser.add_argument("--only", default="", help="only notebooks whose path contains this; the site is not rendered")
-    parser.add_argument("--jobs", type=int, help="notebooks at a time (default: one a core, as far as memory goes)")
+    jobs_help = "notebooks at a time (default: one a core, as far as memory goes)"
+    parser.add_argument("--jobs", type=whole_number("a number of notebooks", 1, 1000), help=jobs_help)
     parser.add_argument("--force", action="store_true", help="execute and render even what is unchanged")
-    options = parser.parse_args(argv)
-    if options.jobs is not None and options.jobs < 1:
-        parser.error(f"--jobs is {options.jobs}; at least 1 is needed")
-    if options.seed < 0:
-        parser.error(f"--seed is {options.seed}; a seed is 0 or larger")
-    return options
+    return parser.parse_args(argv)
 
 
 def interrupt(*_: Any) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _SHOWN = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning", "matplotlib")
 
+#: What scikit-learn and NumPy's older generators take.
+LARGEST_SEED = 2**32 - 1
+
 
 @dataclass
 class Page:
@@ -171,6 +174,13 @@ class Page:
         """Show a sentence in Markdown whose numbers were put in by code."""
         require("IPython.display", "book").display_markdown(text, raw=True)
 
+    def took(self, text: str) -> None:
+        """Show a sentence about how long something took in this run; the one kind of output that another run changes.
+
+        It is marked as such, and is no Markdown: two builds of the book are compared without it.
+        """
+        _show(f'<p class="qh-cost">{html.escape(text)}</p>', text)
+
     def measured(self, name: str) -> dict[str, Any]:
         """Return what a speed benchmark measured: ``"results"`` (`make bench`) or ``"growth"`` (`make growth`).
 
@@ -195,8 +205,10 @@ class Page:
             except metadata.PackageNotFoundError:
                 continue
         seconds = time.perf_counter() - self._started
-        text = f"This run: {seconds:.0f} s after the imports, profile {self.profile}, source {self.source}, seed {self.seed}. "
-        _show(f'<p class="qh-footer">{text}{html.escape(" · ".join(versions))}</p>', text + " · ".join(versions))
+        spent = f"{seconds:.0f} s"
+        text = f" after the imports, profile {self.profile}, source {self.source}, seed {self.seed}. " + " · ".join(versions)
+        markup = f'This run: <span class="qh-cost">{spent}</span>{html.escape(text)}'
+        _show(f'<p class="qh-footer">{markup}</p>', f"This run: {spent}{text}")
 
 
 def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
@@ -211,7 +223,7 @@ def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
     source : {"twin", "real"}
         Synthetic twin, which ships as code, or the official files.
     seed : int
-        From which everything random in the notebook follows, 0 or larger.
+        From which everything random in the notebook follows, 0 to `LARGEST_SEED`.
 
     Returns
     -------
@@ -224,8 +236,8 @@ def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
     """
     check_choice("profile", profile, PROFILES)
     check_choice("source", source, SOURCES)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed {seed!r}; allowed is a whole number from 0: give one with -p seed 0")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"seed {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}: give one with -p seed 0")
     figures.style()
     data = (
         "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a measurement)"

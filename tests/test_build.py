@@ -123,6 +123,7 @@ def test_a_parameter_that_the_notebook_does_not_take_is_an_error(build, book, ca
         ("qhelpers/ledger/claims/1.yaml", "claims: []\n"),
         ("records/low-energy/runs.jsonl", "{}\n{}\n"),
         ("records/other/a.npz", "array"),
+        ("benchmarks/results.json", "{}"),
         ("requirements.lock", "numpy==2\n"),
     ],
 )
@@ -198,8 +199,13 @@ def test_older_results_of_a_notebook_are_forgotten(build, book):
     [
         (["--profile", "fast"], "choose from 'quick', 'laptop', 'paper'"),
         (["--source", "made-up"], "choose from 'twin', 'real'"),
-        (["--jobs", "0"], "at least 1"),
-        (["--seed", "-1"], "0 or larger"),
+        (["--source", ""], "choose from 'twin', 'real'"),
+        (["--jobs", "0"], "'0' is not a number of notebooks; allowed is a whole number from 1 to"),
+        (["--seed", "-1"], "'-1' is not a seed; allowed is a whole number from 0 to 4294967295"),
+        (["--seed", "x"], "'x' is not a seed; allowed is a whole number from 0"),
+        (["--seed", "1.5"], "'1.5' is not a seed; allowed is a whole number from 0"),
+        (["--seed", ""], "'' is not a seed; allowed is a whole number from 0"),
+        (["--seed", "4294967296"], "'4294967296' is not a seed"),
     ],
 )
 def test_a_wrong_argument_lists_what_there_is(build, book, capsys, arguments, told):

@@ -23,6 +23,11 @@ def shown(monkeypatch):
         ({"profile": "quick", "source": "fake", "seed": 0}, "source 'fake' is unknown; allowed are: twin, real"),
         ({"profile": "quick", "source": "twin", "seed": -1}, "seed -1; allowed is a whole number from 0"),
         ({"profile": "quick", "source": "twin", "seed": "0"}, "seed '0'; allowed"),
+        ({"profile": "quick", "source": "twin", "seed": 1.5}, "seed 1.5; allowed"),
+        ({"profile": "quick", "source": "twin", "seed": True}, "seed True; allowed"),
+        ({"profile": "quick", "source": "twin", "seed": 2**32}, "allowed is a whole number from 0 to 4294967295"),
+        ({"profile": "", "source": "twin", "seed": 0}, "profile '' is unknown; allowed are: quick, laptop, paper"),
+        ({"profile": None, "source": "twin", "seed": 0}, "profile None is unknown"),
     ],
 )
 def test_wrong_parameters_say_what_is_allowed(shown, parameters, message):
@@ -71,3 +76,9 @@ def test_twin_data_follow_the_seed(shown):
 def test_the_foot_names_versions(shown):
     chapter.start("1.1", profile="quick", source="twin", seed=0).finish()
     assert "Python 3" in shown[-1] and "numpy" in shown[-1] and "seed 0" in shown[-1]
+    assert 'This run: <span class="qh-cost">0 s</span> after the imports, profile quick' in shown[-1]
+
+
+def test_times_of_this_run_are_marked(shown):
+    chapter.start("1.1", profile="quick", source="twin", seed=0).took("a step takes 3 ms & more")
+    assert shown[-1] == '<p class="qh-cost">a step takes 3 ms &amp; more</p>'

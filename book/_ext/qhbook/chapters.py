@@ -18,6 +18,8 @@ from sphinx.util.docutils import SphinxDirective
 READING_SPEED = 200
 MINUTES_PER_CELL = 0.3
 CLASS = ' class="num"'
+#: What a run cost. The elements of this class are all that differs between two builds of the same book.
+COST = "qh-cost"
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ def runs(app: Sphinx) -> dict[str, dict[str, Any]]:
 
 
 def cost(run: dict[str, Any]) -> str:
-    """Return time, memory, profile and data of a run in words."""
+    """Return time, memory, profile and data of a run in words, as HTML."""
     data = "synthetic twin" if run["parameters"]["source"] == "twin" else "real data"
     memory = run["peak_memory_mb"] / 1024
-    return f"ran in {duration(run['seconds'])} with {memory:.1f} GB ({run['parameters']['profile']} profile, {data})"
+    spent = f'<span class="{COST}">{duration(run["seconds"])} with {memory:.1f} GB</span>'
+    return f"ran in {spent} ({escape(run['parameters']['profile'])} profile, {data})"
 
 
 def add_head(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
@@ -92,7 +95,7 @@ def add_head(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
     address = context["pathto"](f"_static/notebooks/{pagename}.ipynb", 1)
     head = (
         '<div class="qh-chapter-head">'
-        + "".join(f"<span>{escape(fact)}</span>" for fact in facts)
+        + "".join(f"<span>{fact}</span>" for fact in facts)
         + f'<a class="qh-download" href="{escape(address)}" download><i class="fa-solid fa-download" aria-hidden="true"></i>'
         "Download this notebook</a></div>"
     )
@@ -149,16 +152,17 @@ class ExecutionDirective(SphinxDirective):
             rows.append(
                 f'<tr><td><a href="{escape(address)}">{escape(name)}</a></td><td>{escape(run["parameters"]["profile"])}</td>'
                 f'<td>{escape(run["parameters"]["source"])}</td><td class="num">{run["parameters"]["seed"]}</td>'
-                f'<td class="num">{run["seconds"]:.1f} s</td><td class="num">{run["cpu_seconds"]:.1f} s</td>'
-                f'<td class="num">{run["peak_memory_mb"]:.0f} MB</td><td class="day">{escape(run["finished"][:10])}</td></tr>'
+                f'<td class="num {COST}">{run["seconds"]:.1f} s</td><td class="num {COST}">{run["cpu_seconds"]:.1f} s</td>'
+                f'<td class="num {COST}">{run["peak_memory_mb"]:.0f} MB</td>'
+                f'<td class="day {COST}">{escape(run["finished"][:10])}</td></tr>'
             )
         total = sum(run["seconds"] for run in noted.values())
         html = page_table(
             ("notebook", "profile", "data", "seed", "time", "processor", "memory", "on"),
             rows,
-            f"One row a notebook, as it was executed for this site; {total:.0f} s in all, one after another. Memory is the "
-            "largest resident size of its process.",
+            "One row a notebook, as it was executed for this site. Memory is the largest resident size of its process.",
         )
+        html += f'<p>One after another, they take <span class="{COST}">{total:.0f} s</span>.</p>'
         seen: dict[str, set[str]] = {}
         for run in noted.values():
             machine = {"processor": run["cpu"], "cores": str(run["cores"])}

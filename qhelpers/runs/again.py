@@ -1,0 +1,197 @@
+"""Make recorded runs again and compare every number with the record: does the code still give what was measured?"""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qhelpers.runs import execution, records
+from qhelpers.runs.experiment import get
+from qhelpers.runs.records import Record, RecordsError
+
+#: Numbers that are times, or nothing but a time and a constant: another run has others. A pattern an experiment, for whole names.
+TIMES = {
+    "energy": r"metrics\.(train|predict)(_tuned|_single)?_(cpu_seconds|wh|gco2)(_per_1000)?",
+    "equations": r"metrics\.seconds\..*",
+    "frameworks": r"chosen\.seconds\..*",
+    "protocols": r"arrays\.seconds\..*",
+}
+#: Numbers that are computed from times, in runs of these configs alone.
+FROM_TIMES = {("equations", "depth-under-noise"): "metrics.disagreement"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A record beside the same run made again.
+
+    Attributes
+    ----------
+    record : Record
+        As it was measured.
+    numbers : int
+        How many numbers and words were compared.
+    differences : dict of str to float
+        Name of each that is another, and by how much; nan where one of the two has no such number.
+    """
+
+    record: Record
+    numbers: int
+    differences: dict[str, float]
+
+    def __str__(self) -> str:
+        run = execution.Job(self.record.experiment, self.record.config, self.record.seed, "", "")
+        told = "the same" if not self.differences else f"{len(self.differences)} differ: "
+        told += ", ".join(f"{name} by {gap:.3g}" for name, gap in list(self.differences.items())[:5])
+        return f"{self.record.experiment} {self.record.id} ({run}): {self.numbers} numbers, {told}"
+
+
+def find(names: Sequence[str], folder: Path | None = None, seeds: int | None = None, **wanted: Any) -> list[Record]:
+    """Records that today's code can make again.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Experiments, or ids of records.
+    folder : Path, optional
+        Records folder; the committed one by default.
+    seeds : int, optional
+        Only the seeds 0 to ``seeds - 1``.
+    **wanted
+        Entries of the config that must be spelled like this.
+
+    Returns
+    -------
+    list of Record
+
+    Raises
+    ------
+    RecordsError
+        If a name is neither, an id belongs to an earlier version of the experiment, or nothing fits.
+    """
+    found: list[Record] = []
+    known = records.experiments(folder)
+    every = {record.id: record for name in known if not set(names) <= set(known) for record in records.read(name, folder)}
+    for name in names:
+        if name in known:
+            found += [record for record in records.read(name, folder) if record.version == get(name).version]
+        elif name in every:
+            found.append(_of_this_version(every[name]))
+        else:
+            raise RecordsError(
+                f"{name!r} is neither the id of a record nor an experiment that has records; there are: {', '.join(known)}"
+            )
+    fits = {key: records.spell(value) for key, value in wanted.items()}.items()
+    chosen = [
+        record
+        for record in found
+        if (seeds is None or record.seed < seeds)
+        and all(key in record.config and records.spell(record.config[key]) == value for key, value in fits)
+    ]
+    if not chosen:
+        raise RecordsError(
+            f"no record of {', '.join(names)} has {wanted} and one of the first {seeds or 'all'} seeds; "
+            "`python -m qhelpers.runs list` shows the configs there are"
+        )
+    return chosen
+
+
+def _of_this_version(record: Record) -> Record:
+    version = get(record.experiment).version
+    if record.version != version:
+        raise RecordsError(
+            f"record {record.id} is of version {record.version} of {record.experiment}, whose code is now version {version}; "
+            "to make it again, take the code of that time from git"
+        )
+    return record
+
+
+def run(found: Sequence[Record], workers: int | None = None) -> Iterator[Comparison]:
+    """Make the runs of records again, in a folder of their own that is thrown away, and compare.
+
+    Parameters
+    ----------
+    found : sequence of Record
+        From `find`.
+    workers : int, optional
+        Number of processes; by default one a core.
+
+    Yields
+    ------
+    Comparison
+        In the order in which the runs end.
+
+    Raises
+    ------
+    RunsFailed
+        As `qhelpers.runs.execution.run`.
+    RecordsError
+        If a run has another id than its record: its data are not those that were recorded.
+    """
+    by_id = {record.id: record for record in found}
+    todo = [execution.Job(r.experiment, r.config, r.seed, r.source, r.profile) for r in by_id.values()]
+    with tempfile.TemporaryDirectory(prefix="runs-again-") as folder:
+        each = (execution.run(list(some), Path(folder), workers) for _, some in groupby(todo, lambda job: job.experiment))
+        for made in chain.from_iterable(each):
+            made_again = records.select(records.read(made.experiment, Path(folder)), id=made.id)[0]
+            if made.id not in by_id:
+                raise RecordsError(
+                    f"the data at hand are not those of the records: {made.config['data']!r} has another fingerprint, "
+                    f"{made.fingerprint[:12]}; `make data` fetches the official files"
+                )
+            yield compare(by_id[made.id], made_again)
+
+
+def compare(record: Record, made: Record) -> Comparison:
+    """Compare every number of two records of the same run but those that are times; see `TIMES`."""
+    before, after = (dict(_numbers(one)) for one in (record, made))
+    gaps = {name: _gap(before.get(name), after.get(name)) for name in before.keys() | after.keys()}
+    return Comparison(record, len(gaps), {name: gap for name, gap in sorted(gaps.items()) if gap})
+
+
+def _numbers(record: Record) -> Iterator[tuple[str, Any]]:
+    """Names and values of all that a run found out, without times."""
+    try:
+        arrays: Mapping[str, Any] = record.arrays()
+    except RecordsError:
+        arrays = {}
+    parts = {"metrics": record.metrics, "confusion": record.confusion, "chosen": record.chosen, "arrays": arrays}
+    times = TIMES.get(record.experiment, "")
+    derived = FROM_TIMES.get((record.experiment, record.config.get("equation", "")))
+    for name, value in _flat("", parts):
+        if not re.fullmatch(times, name) and name != derived:
+            yield name, value
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), entry)
+    elif isinstance(value, Iterable) and not isinstance(value, str):
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            yield f"{name}.shape", array.shape
+            yield from ((f"{name}.{place}", entry) for place, entry in enumerate(array.ravel().tolist()))
+        else:
+            for place, entry in enumerate(value):
+                yield from _flat(f"{name}.{place}", entry)
+    else:
+        yield name, value
+
+
+def _gap(one: Any, two: Any) -> float:
+    """Zero where two values are the same to the last bit; nan where they cannot be compared."""
+    if one == two and type(one) is type(two):
+        return 0.0
+    if not all(isinstance(value, int | float) for value in (one, two)):
+        return math.nan
+    if math.isnan(one) and math.isnan(two):
+        return 0.0
+    return abs(one - two) or math.nan
