@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from qhelpers.datasets.files import Found
+
+#: Ending of a download that is not finished; such a file is never taken for data.
+PARTIAL = ".part"
 
 
 class DatasetError(Exception):
@@ -122,7 +129,7 @@ class Entry:
     units, meaning : dict
         Passed on to `Dataset`.
     parse : callable
-        ``parse(contents) -> Columns``, `contents` a dict of file name to ``(label for messages, bytes)``.
+        ``parse(files) -> Columns``, `files` a dict of file name to `Found`, to be read in blocks.
     twin : callable
         ``twin(n, rng) -> Columns``.
     twin_size, twin_minimum, twin_version : int
@@ -140,7 +147,7 @@ class Entry:
     variants: tuple[Variant, ...]
     units: dict[str, str]
     meaning: dict[int, str]
-    parse: Callable[[dict[str, tuple[str, bytes]]], Columns]
+    parse: Callable[[dict[str, Found]], Columns]
     twin: Callable[[int, np.random.Generator], Columns]
     twin_size: int
     twin_minimum: int

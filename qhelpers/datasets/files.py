@@ -1,4 +1,4 @@
-"""Find data files by what is in them: folders, packed files, SHA-256, and tables with line numbers in their errors."""
+"""Find data files by what is in them: folders, packed files, SHA-256. Files are read in blocks, never whole."""
 
 from __future__ import annotations
 
@@ -7,34 +7,55 @@ import hashlib
 import io
 import lzma
 import os
+import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-import pandas as pd
-
 from qhelpers.datasets.base import DatasetError, Entry, Variant
 
+#: Bytes read at a time; also the longest line that a table may have.
+BLOCK = 1 << 18
+#: An edition has at most this many times the length of the longest known form. What unpacks to more is not read on.
+_EDITION = 8
+
+_NAMED = 5  # broken files that one message names
+_INDEX = 1 << 20  # bytes; the index of an xz file is a few bytes for every block of megabytes
 _PACKED = (".xz", ".gz")
-_BROKEN = (OSError, EOFError, RuntimeError, NotImplementedError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+# What Python's readers raise for torn, hostile or vanished files, as found by flipping bits (the last three: zipfile).
+_BROKEN = (
+    OSError,
+    EOFError,
+    MemoryError,
+    lzma.LZMAError,
+    zlib.error,
+    zipfile.BadZipFile,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
 
 
 def data_home() -> Path:
     """Folder that `make data` writes to: ``QHELPERS_HOME``, else ``qhelpers/data`` in the user's data folder (XDG)."""
     if home := os.environ.get("QHELPERS_HOME"):
-        return Path(home).expanduser()
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "qhelpers" / "data"
+        return _expanded(home)
+    return _expanded(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "qhelpers" / "data"
 
 
 def folders() -> list[Path]:
     """Folders that are searched, in order: those of ``QHELPERS_DATA`` (a list as in ``PATH``), then the data home."""
-    listed = [Path(part).expanduser() for part in os.environ.get("QHELPERS_DATA", "").split(os.pathsep) if part]
+    listed = [_expanded(part) for part in os.environ.get("QHELPERS_DATA", "").split(os.pathsep) if part]
     return [*listed, data_home()]
+
+
+def _expanded(name: str) -> Path:
+    return Path(os.path.expanduser(name))  # unlike Path.expanduser, no error for a user who does not exist
 
 
 def _stem(path: Path, member: str | None) -> str:
@@ -43,21 +64,106 @@ def _stem(path: Path, member: str | None) -> str:
     return name.removesuffix(".xz").removesuffix(".gz")
 
 
+def _shown(path: Path, member: str | None = None) -> str:
+    """A path for messages; odd names (line ends, bytes that are no UTF-8) are written with escapes."""
+    text = str(path) if member is None else f"{path}!{member}"
+    return text if text.isprintable() else repr(text)
+
+
 @dataclass(frozen=True)
 class Found:
-    """A file that was found, unpacked: its content, its SHA-256, and where it lies (`member` inside a zip archive)."""
+    """A file that was found: where it lies (`member` inside a zip archive), and what is in it, unpacked.
+
+    Attributes
+    ----------
+    path, member : Path, str or None
+        Where.
+    sha256 : str
+        Of the unpacked content.
+    size, lines : int
+        Unpacked: bytes, and line ends.
+    """
 
     path: Path
     member: str | None
     sha256: str
-    content: bytes = field(repr=False)
+    size: int
+    lines: int
 
     @property
     def stem(self) -> str:
         return _stem(self.path, self.member)
 
+    @property
+    def rows(self) -> int:
+        """Lines below the first one."""
+        return max(self.lines - 1, 0)
+
     def __str__(self) -> str:
-        return str(self.path) if self.member is None else f"{self.path}!{self.member}"
+        return _shown(self.path, self.member)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read the unpacked content once more, in blocks.
+
+        Raises
+        ------
+        DatasetError
+            If the file is gone or cannot be read any more, or, at its end, if its content has changed.
+        """
+        digest, size = hashlib.sha256(), 0
+        reading = _blocks(self.path, self.member)
+        while True:
+            try:
+                block = next(reading, b"")
+            except _BROKEN as error:
+                raise DatasetError(f"{self} cannot be read any more ({error}). Load it again when it lies still.") from error
+            digest.update(block)
+            size += len(block)
+            if size > self.size or (not block and digest.hexdigest() != self.sha256):
+                raise self.changed()
+            if not block:
+                return
+            yield block
+
+    def changed(self) -> DatasetError:
+        """The error that says that the file is not what it was when it was found."""
+        return DatasetError(f"{self} changed while it was read. Load it again when nothing writes to it any more.")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file; anything else (a pipe, a device) is refused without waiting for it."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError("it is no regular file")
+        yield stream
+
+
+def _blocks(path: Path, member: str | None) -> Iterator[bytes]:
+    """The unpacked content of a file, or of a member of a zip archive, in blocks."""
+    with _opened(path) as raw:
+        if member is not None:
+            with zipfile.ZipFile(raw) as archive:
+                info = archive.getinfo(member)
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    # For other methods zipfile unpacks as much as there is at once, however little was asked for.
+                    raise NotImplementedError("packed by another method than deflate")
+                with archive.open(info) as stream:
+                    yield from _pieces(stream.read)
+        elif path.suffix.lower() == ".xz":
+            with lzma.open(raw) as stream:
+                yield from _pieces(stream.read)
+        elif path.suffix.lower() == ".gz":
+            with gzip.open(raw) as stream:
+                yield from _pieces(stream.read)
+        else:
+            yield from _pieces(raw.read)
+
+
+def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while block := read(BLOCK):
+        yield block
 
 
 @dataclass(frozen=True)
@@ -70,17 +176,19 @@ class _Candidate:
     def stem(self) -> str:
         return _stem(self.path, self.member)
 
-    def read(self) -> Found:
-        if self.member is not None:
-            with zipfile.ZipFile(self.path) as archive:
-                content = archive.read(self.member)
-        elif self.path.suffix.lower() == ".xz":
-            content = lzma.decompress(self.path.read_bytes())
-        elif self.path.suffix.lower() == ".gz":
-            content = gzip.decompress(self.path.read_bytes())
-        else:
-            content = self.path.read_bytes()
-        return Found(self.path, self.member, hashlib.sha256(content).hexdigest(), content)
+    def read(self, limit: int) -> Found:
+        """Read the content once, for its SHA-256; a ValueError if it is longer than `limit` bytes."""
+        digest, size, lines = hashlib.sha256(), 0, 0
+        too_long = f"it holds more than {limit:,} bytes, which no edition does"
+        if self.size is not None and self.size > limit:
+            raise ValueError(too_long)
+        for block in _blocks(self.path, self.member):
+            digest.update(block)
+            size += len(block)
+            lines += block.count(b"\n")
+            if size > limit:
+                raise ValueError(too_long)
+        return Found(self.path, self.member, digest.hexdigest(), size, lines)
 
 
 def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
@@ -110,23 +218,24 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
     variants = {variant.sha256: variant for variant in item.variants}
     named = {file.name.lower(): file.name for file in item.files}
     sizes = {file.size for file in item.files} | {variant.size for variant in item.variants}
+    limit = _EDITION * max(sizes)
     names = {*named, *(variant.name.lower() for variant in item.variants)}
     wanted = set(official) | accept
 
     hits: dict[str, Found] = {}
     strange: dict[str, Found] = {}  # expected name, unknown content
     broken: list[str] = []
-    candidates = [candidate for folder in folders() for candidate in _candidates(folder)]
+    candidates = [candidate for folder in folders() for candidate in _candidates(folder, names, broken)]
     first = [candidate for candidate in candidates if candidate.stem in names]
     others = [candidate for candidate in candidates if candidate.stem not in names and candidate.size in sizes]
     for candidate in (*first, *others):
         if wanted <= hits.keys():
             break
         try:
-            found = candidate.read()
+            found = candidate.read(limit)
         except _BROKEN as error:
             if candidate.stem in names:
-                broken.append(f"{candidate.path} cannot be read ({error}); unpack it by hand, or fetch it again.")
+                broken.append(_unreadable(candidate.path, error, candidate.member))
             continue
         if found.sha256 in official or found.sha256 in variants:
             hits.setdefault(found.sha256, found)
@@ -192,9 +301,11 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
         if any(hit.stem == name.lower() for name in missing):
             lines.append(
                 f"{hit} has that name, but is an unknown edition with the SHA-256 {digest} "
-                f"({len(hit.content):,} bytes). To use it knowingly, pass accept='{digest}' to load({item.name!r})."
+                f"({hit.size:,} bytes). To use it knowingly, pass accept='{digest}' to load({item.name!r})."
             )
-    lines += broken
+    lines += broken[:_NAMED]
+    if len(broken) > _NAMED:
+        lines.append(f"{len(broken) - _NAMED:,} more files or folders there cannot be read.")
     way = "run `make data`" if item.url else f"{item.by_hand} ({data_home()})"
     lines.append(
         f"To get the official files: {way}; or name a folder that holds them in QHELPERS_DATA. Without, use source='twin'."
@@ -203,30 +314,54 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
 
 
 def _where() -> str:
-    return ", ".join(str(folder) + ("" if folder.is_dir() else " (does not exist)") for folder in folders())
+    def said(folder: Path) -> str:
+        if os.path.isdir(folder):
+            return _shown(folder)
+        return f"{_shown(folder)} ({'is no folder' if os.path.lexists(folder) else 'does not exist'})"
+
+    return ", ".join(map(said, folders()))
 
 
-def _candidates(folder: Path) -> Iterator[_Candidate]:
-    """All regular files under a folder and all members of its zip archives, with their unpacked length."""
-    for root, children, names in os.walk(folder):
+def _unreadable(path: Path, error: BaseException, member: str | None = None) -> str:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error  # an OSError's own text repeats the path
+    return f"{_shown(path, member)} cannot be read ({why}); unpack it by hand, or fetch it again."
+
+
+def _candidates(folder: Path, names: Container[str], broken: list[str]) -> Iterator[_Candidate]:
+    """All regular files under a folder and all members of its zip archives, with their unpacked length.
+
+    What cannot be listed, and what has one of the expected `names` but is no file, is said in `broken`.
+    """
+
+    def unlisted(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):  # `_where` says that
+            broken.append(f"{_shown(Path(error.filename))} cannot be listed ({error.strerror}); may you read this folder?")
+
+    for root, children, leaves in os.walk(folder, onerror=unlisted):
         children.sort()
-        for name in sorted(names):
+        for name in sorted([*leaves, *children]):
             path = Path(root, name)
-            if not path.is_file():
+            if not os.path.isfile(path):
+                if _stem(path, None) in names:
+                    kind = (
+                        "a folder" if os.path.isdir(path) else "a pipe or a device" if os.path.exists(path) else "a broken link"
+                    )
+                    broken.append(f"{_shown(path)} is {kind}; a file is needed.")
                 continue
             ending = path.suffix.lower()
             try:
                 if ending == ".zip":
-                    with zipfile.ZipFile(path) as archive:
+                    with _opened(path) as raw, zipfile.ZipFile(raw) as archive:
                         inside = [info for info in archive.infolist() if not info.is_dir()]
                     yield from (_Candidate(path, info.filename, info.file_size) for info in inside)
                 elif ending in _PACKED:
-                    with path.open("rb") as stream:
-                        yield _Candidate(path, None, _xz_size(stream) if ending == ".xz" else _gzip_size(stream))
+                    with _opened(path) as raw:
+                        size = _xz_size(raw) if ending == ".xz" else _gzip_size(raw)
+                    yield _Candidate(path, None, size)
                 else:
                     yield _Candidate(path, None, path.stat().st_size)
-            except _BROKEN:
-                yield _Candidate(path, None, None)
+            except _BROKEN as error:
+                broken.append(_unreadable(path, error))
 
 
 def _gzip_size(stream: BinaryIO) -> int | None:
@@ -247,6 +382,8 @@ def _xz_size(stream: BinaryIO) -> int | None:
             if footer[-2:] != b"YZ":
                 return None
             index_size = 4 * (int.from_bytes(footer[4:8], "little") + 1)
+            if index_size > _INDEX:
+                return None
             stream.seek(end - 12 - index_size)
             numbers = _xz_numbers(stream.read(index_size)[1:-4])
             blocks = 0
@@ -265,93 +402,8 @@ def _xz_numbers(index: bytes) -> Iterator[int]:
     for byte in index:
         value |= (byte & 0x7F) << shift
         shift += 7
+        if shift > 63:  # longest number of the format: a hostile one could be of megabytes
+            return
         if byte < 0x80:
             yield value
             value = shift = 0
-
-
-def read_table(label: str, content: bytes, header: Sequence[str], n_fields: int, *, bom: bool) -> pd.DataFrame:
-    """Split a comma-separated file into text fields, strictly: line k of the file is row k - 2.
-
-    Parameters
-    ----------
-    label : str
-        Name of the file for messages.
-    content : bytes
-        The unpacked file.
-    header : sequence of str
-        Names that the first line must hold, in this order (quotes around a name are allowed).
-    n_fields : int
-        Fields that every other line must hold. Where it is one more than the header's names, the first field
-        has no name and the column is called ``row``.
-    bom : bool
-        Whether the first line may start with a byte order mark.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text as it stands, without quotes.
-
-    Raises
-    ------
-    DatasetError
-        With file and line of the first fault.
-    """
-    try:
-        text = content.decode("utf-8-sig" if bom else "utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DatasetError(
-            f"{label}, line {line}: byte {content[error.start]:#04x} is not UTF-8; fetch the file again."
-        ) from None
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    if lines[-1] == "":
-        lines.pop()
-    names = [name.strip('"') for name in lines[0].split(",")] if lines else []
-    if names != list(header):
-        raise DatasetError(
-            f"{label}, line 1: the header is {','.join(names)!r}; allowed is {','.join(header)!r}. "
-            "Is it another data set, or was the file saved by a spreadsheet? Fetch it again."
-        )
-    rows = [line.split(",") for line in lines[1:]]
-    for number, fields in enumerate(rows, start=2):
-        if len(fields) != n_fields:
-            raise DatasetError(
-                f"{label}, line {number}: {len(fields)} fields; allowed are {n_fields}. Was the file cut or edited? "
-                "Fetch it again."
-            )
-    if not rows:
-        raise DatasetError(f"{label}: no rows below the header; at least one is needed. Fetch the file again.")
-    columns = ["row", *header] if n_fields == len(header) + 1 else list(header)
-    return pd.DataFrame(
-        {name: [field.strip('"') for field in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)}
-    )
-
-
-def numbers(label: str, table: pd.DataFrame, column: str) -> np.ndarray:
-    """A text column as finite ``float64``; the message of a `DatasetError` names file, line and value."""
-    values = np.empty(len(table))
-    for row, text in enumerate(table[column]):
-        try:
-            values[row] = float(text) if "_" not in text else np.nan
-        except ValueError:
-            values[row] = np.nan
-    refuse(label, table, column, ~np.isfinite(values), "a finite number")
-    return values
-
-
-def times(label: str, table: pd.DataFrame, column: str, pattern: str, example: str) -> np.ndarray:
-    """A text column as ``datetime64[s]``, read with one pattern only; errors name file, line and value."""
-    parsed = pd.to_datetime(table[column], format=pattern, errors="coerce")
-    refuse(label, table, column, parsed.isna().to_numpy(), f"a time such as {example}")
-    return parsed.to_numpy().astype("datetime64[s]")
-
-
-def refuse(label: str, table: pd.DataFrame, column: str, bad: np.ndarray, allowed: str) -> None:
-    """Raise a `DatasetError` for the first row that is marked bad, naming file, line, column and value."""
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise DatasetError(
-            f"{label}, line {row + 2}: {column} is {table[column].iloc[row]!r}; allowed is {allowed} "
-            f"({int(bad.sum()):,} such line{'s' if bad.sum() > 1 else ''}). Fetch the file again, or mend it by hand."
-        )

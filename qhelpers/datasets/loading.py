@@ -63,7 +63,7 @@ def load(
         if n is not None:
             raise ValueError(f"n={n!r} was given with source='real'; real data are always whole. Leave n out.")
         found = find(item, _digests(accept))
-        columns = item.parse({role: (str(hit), hit.content) for role, hit in found.items()})
+        columns = item.parse(found)
         hashes = [hit.sha256 for hit in found.values()]
         fingerprint = hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
     return Dataset(

@@ -5,11 +5,14 @@ L. M. Candanedo, V. Feldheim, Energy and Buildings 112 (2016) 28-39.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from qhelpers.datasets.base import Columns, DatasetError, Entry, OfficialFile, Variant, register
-from qhelpers.datasets.files import numbers, read_table, refuse, times
+from qhelpers.datasets.files import Found
+from qhelpers.datasets.tables import Column, decimal, one_of, read_table, times, whole
 
 FEATURES = ("Temperature", "Humidity", "Light", "CO2", "HumidityRatio")
 _HEADER = ("date", *FEATURES, "Occupancy")
@@ -24,47 +27,65 @@ _PARTS = {
 _SIZE = sum(rows for _, rows, _ in _PARTS.values())
 
 
-def _parse(contents: dict[str, tuple[str, bytes]]) -> Columns:
+_DATE = "a time such as 2015-02-04 17:51:00"
+_TABLE = (
+    Column("date", r"[0-9]{4}(?:-[0-9]{2}){2} [0-9]{2}(?::[0-9]{2}){2}", "S19", _DATE, quoted=True),
+    *(decimal(name) for name in FEATURES),
+    one_of("Occupancy", ("0", "1")),
+)
+# The official files hold eight fields below seven names: the first, a row number, has none. The pooled one does not.
+_NUMBERED = (whole("row", quoted=True, unnamed=True), *_TABLE)
+
+
+def _parse(files: dict[str, Found]) -> Columns:
     """The three official files one after another in time order, or one of the known or accepted forms."""
-    tables = [_one_file(name, label, content) for name, (label, content) in contents.items()]
-    table = pd.concat(tables, ignore_index=True)
-    time = table["time"].to_numpy().astype("datetime64[s]")
-    if (np.diff(time) <= np.timedelta64(0, "s")).any():
-        raise DatasetError(
-            f"occupancy: {', '.join(contents)} overlap in time; allowed are files that follow one another. "
-            "Was an edition accepted for the wrong file? Fetch the official ones with `make data`."
-        )
-    pooled = _POOLED in contents
+    edges = np.cumsum([0, *(found.rows for found in files.values())]).tolist()
+    values = np.empty((len(FEATURES), edges[-1]))
+    time = np.empty(edges[-1], "datetime64[s]")
+    y = np.empty(edges[-1], "int64")
+    for (name, found), inside in zip(files.items(), map(slice, edges, edges[1:]), strict=True):
+        _one_file(found, _TABLE if name == _POOLED else _NUMBERED, values[:, inside], time[inside], y[inside])
+        if inside.start and time[inside.start] <= time[inside.start - 1]:
+            raise DatasetError(
+                f"{found}, line 2: date is {str(time[inside.start])!r}; the files {', '.join(files)} overlap in time, allowed "
+                "are files that follow one another. Was an edition accepted for the wrong file? Fetch the official ones with "
+                "`make data`."
+            )
+    parts = [_PARTS[name][0] for name in files if name != _POOLED]
     return Columns(
-        X=table[list(FEATURES)],
-        y=table["y"].to_numpy(),
+        X=pd.DataFrame(values.T, columns=list(FEATURES), copy=False),
+        y=y,
         groups=_calendar_day(time),
         time=time,
-        official=None if pooled else table["official"].to_numpy(dtype="U5"),
+        official=np.repeat(np.array(parts, "U5"), np.diff(edges)) if parts else None,
     )
 
 
-def _one_file(name: str, label: str, content: bytes) -> pd.DataFrame:
-    # The official files hold eight fields below seven names: the first, a row number, has none. The pooled one does not.
-    unnamed = name != _POOLED
-    text = read_table(label, content, _HEADER, len(_HEADER) + unnamed, bom=False)
-    time = times(label, text, "date", "%Y-%m-%d %H:%M:%S", "2015-02-04 17:51:00")
-    late = np.r_[False, np.diff(time) <= np.timedelta64(0, "s")]
-    refuse(label, text, "date", late, "a time after the one in the line before")
-    values = {column: numbers(label, text, column) for column in FEATURES}
-    for column, lowest in (("Humidity", 0.0), ("Light", 0.0), ("CO2", 0.0), ("HumidityRatio", 0.0)):
-        refuse(label, text, column, values[column] < lowest, f"a number of at least {lowest:g}")
-    refuse(label, text, "Occupancy", ~text["Occupancy"].isin(["0", "1"]).to_numpy(), "0 or 1")
-    if unnamed:
-        row = numbers(label, text, "row")
-        refuse(label, text, "row", np.r_[False, np.diff(row) != 1], "the row number that follows the one before")
-    label_of = text["Occupancy"].astype("int64").to_numpy()
-    official = "" if name == _POOLED else _PARTS[name][0]
-    return pd.DataFrame({"time": time, **values, "y": label_of, "official": official})
+def _one_file(found: Found, columns: Sequence[Column], values: np.ndarray, time: np.ndarray, y: np.ndarray) -> None:
+    """Fill arrays with one file, block by block; what has to follow from row to row is checked across blocks too."""
+    last_time, last_row = None, None
+    for block in read_table(found, columns):
+        now = times(block["date"])
+        block.refuse("date", np.isnat(now), _DATE)
+        before = np.r_[now[0] - 1 if last_time is None else last_time, now[:-1]]
+        block.refuse("date", now <= before, "a time after the one in the line before")
+        for column in ("Humidity", "Light", "CO2", "HumidityRatio"):
+            block.refuse(column, block[column] < 0, "a number of at least 0")
+        if columns is _NUMBERED:
+            row = block["row"]
+            before = np.r_[row[0] - 1 if last_row is None else last_row, row[:-1]]
+            block.refuse("row", row != before + 1, "the row number that follows the one before")
+            last_row = row[-1]
+        last_time = now[-1]
+        values[:, block.rows] = [block[column] for column in FEATURES]
+        time[block.rows] = now
+        y[block.rows] = block["Occupancy"] == b"1"
 
 
 def _calendar_day(time: np.ndarray) -> np.ndarray:
-    return time.astype("datetime64[D]").astype("U10")
+    days = np.empty(len(time), "U10")
+    days[:] = time.astype("datetime64[D]")
+    return days
 
 
 # --- the twin: a small model of the room -------------------------------------------------------------------------

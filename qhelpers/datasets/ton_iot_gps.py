@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from qhelpers.datasets.base import Columns, Entry, OfficialFile, Variant, register
-from qhelpers.datasets.files import numbers, read_table, refuse, times
+from qhelpers.datasets.files import Found
+from qhelpers.datasets.tables import Column, decimal, each, one_of, read_table, spelled, whole
 
 FEATURES = ("latitude", "longitude")
 TYPES = ("normal", "scanning", "injection", "ddos", "password", "xss", "ransomware", "backdoor")
@@ -23,42 +24,76 @@ _CLOCK = np.timedelta64(-7, "h")  # date and time are this far from ts, which is
 _PAUSE = np.timedelta64(1, "h")
 
 
-def _parse(contents: dict[str, tuple[str, bytes]], *, stamped: bool) -> Columns:
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Dates and times carry a blank on each side in some blocks of rows (" 1-Apr-19", " 18:31:39 ") and none in others.
+_TABLE = (
+    Column("date", rf" ?[0-9]{{1,2}}-(?:{'|'.join(_MONTHS)})-[0-6][0-9] ?", "S11", "a day such as 25-Apr-19"),
+    Column("time", r" ?(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] ?", "S10", "a time such as 18:31:39"),
+    *(decimal(name) for name in FEATURES),
+    one_of("label", ("0", "1")),
+    one_of("type", TYPES),
+)
+_STAMPED = (whole("ts"), *_TABLE)
+
+
+def _parse(files: dict[str, Found], *, stamped: bool) -> Columns:
     """The official file; `stamped`: with the column ts (the edition of 58,960 rows)."""
-    ((label, content),) = contents.values()
-    header = [*(["ts"] if stamped else []), "date", "time", *FEATURES, "label", "type"]
-    text = read_table(label, content, header, len(header), bom=True)
-    # Dates and times carry blanks in some blocks of rows (" 1-Apr-19", " 18:31:39 ") and none in others.
-    text["date"], text["time"] = text["date"].str.strip(), text["time"].str.strip()
-    text["date and time"] = text["date"] + " " + text["time"]
-    time = times(label, text, "date and time", "%d-%b-%y %H:%M:%S", "25-Apr-19 18:31:39")
-    values = {column: numbers(label, text, column) for column in FEATURES}
-    refuse(label, text, "label", ~text["label"].isin(["0", "1"]).to_numpy(), "0 or 1")
-    refuse(label, text, "type", ~text["type"].isin(TYPES).to_numpy(), ", ".join(TYPES))
-    y = text["label"].astype("int64").to_numpy()
-    family = text["type"].to_numpy(dtype="U10")
-    refuse(label, text, "label", y != (family != "normal"), "0 where type is normal, and 1 elsewhere")
-    if stamped:
-        utc = numbers(label, text, "ts").astype("int64").astype("datetime64[s]")
-        refuse(label, text, "ts", utc + _CLOCK != time, "the Unix time seven hours ahead of date and time")
-    return Columns(X=pd.DataFrame(values), y=y, groups=_sessions(time, family), time=time, family=family)
+    (found,) = files.values()
+    values = np.empty((len(FEATURES), found.rows))
+    time = np.empty(found.rows, "datetime64[s]")
+    kind = np.empty(found.rows, "int8")  # place in TYPES: words for each row are made only when the file is closed
+    for block in read_table(found, _STAMPED if stamped else _TABLE, bom=True):
+        day = each(block["date"], _day, np.datetime64("NaT", "D"))
+        block.refuse("date", np.isnat(day), "a day such as 25-Apr-19")
+        now = day + each(block["time"], _clock, np.timedelta64(0, "s"))
+        which = np.argmax(block["type"][:, None] == np.array(TYPES, "S"), axis=1)
+        block.refuse("label", (block["label"] == b"1") != (which > 0), "0 where type is normal, and 1 elsewhere")
+        if stamped:
+            utc = block["ts"].astype("datetime64[s]")
+            block.refuse("ts", utc + _CLOCK != now, "the Unix time seven hours ahead of date and time")
+        values[:, block.rows] = [block[column] for column in FEATURES]
+        time[block.rows] = now
+        kind[block.rows] = which
+    return Columns(
+        X=pd.DataFrame(values.T, columns=list(FEATURES), copy=False),
+        y=(kind > 0).astype("int64"),
+        groups=_sessions(time, kind),
+        time=time,
+        family=spelled(kind, np.array(TYPES, "U10")),
+    )
 
 
-def _sessions(time: np.ndarray, family: np.ndarray) -> np.ndarray:
-    """Name of the session of each row: rows of one type that follow one another in time without a pause of an hour."""
+def _day(text: bytes) -> np.datetime64:
+    day, month, year = text.decode().strip().split("-")
+    return np.datetime64(f"20{year}-{_MONTHS.index(month) + 1:02d}-{int(day):02d}", "D")
+
+
+def _clock(text: bytes) -> np.timedelta64:
+    hours, minutes, seconds = map(int, text.split(b":"))
+    return np.timedelta64(3600 * hours + 60 * minutes + seconds, "s")
+
+
+def _sessions(time: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """Name of the session of each row: rows of one type that follow one another in time without a pause of an hour.
+
+    `kind` holds places in `TYPES`.
+    """
     order = np.argsort(time, kind="stable")
-    names = np.empty(len(time), dtype="U13")
-    last: dict[str, np.datetime64] = {}
-    count: dict[str, int] = {}
+    session = np.empty(len(time), "int32")
+    names: list[str] = []
+    last: dict[int, np.datetime64] = {}
+    count: dict[int, int] = {}
     before = None
-    change = np.r_[True, (family[order][1:] != family[order][:-1]) | (np.diff(time[order]) > _PAUSE)]
+    change = np.r_[True, (kind[order][1:] != kind[order][:-1]) | (np.diff(time[order]) > _PAUSE)]
     for rows in np.split(order, np.flatnonzero(change)[1:]):
-        kind = str(family[rows[0]])
-        if kind != before or time[rows[0]] - last[kind] > _PAUSE:
-            count[kind] = count.get(kind, 0) + 1
-        names[rows] = f"{kind} {count[kind]}"
-        last[kind], before = time[rows[-1]], kind
-    return names
+        this = int(kind[rows[0]])
+        if this != before or time[rows[0]] - last[this] > _PAUSE:
+            count[this] = count.get(this, 0) + 1
+            names.append(f"{TYPES[this]} {count[this]}")
+        session[rows] = len(names) - 1
+        last[this], before = time[rows[-1]], this
+    del order
+    return spelled(session, np.array(names, f"U{max(13, *map(len, names))}"))
 
 
 # --- the twin: the trackers of the testbed -----------------------------------------------------------------------
@@ -177,7 +212,7 @@ def _twin(n: int, rng: np.random.Generator, *, edition: int) -> Columns:
     return Columns(
         X=table[list(FEATURES)],
         y=(family != "normal").astype("int64"),
-        groups=_sessions(time, family),
+        groups=_sessions(time, table["kind"].map(TYPES.index).to_numpy()),
         time=time,
         family=family,
     )

@@ -32,8 +32,8 @@ def official():
 
 @pytest.fixture(scope="session")
 def official_files():
-    """``official_files(name)``: the raw files by name."""
-    return _where_data_are(lambda name: find(datasets.entry(name)))
+    """``official_files(name)``: the content of the files by name, unpacked."""
+    return _where_data_are(lambda name: {role: b"".join(found.blocks()) for role, found in find(datasets.entry(name)).items()})
 
 
 @pytest.fixture

@@ -22,6 +22,10 @@ def sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def content(found) -> bytes:
+    return b"".join(found.blocks())
+
+
 ITEM = replace(
     datasets.entry("occupancy"),
     files=(OfficialFile("one.txt", len(ONE), sha(ONE)), OfficialFile("two.txt", len(TWO), sha(TWO))),
@@ -54,7 +58,7 @@ def test_found_under_any_name_and_packing(folder, packed, name):
     put(folder / "two.txt", TWO)
     found = find(ITEM)
     assert list(found) == ["one.txt", "two.txt"]
-    assert found["one.txt"].content == ONE
+    assert content(found["one.txt"]) == ONE
     assert found["one.txt"].sha256 == sha(ONE)
     assert str(found["one.txt"]).startswith(str(folder / f"{name}{packed}"))
 
@@ -95,15 +99,15 @@ def test_unknown_edition_names_both_hashes_and_is_used_only_when_accepted(folder
         find(ITEM)
     assert sha(TWO) in str(caught.value)
     assert f"accept='{sha(b'edited')}'" in str(caught.value)
-    assert find(ITEM, frozenset({sha(b"edited")}))["two.txt"].content == b"edited"
+    assert content(find(ITEM, frozenset({sha(b"edited")}))["two.txt"]) == b"edited"
 
 
 def test_an_accepted_file_goes_before_the_official_one(folder):
     put(folder / "one.txt", ONE)
     put(folder / "two.txt", TWO)
     put(folder / "other" / "two.txt", b"edited")
-    assert find(ITEM)["two.txt"].content == TWO
-    assert find(ITEM, frozenset({sha(b"edited")}))["two.txt"].content == b"edited"
+    assert content(find(ITEM)["two.txt"]) == TWO
+    assert content(find(ITEM, frozenset({sha(b"edited")}))["two.txt"]) == b"edited"
 
 
 def test_known_variant_is_named_and_not_taken_silently(folder):
@@ -113,7 +117,7 @@ def test_known_variant_is_named_and_not_taken_silently(folder):
         find(ITEM)
     variant = sha(ONE + b"\n")
     assert f"accept='{variant}'" in str(caught.value)
-    assert find(ITEM, frozenset({sha(ONE + b"\n")}))["one.txt"].content == ONE + b"\n"
+    assert content(find(ITEM, frozenset({sha(ONE + b"\n")}))["one.txt"]) == ONE + b"\n"
 
 
 def test_variant_that_pools_all_files(folder):
@@ -146,14 +150,10 @@ def test_broken_archives_are_named_where_their_name_is_expected_and_skipped_else
     whole = (folder / f"one.txt{ending}").read_bytes()
     for name in (f"one.txt{ending}", f"unrelated{ending}"):
         (folder / name).write_bytes(whole[: len(whole) // 2])
-    if ending == ".zip":  # a torn zip archive has lost its list of names
-        with pytest.raises(datasets.DatasetError, match=r"one\.txt not found"):
-            find(ITEM)
-    else:
-        with pytest.raises(datasets.DatasetError, match=rf"one\.txt{ending} cannot be read"):
-            find(ITEM)
+    with pytest.raises(datasets.DatasetError, match=rf"one\.txt{ending} cannot be read"):
+        find(ITEM)
     put(folder / "good" / "one.txt", ONE)
-    assert find(ITEM)["one.txt"].content == ONE
+    assert content(find(ITEM)["one.txt"]) == ONE
 
 
 def test_only_files_of_fitting_length_are_unpacked(folder, monkeypatch):
@@ -164,7 +164,7 @@ def test_only_files_of_fitting_length_are_unpacked(folder, monkeypatch):
             put(folder / f"{number % 7}" / f"noise{number}{ending}", bytes(3000 + number))
     read = []
     genuine = files._Candidate.read
-    monkeypatch.setattr(files._Candidate, "read", lambda self: read.append(self.path.name) or genuine(self))
+    monkeypatch.setattr(files._Candidate, "read", lambda self, limit: read.append(self.path.name) or genuine(self, limit))
     find(ITEM)
     assert sorted(read) == ["x1.xz", "x2.gz"]
 
@@ -175,7 +175,7 @@ def test_expected_names_come_first(folder, monkeypatch):
     put(folder / "two.txt", TWO)
     read = []
     genuine = files._Candidate.read
-    monkeypatch.setattr(files._Candidate, "read", lambda self: read.append(self.path.name) or genuine(self))
+    monkeypatch.setattr(files._Candidate, "read", lambda self, limit: read.append(self.path.name) or genuine(self, limit))
     find(ITEM)
     assert read == ["one.txt", "two.txt"]
 
@@ -207,34 +207,3 @@ def test_what_is_no_xz_or_gzip_has_no_known_length():
     assert files._xz_size(io.BytesIO(footer_only)) is None
     assert files._xz_size(io.BytesIO(bytes(300) + footer_only)) is None
     assert files._gzip_size(io.BytesIO(b"short")) is None
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "line 1: the header is ''"),
-        (b"a,c\n1,2\n", "line 1: the header is 'a,c'; allowed is 'a,b'"),
-        (b"a,b\n", "no rows"),
-        (b"a,b\n1,2\n3\n", "line 3: 1 fields; allowed are 2"),
-        (b"a,b\n1,2\n\n3,4\n", "line 3: 1 fields"),
-        (b"a,b\n1,2\n1,2,3\n", "line 3: 3 fields"),
-        (b"a,b\n1,2\n1,\xff\n", "line 3: byte 0xff is not UTF-8"),
-        (b"\xef\xbb\xbfa,b\n1,2\n", "line 1: the header"),
-    ],
-)
-def test_tables_are_read_strictly(content, message):
-    with pytest.raises(datasets.DatasetError, match=message) as caught:
-        files.read_table("some.csv", content, ["a", "b"], 2, bom=False)
-    assert "some.csv" in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["", "x", "nan", "inf", "1_0", "1 2"])
-def test_what_is_no_number_is_named_with_its_line(text):
-    table = files.read_table("some.csv", f"a,b\n1,2\n1,{text}\n".encode(), ["a", "b"], 2, bom=False)
-    with pytest.raises(datasets.DatasetError, match=r"some.csv, line 3: b is .*allowed is a finite number"):
-        files.numbers("some.csv", table, "b")
-
-
-def test_numbers_are_exact():
-    table = files.read_table("t", b"a\n0.1\n0.00479298817650529\n-1e-300\n", ["a"], 1, bom=False)
-    assert files.numbers("t", table, "a").tolist() == [0.1, 0.00479298817650529, -1e-300]

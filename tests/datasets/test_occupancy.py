@@ -102,7 +102,7 @@ def test_one_accepted_file_is_not_enough(folder):
         (",702,", ",?,", r"line 4: CO2 is '\?'; allowed is a finite number"),
         (",702,", ",-1,", r"line 4: CO2 is '-1'; allowed is a number of at least 0"),
         (',0.0048,0\n"4"', ',0.0048,2\n"4"', r"line 4: Occupancy is '2'; allowed is 0 or 1"),
-        ('"3",', '"7",', r"line 4: row is '7'; allowed is the row number"),
+        ('"3",', '"7",', r"line 4: row is '\"7\"'; allowed is the row number"),
         ('"3",', "", r"line 4: 7 fields; allowed are 8"),
         ("CO2", "CO", r"line 1: the header is"),
     ],
@@ -126,7 +126,7 @@ def test_files_that_overlap_in_time_are_refused(folder):
 
 @needs_data
 def test_form_of_the_official_files(official_files):
-    raw = {name: found.content for name, found in official_files("occupancy").items()}
+    raw = official_files("occupancy")
     assert list(raw) == ["datatest.txt", "datatraining.txt", "datatest2.txt"]
     for content in raw.values():
         assert b"\r" not in content and content.endswith(b"\n") and content.isascii()
@@ -255,8 +255,8 @@ def test_a_random_split_hides_the_collapse_without_light(official):
 def test_line_ends_and_the_pooled_file_are_known_by_name(official, official_files, folder):
     real = official("occupancy")
     hashes = []
-    for name, found in official_files("occupancy").items():
-        changed = found.content.replace(b"\n", b"\r\n")
+    for name, content in official_files("occupancy").items():
+        changed = content.replace(b"\n", b"\r\n")
         (folder / name).write_bytes(changed)
         hashes.append(hashlib.sha256(changed).hexdigest())
     with pytest.raises(datasets.DatasetError, match=r"known variant: datatest2\.txt: the same values with CRLF line ends"):

@@ -122,7 +122,7 @@ def test_accepted_file(folder):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("1-Apr-19,11", "2019-04-01,11", "line 4: date and time is '2019-04-01 11:00:00'; allowed is a time such as"),
+        ("1-Apr-19,11", "2019-04-01,11", "line 4: date is '2019-04-01'; allowed is a day such as 25-Apr-19"),
         ("1.5,", "north,", "line 4: latitude is 'north'; allowed is a finite number"),
         ("11.25,0,", "11.25,2,", "line 4: label is '2'; allowed is 0 or 1"),
         ("11.25,0,", "11.25,1,", "line 4: label is '1'; allowed is 0 where type is normal"),
@@ -150,12 +150,12 @@ def test_the_other_edition_is_not_taken_for_this_one(folder):
 @needs_data
 @BOTH
 def test_form_of_the_official_file(name, official_files):
-    (found,) = official_files(name).values()
-    assert found.content.startswith(b"\xef\xbb\xbf")
-    assert found.content.count(b"\n") == found.content.count(b"\r\n") == len(found.content.splitlines())
-    first = found.content.decode("utf-8-sig").splitlines()[0]
+    (content,) = official_files(name).values()
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.count(b"\n") == content.count(b"\r\n") == len(content.splitlines())
+    first = content.decode("utf-8-sig").splitlines()[0]
     assert first == ("ts," if name == FULL else "") + "date,time,latitude,longitude,label,type"
-    clocks = [line.split(",")[-5] for line in found.content.decode("utf-8-sig").splitlines()[1:]]
+    clocks = [line.split(",")[-5] for line in content.decode("utf-8-sig").splitlines()[1:]]
     padded = np.mean([clock != clock.strip() for clock in clocks])
     assert 0.4 < padded < 0.6 and " 18:31:39 " in clocks
 
@@ -174,8 +174,8 @@ def test_rows_and_types(name, official):
 
 @needs_data
 def test_ts_is_seven_hours_ahead_of_date_and_time(official, official_files):
-    (found,) = official_files(FULL).values()
-    ts = np.array([int(line.split(",")[0]) for line in found.content.decode("utf-8-sig").splitlines()[1:]])
+    (content,) = official_files(FULL).values()
+    ts = np.array([int(line.split(",")[0]) for line in content.decode("utf-8-sig").splitlines()[1:]])
     assert np.unique(ts - official(FULL).time.astype("int64")).tolist() == [7 * 3600]
 
 
@@ -303,8 +303,8 @@ def test_splits_of_the_smaller_edition(model, at_random, in_blocks, by_day, ahea
 
 @needs_data
 def test_changed_line_ends_are_known_by_name(official, official_files, folder):
-    (found,) = official_files(FULL).values()
-    changed = found.content.replace(b"\r\n", b"\n")
+    (content,) = official_files(FULL).values()
+    changed = content.replace(b"\r\n", b"\n")
     digest = hashlib.sha256(changed).hexdigest()
     assert digest.startswith("eacf3898")
     (folder / "gps.csv").write_bytes(changed)
@@ -316,8 +316,8 @@ def test_changed_line_ends_are_known_by_name(official, official_files, folder):
 
 @needs_data
 def test_the_smaller_edition_under_the_name_of_the_larger(official_files, folder):
-    (found,) = official_files(SMALL).values()
-    (folder / NAMES[FULL]).write_bytes(found.content)
+    (content,) = official_files(SMALL).values()
+    (folder / NAMES[FULL]).write_bytes(content)
     assert len(datasets.load(SMALL)) == 38_960
     with pytest.raises(datasets.DatasetError, match=r"the edition of 38,960 rows\. .* load\('ton_iot_gps_38960'\)"):
         datasets.load(FULL)

@@ -1,0 +1,240 @@
+"""Read comma-separated files strictly and block by block; every error names file and line.
+
+Each column states in one regular expression what a field of it may look like. A block of lines that follows these
+expressions from end to end holds nothing that a reader could repair silently, and only then NumPy's reader turns it
+into numbers. So memory never holds more than one block beside the arrays that the loader fills.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+
+import numpy as np
+
+from qhelpers.datasets.base import DatasetError
+from qhelpers.datasets.files import BLOCK, Found
+
+_NUMBER = r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
+_BOM = b"\xef\xbb\xbf"
+_AGAIN = "Fetch the file again, or mend it by hand."
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : str
+        Name in the header.
+    form : str
+        Regular expression that a whole field must match, quotes not included; it matches no comma and no line end.
+    dtype : str
+        What NumPy makes of the field: ``"f8"``, ``"i8"``, or bytes wide enough for every match, such as ``"S19"``.
+    allowed : str
+        The form in words, for messages.
+    quoted : bool
+        Whether a field may stand in double quotes.
+    unnamed : bool
+        Whether the header leaves this column out, as some programs do with row numbers.
+    """
+
+    name: str
+    form: str
+    dtype: str
+    allowed: str
+    quoted: bool = False
+    unnamed: bool = False
+
+
+def decimal(name: str) -> Column:
+    """A column of finite decimal numbers, read exactly: digits, a point, an exponent; no blanks, no other marks."""
+    return Column(name, _NUMBER, "f8", "a finite number")
+
+
+def whole(name: str, *, quoted: bool = False, unnamed: bool = False) -> Column:
+    """A column of whole numbers from 0 on."""
+    return Column(name, "[0-9]{1,18}", "i8", "a whole number", quoted, unnamed)
+
+
+def one_of(name: str, words: Sequence[str]) -> Column:
+    """A column that holds one of a few words."""
+    form = "|".join(re.escape(word) for word in words)
+    said = f"{', '.join(words[:-1])} or {words[-1]}"
+    return Column(name, f"(?:{form})", f"S{max(map(len, words))}", said)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that follow one another: ``block[name]`` holds their values in a column, `rows` says which rows they are."""
+
+    label: str
+    columns: Sequence[Column]
+    rows: slice
+    values: np.ndarray = field(repr=False)
+    text: bytes = field(repr=False)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.values[name]
+
+    def refuse(self, name: str, bad: np.ndarray, allowed: str) -> None:
+        """Raise a `DatasetError` for the first row that is marked bad, naming file, line, column and value."""
+        if bad.any():
+            row = int(np.argmax(bad))
+            place = next(k for k, column in enumerate(self.columns) if column.name == name)
+            text = self.text.split(b"\n")[row].removesuffix(b"\r").split(b",")[place]
+            raise _wrong(self.label, self.rows.start + row + 2, name, text, allowed)
+
+
+def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) -> Iterator[Block]:
+    """Read a file with a header line, strictly: line k of the file is row k - 2.
+
+    All lines end as the first one does, with LF or CRLF, the last one too; each holds exactly one field a column.
+
+    Parameters
+    ----------
+    found : Found
+        The file. It is checked against its SHA-256 once more while it is read.
+    columns : sequence of Column
+        All columns, in the order of the file.
+    bom : bool
+        Whether the first line may start with a byte order mark.
+
+    Yields
+    ------
+    Block
+        All rows of the file, in order, at most `found.rows` in all.
+
+    Raises
+    ------
+    DatasetError
+        With file and line of the first fault, or if the file is not the one that was found.
+    """
+    label = str(found)
+    pieces = _whole_lines(label, found.blocks())
+    first = next(pieces, b"")
+    end = first.find(b"\n") + 1
+    ending = _header(label, first[:end], columns, bom=bom)
+    fields = [f'(?:"{column.form}"|{column.form})' if column.quoted else column.form for column in columns]
+    lines = re.compile(f"(?:{','.join(fields)}{re.escape(ending)})*+".encode())
+    dtype = np.dtype([(column.name, column.dtype) for column in columns])
+    quotechar = '"' if any(column.quoted for column in columns) else None
+    row = 0
+    for text in chain(filter(None, [first[end:]]), pieces):
+        if not lines.fullmatch(text):
+            raise _first_fault(label, text, row + 2, columns, ending)
+        values = np.loadtxt(io.BytesIO(text), dtype, delimiter=",", comments=None, quotechar=quotechar, ndmin=1)
+        block = Block(label, columns, slice(row, row + len(values)), values, text)
+        for column in columns:
+            if column.dtype == "f8":
+                block.refuse(column.name, ~np.isfinite(values[column.name]), column.allowed)
+        row = block.rows.stop
+        if row > found.rows:
+            raise found.changed()
+        yield block
+    if not row:
+        raise DatasetError(f"{label}, line 2: no rows below the header; at least one is needed. Fetch the file again.")
+
+
+def _whole_lines(label: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut blocks anew, behind line ends; what is behind the last line end is a fault, and so is a line without end."""
+    rest, line = b"", 1
+    for block in blocks:
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            text = rest + block[:cut]
+            line += text.count(b"\n")
+            yield text
+            rest = block[cut:]
+        else:
+            rest += block
+        if len(rest) > BLOCK:
+            raise DatasetError(
+                f"{label}, line {line}: {BLOCK:,} bytes without a line end; no table has such lines. Is it another kind of "
+                "file? Fetch it again."
+            )
+    if rest:
+        raise DatasetError(
+            f"{label}, line {line}: the line starts with {_shown(rest)} and has no line end; every line needs one. Was the "
+            "file cut? Fetch it again."
+        )
+
+
+def _header(label: str, line: bytes, columns: Sequence[Column], *, bom: bool) -> str:
+    """Check the first line; returns the line end."""
+    ending = "\r\n" if line.endswith(b"\r\n") else "\n"
+    text = line.removesuffix(ending.encode())
+    names = [column.name for column in columns if not column.unnamed]
+    given = text.removeprefix(_BOM) if bom else text
+    if [name[1:-1] if re.fullmatch(rb'"[^"]*"', name) else name for name in given.split(b",")] != [n.encode() for n in names]:
+        raise DatasetError(
+            f"{label}, line 1: the header is {_shown(text)}; allowed is {','.join(names)!r}. "
+            "Is it another data set, or was the file saved by a spreadsheet? Fetch it again."
+        )
+    return ending
+
+
+def _first_fault(label: str, text: bytes, first: int, columns: Sequence[Column], ending: str) -> DatasetError:
+    """What is wrong in a block that does not follow the columns' forms; `first` is the number of its first line."""
+    end = ending.encode()
+    for number, line in enumerate(io.BytesIO(text), start=first):
+        if line.endswith(b"\r\n") != (ending == "\r\n"):
+            other = "LF" if ending == "\r\n" else "CRLF"
+            return DatasetError(
+                f"{label}, line {number}: it ends with {other}, unlike line 1; allowed is one kind of line end in a file. "
+                "Were two files joined, or was it edited? Fetch it again."
+            )
+        fields = line.removesuffix(end).split(b",")
+        if len(fields) != len(columns):
+            return DatasetError(
+                f"{label}, line {number}: {len(fields)} fields; allowed are {len(columns)}. Was the file cut or edited? "
+                "Fetch it again."
+            )
+        for value, column in zip(fields, columns, strict=True):
+            inside = value[1:-1] if column.quoted and re.fullmatch(rb'"[^"]*"', value) else value
+            if not re.fullmatch(column.form.encode(), inside):
+                return _wrong(label, number, column.name, value, column.allowed)
+    raise AssertionError("every line follows the columns' forms, but the block of them does not")
+
+
+def _wrong(label: str, line: int, name: str, value: bytes, allowed: str) -> DatasetError:
+    return DatasetError(f"{label}, line {line}: {name} is {_shown(value)}; allowed is {allowed}. {_AGAIN}")
+
+
+def _shown(value: bytes) -> str:
+    """Some bytes of a file in a message: readable whatever they are, and short."""
+    text = value[:200].decode("utf-8", "backslashreplace")
+    return repr(text if len(value) <= 200 else f"{text}...")
+
+
+def times(texts: np.ndarray) -> np.ndarray:
+    """Times such as ``2015-02-04 17:51:00`` as ``datetime64[s]``; what is no day of the calendar becomes NaT."""
+    try:
+        return texts.astype("U").astype("datetime64[s]")
+    except ValueError:
+        return each(texts, lambda text: np.datetime64(text.decode(), "s"), np.datetime64("NaT", "s"))
+
+
+def each(texts: np.ndarray, convert: Callable[[bytes], object], otherwise: np.generic) -> np.ndarray:
+    """Convert every distinct text once; one that `convert` refuses with a ValueError becomes `otherwise`."""
+
+    def one(text: bytes) -> object:
+        try:
+            return convert(text)
+        except ValueError:
+            return otherwise
+
+    distinct, where = np.unique(texts, return_inverse=True)
+    return np.array([one(text) for text in distinct], otherwise.dtype)[where]
+
+
+def spelled(codes: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """``words[codes]``, without the wide index of all rows that NumPy would make on the way."""
+    result = np.empty(len(codes), words.dtype)
+    for start, stop in pairwise([*range(0, len(codes), BLOCK), len(codes)]):
+        result[start:stop] = words[codes[start:stop]]
+    return result
