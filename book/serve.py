@@ -1,0 +1,83 @@
+"""Show the built site on this machine only. `make serve` runs this.
+
+    python book/serve.py 8000
+
+Binds 127.0.0.1, gives the files of `build/site` and nothing else: no list of a folder, nothing outside that a link leads to. A
+browser is told to load nothing from other hosts, so that a page which tried to would show it.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+SITE = Path(__file__).resolve().parents[1] / "build" / "site"
+
+#: What a page may load. The theme writes scripts and styles into its pages, hence 'unsafe-inline'; icons are data: addresses.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Files of one folder."""
+
+    def end_headers(self) -> None:
+        """Say what a page may load, and that a file is what it says it is."""
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def send_head(self):
+        """Refuse what lies outside the folder once links are followed."""
+        if not Path(self.translate_path(self.path)).resolve().is_relative_to(Path(self.directory).resolve()):
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        return super().send_head()
+
+    def list_directory(self, path):
+        """Show no list of a folder."""
+        self.send_error(HTTPStatus.NOT_FOUND)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
+
+
+class Server(ThreadingHTTPServer):
+    """A server that does not share its port: on some systems two could listen on one."""
+
+    allow_reuse_address = sys.platform != "win32"
+
+
+def main(argv: list[str], site: Path = SITE) -> int:
+    """Serve until interrupted; return the exit code."""
+    given = argv[0] if argv else "8000"
+    if not (given.isascii() and given.isdigit() and 0 < int(given) < 65536):
+        print(f"serve: PORT is {given!r}; allowed is a number from 1 to 65535: make serve PORT=8000", file=sys.stderr)
+        return 2
+    if not (site / "index.html").exists():
+        print("serve: no site in build/site yet; run: make book", file=sys.stderr)
+        return 2
+    try:
+        server = Server(("127.0.0.1", int(given)), functools.partial(Handler, directory=str(site)))
+    except OSError as error:
+        other = int(given) + 1 if 1024 <= int(given) < 65535 else 8000
+        print(
+            f"serve: port {given} cannot be had ({error.strerror.lower()}); take another: make serve PORT={other}",
+            file=sys.stderr,
+        )
+        return 2
+    print(f"serve: http://127.0.0.1:{given}/  (Ctrl-C ends it)", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
