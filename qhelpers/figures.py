@@ -115,7 +115,9 @@ def show(fig: Figure, *, alt: str, caption: str) -> None:
     _display(f'<figure class="qh-figure">{svg(fig, alt)}<figcaption>{caption}</figcaption></figure>', alt)
 
 
-def table(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None = None, index: bool = False) -> None:
+def table(
+    data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None = None, index: bool = False, took: str | None = None
+) -> None:
     """Display a table with its caption in a notebook.
 
     Parameters
@@ -128,11 +130,15 @@ def table(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None
         Format of a column's numbers, for instance ``{"accuracy": "{:.3f}"}``; missing values are shown as an empty cell.
     index : bool, default=False
         Show the index as the first column; it needs a name.
+    took : str, optional
+        Column of what something took in this run; marked, as in `qhelpers.chapter.Page.took`.
     """
-    _display(table_html(data, caption=caption, formats=formats, index=index), data.to_string(index=index))
+    _display(table_html(data, caption=caption, formats=formats, index=index, took=took), data.to_string(index=index))
 
 
-def table_html(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None = None, index: bool = False) -> str:
+def table_html(
+    data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] | None = None, index: bool = False, took: str | None = None
+) -> str:
     """`table` as HTML: header cells with scope, numbers aligned right, wide tables scroll inside their frame."""
     data = data.reset_index() if index else data
     formats = formats or {}
@@ -141,6 +147,8 @@ def table_html(data: pd.DataFrame, *, caption: str, formats: Mapping[str, str] |
         missing = value is None or (isinstance(value, float) and np.isnan(value))
         text = "" if missing else formats.get(column, "{}").format(value)
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if column == took:
+            return f'<td class="num qh-cost">{html.escape(text)}</td>'
         return f'<td class="num">{html.escape(text)}</td>' if number else f"<td>{html.escape(text)}</td>"
 
     head = "".join(f'<th scope="col">{html.escape(str(column))}</th>' for column in data.columns)
@@ -467,7 +475,8 @@ def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
         ax.barh(groups, widths, left=starts, height=0.7, color=color, label=verdict)
         for row, (start, width) in enumerate(zip(starts, widths, strict=True)):
             if width:
-                ax.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=9)
+                # not black, which would turn light on a dark page; the bars keep their colours
+                ax.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=9, color="#101010")
         starts += widths
     ax.invert_yaxis()
     ax.set_axisbelow(True)

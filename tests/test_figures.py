@@ -152,3 +152,9 @@ def test_intervals_stand_where_they_are():
     assert (-0.1, 0.3) in lines and (0.1,) in lines
     assert ax.patches and [label.get_text() for label in ax.get_yticklabels()] == ["a"]
     plt.close(fig)
+
+
+def test_a_column_of_what_this_run_took_is_marked():
+    data = pd.DataFrame({"model": ["a"], "time (ms)": [3.25], "accuracy": [0.5]})
+    text = figures.table_html(data, caption="c", formats={"time (ms)": "{:.1f}"}, took="time (ms)")
+    assert '<td class="num qh-cost">3.2</td><td class="num">0.5</td>' in text and text.count("qh-cost") == 1

@@ -53,19 +53,21 @@ class Comparison:
         return f"{self.record.experiment} {self.record.id} ({run}): {self.numbers} numbers, {told}"
 
 
-def find(names: Sequence[str], folder: Path | None = None, seeds: int | None = None, **wanted: Any) -> list[Record]:
+def find(
+    names: Sequence[str], wanted: Mapping[str, Any] | None = None, seeds: int | None = None, folder: Path | None = None
+) -> list[Record]:
     """Records that today's code can make again.
 
     Parameters
     ----------
     names : sequence of str
-        Experiments, or ids of records.
-    folder : Path, optional
-        Records folder; the committed one by default.
+        Experiments, or ids of records; ``"all"`` for every experiment.
+    wanted : mapping, optional
+        Entries of the config that must be spelled like this, for instance ``{"model": "qnn-p"}``.
     seeds : int, optional
         Only the seeds 0 to ``seeds - 1``.
-    **wanted
-        Entries of the config that must be spelled like this.
+    folder : Path, optional
+        Records folder; the committed one by default.
 
     Returns
     -------
@@ -78,6 +80,7 @@ def find(names: Sequence[str], folder: Path | None = None, seeds: int | None = N
     """
     found: list[Record] = []
     known = records.experiments(folder)
+    names = known if "all" in names else names
     every = {record.id: record for name in known if not set(names) <= set(known) for record in records.read(name, folder)}
     for name in names:
         if name in known:
@@ -88,7 +91,7 @@ def find(names: Sequence[str], folder: Path | None = None, seeds: int | None = N
             raise RecordsError(
                 f"{name!r} is neither the id of a record nor an experiment that has records; there are: {', '.join(known)}"
             )
-    fits = {key: records.spell(value) for key, value in wanted.items()}.items()
+    fits = {key: records.spell(value) for key, value in (wanted or {}).items()}.items()
     chosen = [
         record
         for record in found
@@ -97,7 +100,7 @@ def find(names: Sequence[str], folder: Path | None = None, seeds: int | None = N
     ]
     if not chosen:
         raise RecordsError(
-            f"no record of {', '.join(names)} has {wanted} and one of the first {seeds or 'all'} seeds; "
+            f"no record of {', '.join(names)} has {dict(wanted or {})}{'' if seeds is None else f' and a seed below {seeds}'}; "
             "`python -m qhelpers.runs list` shows the configs there are"
         )
     return chosen

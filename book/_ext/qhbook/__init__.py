@@ -3,6 +3,7 @@
 ``offline``   what makes the site self-contained, light and accessible
 ``chapters``  the head of a chapter page and the page on how the book was run
 ``board``     the claims of the papers: figure, table, links
+``repeatable``  what makes two builds of the book the same
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import board, chapters, offline
+from . import board, chapters, offline, repeatable
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -24,7 +25,7 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
-    for part in (offline, chapters, board):
+    for part in (offline, chapters, board, repeatable):
         part.setup(app)
     app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
