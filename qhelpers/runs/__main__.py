@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from qhelpers.datasets import DatasetError
 from qhelpers.runs import experiment as experiments
-from qhelpers.runs.records import PROFILES, RecordsError, folder_for, spell
+from qhelpers.runs.cluster import ClusterError
+from qhelpers.runs.records import PROFILES, NotRecorded, RecordsError, folder_for, spell
 
 if TYPE_CHECKING:
     from qhelpers.runs.execution import Job
@@ -35,13 +36,20 @@ def _parser() -> argparse.ArgumentParser:
             help="configs with this entry as `list` shows it, e.g. model=qnn-p; repeatable",
         )
         if name == "run":
-            command.add_argument("--workers", type=int, help="processes (default: one a core)")
+            command.add_argument("--workers", type=int, help="processes here (default: one a core, as far as memory goes)")
+            command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster instead, e.g. tcp://127.0.0.1:8786")
             command.add_argument("--dry-run", action="store_true", help="say what it would cost and stop")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns its exit code: 0 done, 1 runs failed, 2 bad input, 130 interrupted."""
+    """Run the command line.
+
+    Returns
+    -------
+    int
+        0 done; 1 runs failed, could not be recorded, or lost their cluster; 2 bad input; 130 interrupted.
+    """
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command == "list":
@@ -50,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. Every run that ended is recorded; the same command goes on from there.", file=sys.stderr)
         return 130
+    except (NotRecorded, ClusterError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except (ValueError, RecordsError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -123,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> int:
             continue
         made = 0
         try:
-            for _ in execution.progress(plan.todo, plan.folder, arguments.workers):
+            for _ in execution.progress(plan.todo, plan.folder, arguments.workers, arguments.scheduler):
                 made += 1
         except experiments.RunsFailed as error:
             print(f"error: {error}", file=sys.stderr)

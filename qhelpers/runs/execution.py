@@ -1,4 +1,4 @@
-"""Run what is not recorded yet, in parallel processes, and record each run as it ends."""
+"""Run what is not recorded yet, in processes here or on a cluster, and record each run as it ends."""
 
 from __future__ import annotations
 
@@ -6,28 +6,36 @@ import os
 import platform
 import signal
 import sys
+import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import psutil
+from joblib import cpu_count
 from tqdm import tqdm
 
 from qhelpers import datasets
 from qhelpers.runs import records
+from qhelpers.runs.claims import Claims
+from qhelpers.runs.cluster import Place, connected
 from qhelpers.runs.experiment import Experiment, RunsFailed, get
 from qhelpers.runs.records import PROFILES, SOURCES, Record, check_choice
 
+#: Memory that a run with torch and PennyLane takes, in GB; fewer processes where there is less.
+PROCESS_GB = 1.0
+#: Between two looks at what other processes are at, when nothing else is left.
+PAUSE_SECONDS = 1.0
 PACKAGES = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning")
 
 
@@ -85,14 +93,14 @@ def pending(all_jobs: list[Job], folder: Path) -> list[Job]:
     """Those jobs that have no record in `folder` yet."""
     if not all_jobs:
         return []
-    experiment = get(all_jobs[0].experiment)
-    done = {record.id for record in records.read(experiment.name, folder)}
-    prints = {data: _dataset(data, all_jobs[0].source).fingerprint for data in {job.config["data"] for job in all_jobs}}
-    return [
-        job
-        for job in all_jobs
-        if records.identify(experiment.name, experiment.version, job.config, job.seed, prints[job.config["data"]]) not in done
-    ]
+    done = {record.id for record in records.read(all_jobs[0].experiment, folder)}
+    return [job for job in all_jobs if run_id(job) not in done]
+
+
+def run_id(job: Job) -> str:
+    """Id that the job's record has or will have."""
+    fingerprint = _dataset(job.config["data"], job.source).fingerprint
+    return records.identify(job.experiment, get(job.experiment).version, job.config, job.seed, fingerprint)
 
 
 def cost(all_jobs: Iterable[Job], folder: Path) -> float:
@@ -149,74 +157,148 @@ def execute(job: Job) -> tuple[Record, dict[str, Any]]:
     return record, outcome.arrays
 
 
-def run(todo: list[Job], folder: Path, workers: int | None = None) -> Iterator[Record]:
-    """Run jobs in processes of one thread each and yield each record once it is on disk.
+def run(
+    todo: list[Job],
+    folder: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    elsewhere: Callable[[Job, bool], None] = lambda job, recorded: None,
+) -> Iterator[Record]:
+    """Run jobs in processes of one thread each, here or on a cluster, and yield each record once it is on disk.
+
+    Several processes may run the same jobs: each makes those that no other is at, and ends when all are recorded. What another
+    process was at when it died is made here.
 
     Parameters
     ----------
     todo : list of Job
-        Usually from `pending`.
+        Of one experiment, usually from `pending`.
     folder : Path
         Where to record.
     workers : int, optional
-        Number of processes; by default one a core.
+        Number of processes here; by default as many as this machine has room for (`processes`).
+    scheduler : str, optional
+        Address of a Dask scheduler; its workers make the runs instead (`qhelpers.runs.cluster`).
+    elsewhere : callable, optional
+        ``elsewhere(job, True)`` is called when another process has recorded a job, ``elsewhere(job, False)`` when nothing is
+        left but what others are at.
 
     Yields
     ------
     Record
-        In the order in which the runs end.
+        Of each run made by this call, in the order in which they end.
 
     Raises
     ------
+    ValueError
+        If the number of processes is not positive, or is given for a cluster, or the address is none.
     RunsFailed
         When all else is done, if runs ended in an error; it names each with its error.
+    NotRecorded
+        If the folder cannot be written.
+    ClusterError
+        If the cluster cannot be used, or is lost.
     """
+    if workers is not None and workers < 1:
+        raise ValueError(f"{workers} workers; allowed is 1 or more, or nothing for as many as fit this machine")
+    if workers is not None and scheduler is not None:
+        raise ValueError(f"{workers} workers were given with a scheduler; a cluster has its own. Leave one of the two out")
     if not todo:
         return
-    n_workers = min(workers or len(os.sched_getaffinity(0)), len(todo))
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"  # inherited by the workers, before they import anything
-    pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    waiting: dict[Future[Any], Job] = {}
+    name = todo[0].experiment
+    records.mend(name, folder)
+    claims = Claims(folder / name)
+    queue, waiting = deque(todo), dict[Future[Any], Job]()
     failures: list[str] = []
     try:
-        for job in todo:
-            waiting[pool.submit(execute, job)] = job
-            if len(waiting) >= 2 * n_workers:
-                yield from _collect(waiting, folder, failures)
-        while waiting:
-            yield from _collect(waiting, folder, failures)
+        n = min(workers or processes(), len(todo))
+        with _pool(n) if scheduler is None else _cluster(scheduler, todo) as (submit, size):
+            while queue or waiting:
+                room, unseen = 2 * size() - len(waiting), len(queue)
+                while room > 0 and unseen > 0:
+                    job, unseen = queue.popleft(), unseen - 1
+                    if not claims.take(run_id(job)):
+                        queue.append(job)
+                    elif run_id(job) in records.recorded(name, folder):
+                        claims.drop(run_id(job))
+                        elsewhere(job, True)
+                    else:
+                        waiting[submit(execute, job)] = job
+                        room -= 1
+                if waiting:
+                    yield from _collect(waiting, folder, claims, failures)
+                elif queue:
+                    elsewhere(queue[0], False)
+                    time.sleep(PAUSE_SECONDS)
     finally:
-        for process in list((pool._processes or {}).values()):
-            if waiting:
-                process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
+        claims.drop_all()
     if failures:
         raise RunsFailed(f"{len(failures)} of {len(todo)} runs failed, the others are recorded:\n  " + "\n  ".join(failures))
 
 
-def _collect(waiting: dict[Future[Any], Job], folder: Path, failures: list[str]) -> Iterator[Record]:
+def _collect(waiting: dict[Future[Any], Job], folder: Path, claims: Claims, failures: list[str]) -> Iterator[Record]:
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-    died = None
     for future in done:
         job = waiting.pop(future)
-        if error := future.exception():
-            if isinstance(error, BrokenProcessPool):
-                died = job
-                continue
+        try:
+            record, arrays = future.result()
+        except (BrokenProcessPool, CancelledError):
+            raise  # not this run's fault: the place is lost, which says so itself
+        except Exception as error:
             failures.append(f"{job}: {type(error).__name__}: {error}")
+            claims.drop(run_id(job))
             continue
-        record, arrays = future.result()
-        records.append(record, arrays, folder)
-        yield record
-    if died:
-        raise RunsFailed(f"a process died at {died} (killed, or out of memory); run again with fewer --workers")
+        if record.id == run_id(job):
+            records.append(record, arrays, folder)
+            claims.drop(record.id)
+            yield record
+        else:
+            failures.append(f"{job}: it was made with other code or data than are here; make them the same on all workers")
+            claims.drop(run_id(job))
 
 
-def progress(todo: list[Job], folder: Path, workers: int | None = None) -> Iterator[Record]:
+@contextmanager
+def _pool(n: int) -> Iterator[Place]:
+    """Processes on this machine: how to give them work, and how many they are."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"  # inherited by the workers, before they import anything
+    pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool.submit, lambda: n
+    except BrokenProcessPool:
+        raise RunsFailed(
+            "a process died (killed, or out of memory); what had ended is recorded. Run again, with fewer --workers if memory "
+            "was short"
+        ) from None
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cluster(address: str, todo: list[Job]) -> AbstractContextManager[Place]:
+    needed = {(job.config["data"], job.source) for job in todo}
+    return connected(address, {(data, source): _dataset(data, source).fingerprint for data, source in needed})
+
+
+def processes() -> int:
+    """How many processes this machine has room for: one a core that we may use, as far as memory goes."""
+    return max(1, min(cpu_count(), int(psutil.virtual_memory().available / 2**30 / PROCESS_GB)))
+
+
+def progress(todo: list[Job], folder: Path, workers: int | None = None, scheduler: str | None = None) -> Iterator[Record]:
     """`run` with a progress bar and a line a result on standard error."""
     with tqdm(total=len(todo), unit="run", file=sys.stderr) as bar:
-        for record in run(todo, folder, workers):
+
+        def elsewhere(job: Job, recorded: bool) -> None:
+            if recorded:
+                bar.update()
+            else:
+                bar.set_postfix_str(f"waiting for another process, at {job}")
+
+        for record in run(todo, folder, workers, scheduler, elsewhere):
             job = Job(record.experiment, record.config, record.seed, record.source, record.profile)
             headline = get(record.experiment).headline
             bar.write(f"{job}: {headline} {record.metrics[headline]:.3f} in {record.seconds:.1f} s", file=sys.stderr)
@@ -235,8 +317,16 @@ def told(configs: Iterable[dict[str, Any]]) -> list[str]:
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 @lru_cache(maxsize=8)

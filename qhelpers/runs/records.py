@@ -7,22 +7,26 @@ anywhere else is an error that names it.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 FILE = "runs.jsonl"
 #: A file of lines that has grown beyond this many bytes is full; the next line begins another.
 SHARD_BYTES = 900_000
+#: How long a process waits for another one's write; more means that the other one is stuck.
+LOCK_SECONDS = 60
 PROFILES = ("quick", "laptop", "paper")
 #: Profiles whose runs on real data are committed and may be cited.
 FULL_PROFILES = ("laptop", "paper")
@@ -31,6 +35,10 @@ SOURCES = ("twin", "real")
 
 class RecordsError(Exception):
     """A records folder or file that cannot be read or written as it is."""
+
+
+class NotRecorded(RecordsError):
+    """A run that could not be recorded: the disk is full, or the folder cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -271,31 +279,83 @@ def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> No
 
     Raises
     ------
-    RecordsError
-        If the folder cannot be written.
+    NotRecorded
+        If the folder cannot be written; what was there before is kept as it was.
     """
     target = folder / record.experiment
+    with _alone(target):
+        path = (_shards(target) or [target / FILE])[-1]
+        _set_torn_line_aside(path)
+        if any(known.id == record.id for known in read(record.experiment, folder)):
+            return
+        if arrays:
+            _write_arrays(target / f"{record.id}.npz", arrays)
+        entry = {key: value for key, value in asdict(record).items() if key != "folder"}
+        if path.exists() and path.stat().st_size > SHARD_BYTES:
+            path = target / f"{Path(FILE).stem}-{len(_shards(target)) + 1}.jsonl"
+        _write_line(path, json.dumps(entry, sort_keys=True).encode() + b"\n")
+
+
+def recorded(experiment: str, folder: Path) -> frozenset[str]:
+    """Ids of an experiment's records, read while nobody writes.
+
+    Raises
+    ------
+    NotRecorded
+        If the folder cannot be written, and so no run could be recorded either.
+    RecordsError
+        As `read`.
+    """
+    with _alone(folder / experiment):
+        return frozenset(record.id for record in read(experiment, folder))
+
+
+def mend(experiment: str, folder: Path) -> None:
+    """Clear away what a killed process left half-written: set a torn last line aside, remove unfinished arrays.
+
+    Raises
+    ------
+    NotRecorded
+        If the folder cannot be written.
+    """
+    target = folder / experiment
+    with _alone(target):
+        for path in _shards(target)[-1:]:
+            _set_torn_line_aside(path)
+        for path in target.glob("*.part"):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Hold an experiment's folder; what the system refuses there becomes a sentence."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with FileLock(target / ".lock"):
-            path = (_shards(target) or [target / FILE])[-1]
-            _set_torn_line_aside(path)
-            if any(known.id == record.id for known in read(record.experiment, folder)):
-                return
-            if arrays:
-                _write_arrays(target / f"{record.id}.npz", arrays)
-            entry = {key: value for key, value in asdict(record).items() if key != "folder"}
-            if path.exists() and path.stat().st_size > SHARD_BYTES:
-                path = target / f"{Path(FILE).stem}-{len(_shards(target)) + 1}.jsonl"
-            with open(path, "ab") as stream:
-                stream.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+        with FileLock(target / ".lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise NotRecorded(
+            f"another process has held {target}/.lock for {LOCK_SECONDS} s; a write takes well under a second. Is it stopped? "
+            "End it, then run again: what was recorded before is kept"
+        ) from None
     except OSError as error:
-        raise RecordsError(
+        raise NotRecorded(
             f"cannot write records to {target} ({error.strerror}); make room or the folder writable, then run again: "
             "what was recorded before is kept"
         ) from error
+
+
+def _write_line(path: Path, line: bytes) -> None:
+    """Append a line, whole or not at all, and see it on disk."""
+    with open(path, "ab", buffering=0) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        try:
+            if stream.write(line) != len(line):  # as much as found room
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(stream.fileno())
+        except BaseException:
+            stream.truncate(size)
+            raise
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -303,11 +363,15 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         name: np.float32(a) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for name, a in arrays.items()
     }
     part = path.with_suffix(".part")
-    with open(part, "wb") as stream:
-        np.savez_compressed(stream, **small)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        with open(part, "wb") as stream:
+            np.savez_compressed(stream, **small)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _set_torn_line_aside(path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Who makes which run: a lock for each, so that several processes share one experiment without doubling any of its runs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Claims:
+    """Locks on runs, held by this process; the system drops them when it ends, however it ends.
+
+    A claim says that somebody is at work, not that the work is done: who has got one looks for the record once more before
+    making the run, for it may have been recorded since.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of one experiment's records; the locks lie in its ``.claims``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / ".claims"
+        self._held: dict[str, FileLock] = {}
+
+    def take(self, run: str) -> bool:
+        """Claim the run with this id; False if another process holds it.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._folder / run, blocking=False, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        self._held[run] = lock
+        return True
+
+    def drop(self, run: str) -> None:
+        """Give a claim back."""
+        lock = self._held.pop(run)
+        with suppress(OSError):
+            (self._folder / run).unlink()  # while it is still held: whoever opened it meanwhile finds it gone, and tries anew
+        lock.release()
+
+    def drop_all(self) -> None:
+        """Give back all that are held."""
+        for run in list(self._held):
+            self.drop(run)

@@ -1,0 +1,146 @@
+"""Sweeps of cheap runs as processes of their own, which can be killed, and disks that are too small."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import psutil
+import pytest
+
+from qhelpers.runs import execution, experiment, records
+
+#: On a full machine everything takes many times longer; a test waits this many seconds for what takes a few.
+PATIENCE = 240
+
+
+class Sweep:
+    """A sweep of runs on twins that take some hundredths of a second, its records, and the processes that make them."""
+
+    def __init__(self, home: Path, seeds: int, model: str) -> None:
+        self.home, self.seeds, self.model = home, seeds, model
+        self.folder = home / "build" / "records"
+        self.file = self.folder / "low-energy" / "runs.jsonl"
+        self.jobs = execution.jobs(experiment.get("low-energy"), "quick", "twin", seeds, model=model)
+        self.processes = []
+
+    def start(self, *arguments):
+        """Begin or resume the sweep, in a process group of its own."""
+        command = [sys.executable, "-m", "qhelpers.runs", "run", "low-energy", "--profile", "quick", "--source", "twin"]
+        command += ["--only", f"model={self.model}", "--seeds", str(self.seeds), *arguments]
+        environment = os.environ | {"QHELPERS_RECORDS": str(self.home / "records")}
+        process = subprocess.Popen(
+            command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.processes.append(process)
+        return process
+
+    def wait_for(self, n_lines, process):
+        """Wait until so many runs are recorded, or the process has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while self.lines() < n_lines and process.poll() is None:
+            assert time.monotonic() < deadline, f"{self.lines()} of {n_lines} runs after {PATIENCE} s"
+            time.sleep(0.01)
+
+    def end(self, process):
+        """Wait for the end of a process; returns its exit code, output and errors."""
+        output, errors = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in errors, errors
+        return process.returncode, output, errors
+
+    def lines(self):
+        """Number of whole lines recorded so far."""
+        return self.file.read_bytes().count(b"\n") if self.file.exists() else 0
+
+    def whole(self):
+        """All records so far: each once, a network's with its arrays. A torn last line is passed over."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            found = records.read("low-energy", self.folder)
+        assert len({record.id for record in found}) == len(found), "a run is recorded twice"
+        assert all(len(record.arrays()["test_scores"]) for record in found if record.config["model"].startswith("qnn"))
+        return found
+
+    def complete(self):
+        """Every run is recorded once, and nothing half-written is left; returns metrics by id."""
+        found = self.whole()
+        assert {record.id for record in found} == {execution.run_id(job) for job in self.jobs}
+        left = {path.name for path in self.file.parent.iterdir() if path.suffix != ".npz"}
+        assert left <= {"runs.jsonl", "runs.torn", ".lock", ".claims"}
+        assert list((self.file.parent / ".claims").iterdir()) == []
+        return {record.id: record.metrics for record in found}
+
+    @staticmethod
+    def group(process):
+        """Processes that a process has started and that are alive, itself among them."""
+        found = []
+        for one in psutil.process_iter():
+            try:
+                if os.getpgid(one.pid) == process.pid and one.status() != psutil.STATUS_ZOMBIE:
+                    found.append(one)
+            except (psutil.NoSuchProcess, ProcessLookupError):
+                continue
+        return found
+
+    def workers(self, process):
+        """Processes that make the runs of a process."""
+        return [one for one in self.group(process) if any("spawn_main" in part for part in one.cmdline())]
+
+    def gone(self, process):
+        """Wait until nothing that a process had started is alive."""
+        deadline = time.monotonic() + PATIENCE
+        while left := self.group(process):
+            assert time.monotonic() < deadline, f"still alive: {left}"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Make a sweep: ``sweep(seeds=40, model="lda", home=folder)``; what still runs at the end is killed."""
+    made = []
+
+    def make(seeds=40, model="lda", home=tmp_path):
+        made.append(Sweep(home, seeds, model))
+        return made[-1]
+
+    yield make
+    for one in made:
+        for process in one.processes:
+            for member in one.group(process):
+                member.kill()
+            process.communicate()
+
+
+class Disk:
+    """A small file system."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def remount(self, options):
+        """Change its options, for instance ``ro`` or ``size=2m``."""
+        subprocess.run(["mount", "-o", f"remount,{options}", str(self.path)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Make a file system of so many kilobytes; skips where mounting is not allowed."""
+    mounted = []
+
+    def make(kilobytes):
+        if shutil.which("mount") is None or os.geteuid() != 0:
+            pytest.skip("needs root and mount, for a file system of its own")
+        path = tmp_path / f"disk-{len(mounted)}"
+        path.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", path], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"may not mount a file system here: {done.stderr.strip()}")
+        mounted.append(path)
+        return Disk(path)
+
+    yield make
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", path], check=True)
