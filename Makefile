@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve test data records bench growth lock clean
+.PHONY: help set-up book lab serve test data records bench growth lock release clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -37,13 +37,15 @@ set-up: ## build .venv from requirements.lock (the other commands do it by thems
 book: set-up ## execute the notebooks and render the site into build/site
 	@$(BIN)/python book/build.py --profile $(PROFILE) --source $(SOURCE) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS)) $(if $(ONLY),--only $(ONLY))
 
-lab: set-up ## open JupyterLab on the notebooks (this machine only)
-	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks --ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
+# LabApp's settings outrank those of the same name that a user's own configuration has, old names included; --ip does not.
+LOOPBACK := --LabApp.ip=127.0.0.1 --LabApp.allow_remote_access=False --LabApp.allow_origin= --LabApp.allow_origin_pat= \
+	--KernelManager.ip=127.0.0.1 --AsyncIOLoopKernelManager.ip=127.0.0.1
 
-serve: ## show the built site at http://127.0.0.1:8000/ (this machine only)
-	@if [ ! -f build/site/index.html ]; then echo "serve: no site in build/site yet; run: make book" >&2; exit 2; fi
-	@echo "serve: http://127.0.0.1:$(PORT)/  (Ctrl-C ends it)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory build/site
+lab: set-up ## open JupyterLab on the notebooks (this machine only)
+	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks $(LOOPBACK) $(if $(filter 0,$(shell id -u)),--allow-root)
+
+serve: set-up ## show the built site at http://127.0.0.1:8000/ (this machine only)
+	@$(BIN)/python book/serve.py '$(PORT)'
 
 test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .
@@ -66,6 +68,9 @@ growth: set-up ## time each path of the circuit engine against qubits, batch and
 
 lock: set-up ## resolve pyproject.toml anew into requirements.lock
 	@$(PYTHON) book/bootstrap.py lock
+
+release: book ## check what must hold for a release: versions, lock, advisories, licences, records, site
+	@$(BIN)/python .ci/release.py $(ARGS)
 
 clean: ## remove everything made (build/ and caches), but not .venv
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
