@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from qhelpers.datasets.base import DatasetError, Entry, Variant
+from qhelpers.datasets.base import PARTIAL, DatasetError, Entry, Variant
 
 #: Bytes read at a time; also the longest line that a table may have.
 BLOCK = 1 << 18
@@ -244,10 +244,11 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
 
     unused = sorted(accept - hits.keys())
     if unused:
-        raise DatasetError(
+        said = (
             f"{item.name}: accept names the SHA-256 {unused[0]}, but no file with this content was found. "
             f"Allowed are known variants, and files called {', '.join(named.values())}. Looked in {_where()}."
         )
+        raise DatasetError("\n".join([said, *_some(broken)]))
     for digest in accept & variants.keys():
         if variants[digest].instead_of_all:
             return {variants[digest].name: hits[digest]}
@@ -303,14 +304,17 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
                 f"{hit} has that name, but is an unknown edition with the SHA-256 {digest} "
                 f"({hit.size:,} bytes). To use it knowingly, pass accept='{digest}' to load({item.name!r})."
             )
-    lines += broken[:_NAMED]
-    if len(broken) > _NAMED:
-        lines.append(f"{len(broken) - _NAMED:,} more files or folders there cannot be read.")
+    lines += _some(broken)
     way = "run `make data`" if item.url else f"{item.by_hand} ({data_home()})"
     lines.append(
         f"To get the official files: {way}; or name a folder that holds them in QHELPERS_DATA. Without, use source='twin'."
     )
     return "\n".join(lines)
+
+
+def _some(broken: Sequence[str]) -> list[str]:
+    more = [f"{len(broken) - _NAMED:,} more files or folders there cannot be read."] if len(broken) > _NAMED else []
+    return [*broken[:_NAMED], *more]
 
 
 def _where() -> str:
@@ -349,6 +353,8 @@ def _candidates(folder: Path, names: Container[str], broken: list[str]) -> Itera
                     broken.append(f"{_shown(path)} is {kind}; a file is needed.")
                 continue
             ending = path.suffix.lower()
+            if ending == PARTIAL:
+                continue
             try:
                 if ending == ".zip":
                     with _opened(path) as raw, zipfile.ZipFile(raw) as archive:

@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from qhelpers.datasets.files import BLOCK, Found
 
 _NUMBER = r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
 _BOM = b"\xef\xbb\xbf"
+_ROWS = 1 << 14  # at a time, where words are written out
 _AGAIN = "Fetch the file again, or mend it by hand."
 
 
@@ -235,6 +236,6 @@ def each(texts: np.ndarray, convert: Callable[[bytes], object], otherwise: np.ge
 def spelled(codes: np.ndarray, words: np.ndarray) -> np.ndarray:
     """``words[codes]``, without the wide index of all rows that NumPy would make on the way."""
     result = np.empty(len(codes), words.dtype)
-    for start, stop in pairwise([*range(0, len(codes), BLOCK), len(codes)]):
-        result[start:stop] = words[codes[start:stop]]
+    for start in range(0, len(codes), _ROWS):
+        result[start : start + _ROWS] = words[codes[start : start + _ROWS]]
     return result

@@ -168,7 +168,7 @@ def test_times_are_those_of_the_calendar(moment):
 
 
 def test_spelled_is_a_lookup(monkeypatch):
-    monkeypatch.setattr(tables, "BLOCK", 3)
+    monkeypatch.setattr(tables, "_ROWS", 3)
     codes, words = np.array([0, 2, 1, 1, 0, 2, 2], "int8"), np.array(["x", "yy", "zzz"])
     for length in (0, 1, 3, 4, 6, 7):
         assert tables.spelled(codes[:length], words).tolist() == words[codes[:length]].tolist()
