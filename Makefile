@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve test data records bench growth lock release clean
+.PHONY: help set-up book lab serve test data records bench growth spreading lock release clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -65,6 +65,9 @@ bench: set-up ## time a training step of the circuits in the libraries that a us
 
 growth: set-up ## time each path of the circuit engine against qubits, batch and layers
 	@$(BIN)/python benchmarks/growth.py $(ARGS)
+
+spreading: set-up ## time a sweep in one process, in several, and on a Dask cluster of this machine
+	@$(BIN)/python benchmarks/spreading.py $(ARGS)
 
 lock: set-up ## resolve pyproject.toml anew into requirements.lock
 	@$(PYTHON) book/bootstrap.py lock

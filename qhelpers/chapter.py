@@ -182,7 +182,7 @@ class Page:
         _show(f'<p class="qh-cost">{html.escape(text)}</p>', text)
 
     def measured(self, name: str) -> dict[str, Any]:
-        """Return what a speed benchmark measured: ``"results"`` (`make bench`) or ``"growth"`` (`make growth`).
+        """Return what a benchmark measured: ``"results"`` (`make bench`), ``"growth"`` or ``"spreading"`` (`make` and its name).
 
         Raises
         ------
@@ -191,8 +191,8 @@ class Page:
         """
         path = records.root().parent / "benchmarks" / f"{name}.json"
         if not path.exists():
-            command = "make growth" if name == "growth" else "make bench"
-            raise records.RecordsError(f"{path.name} is not in benchmarks/; measure it: {command}")
+            target = "bench" if name == "results" else name
+            raise records.RecordsError(f"{path.name} is not in benchmarks/; measure it: make {target}")
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
 

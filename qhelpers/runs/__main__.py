@@ -113,7 +113,7 @@ def _plans(arguments: argparse.Namespace) -> list[_Plan]:
         if jobs := execution.jobs(found, arguments.profile, arguments.source, arguments.seeds, **wanted):
             folder = folder_for(arguments.source, arguments.profile)
             todo = execution.pending(jobs, folder)
-            plans.append(_Plan(found.name, jobs, todo, execution.cost(todo, folder), folder))
+            plans.append(_Plan(found.name, jobs, todo, sum(execution.cost(todo, folder)), folder))
     if not plans:
         raise ValueError(f"no config of {', '.join(names)} has {wanted}; `python -m qhelpers.runs list` shows what there is")
     return plans

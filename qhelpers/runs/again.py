@@ -32,7 +32,7 @@ TIMES = {
     "protocols": r"arrays\.seconds\..*",
 }
 #: Numbers that are computed from times, in runs of these configs alone.
-FROM_TIMES = {("equations", "depth-under-noise"): "metrics.disagreement"}
+FROM_TIMES = {("equations", "sizes"): "metrics.disagreement"}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import platform
 import signal
@@ -103,22 +104,36 @@ def run_id(job: Job) -> str:
     return records.identify(job.experiment, get(job.experiment).version, job.config, job.seed, fingerprint)
 
 
-def cost(all_jobs: Iterable[Job], folder: Path) -> float:
-    """Processor seconds that jobs will take: the mean of recorded runs of the same config, else the experiment's estimate."""
+def cost(all_jobs: Iterable[Job], folder: Path) -> list[float]:
+    """Processor seconds of each job: the mean of recorded runs of the same config and code, else the experiment's estimate."""
     measured: dict[str, list[float]] = defaultdict(list)
-    total, known = 0.0, set()
+    seconds, known = [], set()
     for job in all_jobs:
         if job.experiment not in known:
             known.add(job.experiment)
             for record in records.read(job.experiment, folder):
-                measured[_key(record.config)].append(record.cpu_seconds)
-        times = measured.get(_key(job.config))
-        total += sum(times) / len(times) if times else get(job.experiment).estimate(job.config)
-    return total
+                measured[records.identify(job.experiment, record.version, record.config, 0, "")].append(record.cpu_seconds)
+        times = measured.get(records.identify(job.experiment, get(job.experiment).version, job.config, 0, ""))
+        seconds.append(sum(times) / len(times) if times else get(job.experiment).estimate(job.config))
+    return seconds
 
 
-def _key(config: dict[str, Any]) -> str:
-    return records.identify("", "", config, 0, "")
+def makespan(seconds: Iterable[float], workers: int, overhead: float = 0.0) -> float:
+    """Wall clock of runs that are given, in this order, each to the worker that is free first.
+
+    Parameters
+    ----------
+    seconds : iterable of float
+        What each run takes.
+    workers : int
+        How many run at a time.
+    overhead : float
+        Seconds that a worker spends on a run beside its work.
+    """
+    ends = [0.0] * workers
+    for one in seconds:
+        heapq.heapreplace(ends, ends[0] + one + overhead)
+    return max(ends)
 
 
 def execute(job: Job) -> tuple[Record, dict[str, Any]]:
@@ -150,7 +165,7 @@ def execute(job: Job) -> tuple[Record, dict[str, Any]]:
         cpu_seconds=round(time.process_time() - cpu, 4),
         train_seconds=round(outcome.train_seconds, 5),
         peak_memory_mb=round(_peak_memory() / 2**20, 1),
-        cpu=_cpu_model(),
+        cpu=cpu_model(),
         versions=_versions(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -351,7 +366,8 @@ def _peak_memory() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Model of the processor, as the system calls it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import json
 import os
 import warnings
@@ -200,24 +199,41 @@ def _shards(target: Path) -> list[Path]:
     return found
 
 
+@dataclass(frozen=True)
+class _Shard:
+    """A file of lines as it was read: its size and time, its whole lines, their records, and the bytes of a torn last line."""
+
+    state: tuple[int, int]
+    whole: bytes
+    found: tuple[Record, ...]
+    torn: int
+
+
+_shards_read: dict[Path, _Shard] = {}
+
+
 def _read_shard(path: Path) -> tuple[Record, ...]:
-    state = path.stat()
-    found, torn = _parse_shard(path, state.st_size, state.st_mtime_ns)
-    if torn:
+    stat = path.stat()
+    shard = _shards_read.get(path)
+    if shard is None or shard.state != (stat.st_size, stat.st_mtime_ns):
+        shard = _shards_read[path] = _parse_shard(path, (stat.st_size, stat.st_mtime_ns), shard)
+    if shard.torn:
         warnings.warn(
-            f"{path}: the last line is torn ({torn} bytes without a line end) and was passed over; "
+            f"{path}: the last line is torn ({shard.torn} bytes without a line end) and was passed over; "
             "the next run sets it aside in a file of its own",
             stacklevel=3,
         )
-    return found
+    return shard.found
 
 
-@functools.lru_cache(maxsize=64)
-def _parse_shard(path: Path, size: int, modified: int) -> tuple[tuple[Record, ...], int]:
-    """Records of a file and the bytes of its torn last line; size and time tell its states apart."""
-    lines = path.read_bytes().split(b"\n")
-    torn = lines.pop()  # what follows the last line end: empty in a whole file
-    return tuple(_parse(path, number, line) for number, line in enumerate(lines, 1)), len(torn)
+def _parse_shard(path: Path, state: tuple[int, int], before: _Shard | None) -> _Shard:
+    """Read a file of lines; where it has only grown since `before`, only its new lines are parsed."""
+    raw = path.read_bytes()
+    end = raw.rfind(b"\n") + 1  # what follows the last line end is torn
+    known = before if before and raw.startswith(before.whole) else _Shard(state, b"", (), 0)
+    lines = raw[len(known.whole) : end].split(b"\n")[:-1]
+    new = tuple(_parse(path, number, line) for number, line in enumerate(lines, len(known.found) + 1))
+    return _Shard(state, raw[:end], known.found + new, len(raw) - end)
 
 
 def measured(experiment: str, version: str | None = None, folder: Path | None = None) -> list[Record]:

@@ -215,3 +215,28 @@ def test_a_run_that_fails_is_named_and_stops_no_other(folder):
     ):
         kept.extend(execution.run([good[0], bad, good[1]], folder, workers=1))
     assert sorted(record.seed for record in records.read("low-energy", folder)) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "workers", "overhead", "wall"),
+    [
+        ([1, 1, 1, 1], 2, 0, 2),
+        ([3, 1, 1, 1], 2, 0, 3),
+        ([1, 1, 4], 2, 0, 5),
+        ([2, 5], 8, 0.5, 5.5),
+        ([], 3, 1, 0),
+        ([1] * 7, 1, 1, 14),
+    ],
+)
+def test_a_sweep_ends_with_its_last_worker(seconds, workers, overhead, wall):
+    assert execution.makespan(seconds, workers, overhead) == wall
+
+
+def test_cost_is_what_was_measured_for_this_code_else_the_estimate(folder, one_record):
+    found = experiment.get("low-energy")
+    jobs = execution.jobs(found, "quick", "twin", 1, model="lda", data="occupancy")
+    common = {"experiment": "low-energy", "config": jobs[0].config}
+    for number, (version, seconds) in enumerate([(found.version, 3.0), (found.version, 5.0), ("0", 900.0)]):
+        made = dataclasses.replace(one_record, id=f"{number:016x}", version=version, cpu_seconds=seconds, **common)
+        records.append(made, {}, folder)
+    assert execution.cost(jobs[:2], folder) == [4.0, found.estimate(jobs[1].config)]
