@@ -66,16 +66,15 @@ def _one_file(found: Found, columns: Sequence[Column], values: np.ndarray, time:
     last_time, last_row = None, None
     for block in read_table(found, columns):
         now = times(block["date"])
-        block.refuse("date", np.isnat(now), _DATE)
         before = np.r_[now[0] - 1 if last_time is None else last_time, now[:-1]]
-        block.refuse("date", now <= before, "a time after the one in the line before")
-        for column in ("Humidity", "Light", "CO2", "HumidityRatio"):
-            block.refuse(column, block[column] < 0, "a number of at least 0")
+        rules = [("date", np.isnat(now), _DATE), ("date", now <= before, "a time after the one in the line before")]
+        rules += [(name, block[name] < 0, "a number of at least 0") for name in ("Humidity", "Light", "CO2", "HumidityRatio")]
         if columns is _NUMBERED:
             row = block["row"]
             before = np.r_[row[0] - 1 if last_row is None else last_row, row[:-1]]
-            block.refuse("row", row != before + 1, "the row number that follows the one before")
+            rules.append(("row", row != before + 1, "the row number that follows the one before"))
             last_row = row[-1]
+        block.refuse(*rules)
         last_time = now[-1]
         values[:, block.rows] = [block[column] for column in FEATURES]
         time[block.rows] = now

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 
 import numpy as np
 
@@ -82,13 +83,19 @@ class Block:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.values[name]
 
-    def refuse(self, name: str, bad: np.ndarray, allowed: str) -> None:
-        """Raise a `DatasetError` for the first row that is marked bad, naming file, line, column and value."""
-        if bad.any():
-            row = int(np.argmax(bad))
+    def refuse(self, *rules: tuple[str, np.ndarray, str]) -> None:
+        """Raise a `DatasetError` for the first row that breaks one of some rules, naming file, line, column and value.
+
+        Parameters
+        ----------
+        *rules : tuple of str, numpy.ndarray, str
+            A column, which rows break its rule (booleans), and what is allowed instead, in words.
+        """
+        broken = [(int(np.argmax(bad)), name, allowed) for name, bad, allowed in rules if bad.any()]
+        if broken:
+            row, name, allowed = min(broken, key=itemgetter(0))
             place = next(k for k, column in enumerate(self.columns) if column.name == name)
-            text = self.text.split(b"\n")[row].removesuffix(b"\r").split(b",")[place]
-            raise _wrong(self.label, self.rows.start + row + 2, name, text, allowed)
+            raise _wrong(f"{self.label}, line {self.rows.start + row + 2}", name, _field(self.text, row, place), allowed)
 
 
 def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) -> Iterator[Block]:
@@ -126,17 +133,24 @@ def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) ->
     quotechar = '"' if any(column.quoted for column in columns) else None
     row = 0
     for text in chain(filter(None, [first[end:]]), pieces):
+        fault = None
         if not lines.fullmatch(text):
-            raise _first_fault(label, text, row + 2, columns, ending)
-        values = np.loadtxt(io.BytesIO(text), dtype, delimiter=",", comments=None, quotechar=quotechar, ndmin=1)
-        block = Block(label, columns, slice(row, row + len(values)), values, text)
-        for column in columns:
-            if column.dtype == "f8":
-                block.refuse(column.name, ~np.isfinite(values[column.name]), column.allowed)
-        row = block.rows.stop
-        if row > found.rows:
+            text, fault = _good_lines(label, text, row + 2, columns, ending)
+        values = np.empty(0, dtype)
+        if text:
+            values = np.loadtxt(io.BytesIO(text), dtype, delimiter=",", comments=None, quotechar=quotechar, ndmin=1)
+        for place, column in enumerate(columns):
+            if column.dtype == "f8" and len(values) and not (finite := np.isfinite(values[column.name])).all():
+                values = values[: np.argmin(finite)]
+                value = _field(text, len(values), place)
+                fault = _wrong(f"{label}, line {row + len(values) + 2}", column.name, value, column.allowed)
+        if row + len(values) > found.rows:
             raise found.changed()
-        yield block
+        if len(values):
+            yield Block(label, columns, slice(row, row + len(values)), values, text)
+            row += len(values)
+        if fault:  # only now: the loader may find fault with a line before
+            raise fault
     if not row:
         raise DatasetError(f"{label}, line 2: no rows below the header; at least one is needed. Fetch the file again.")
 
@@ -179,37 +193,50 @@ def _header(label: str, line: bytes, columns: Sequence[Column], *, bom: bool) ->
     return ending
 
 
-def _first_fault(label: str, text: bytes, first: int, columns: Sequence[Column], ending: str) -> DatasetError:
-    """What is wrong in a block that does not follow the columns' forms; `first` is the number of its first line."""
-    end = ending.encode()
+def _good_lines(label: str, text: bytes, first: int, columns: Sequence[Column], ending: str) -> tuple[bytes, DatasetError]:
+    """The lines before the first one that does not follow the columns' forms, and what is wrong with that one.
+
+    `first` is the number of the first line of `text`.
+    """
+    good = 0
     for number, line in enumerate(io.BytesIO(text), start=first):
-        if line.endswith(b"\r\n") != (ending == "\r\n"):
-            other = "LF" if ending == "\r\n" else "CRLF"
-            return DatasetError(
-                f"{label}, line {number}: it ends with {other}, unlike line 1; allowed is one kind of line end in a file. "
-                "Were two files joined, or was it edited? Fetch it again."
-            )
-        fields = line.removesuffix(end).split(b",")
-        if len(fields) != len(columns):
-            return DatasetError(
-                f"{label}, line {number}: {len(fields)} fields; allowed are {len(columns)}. Was the file cut or edited? "
-                "Fetch it again."
-            )
-        for value, column in zip(fields, columns, strict=True):
-            inside = value[1:-1] if column.quoted and re.fullmatch(rb'"[^"]*"', value) else value
-            if not re.fullmatch(column.form.encode(), inside):
-                return _wrong(label, number, column.name, value, column.allowed)
+        if fault := _fault(f"{label}, line {number}", line, columns, ending):
+            return text[:good], fault
+        good += len(line)
     raise AssertionError("every line follows the columns' forms, but the block of them does not")
 
 
-def _wrong(label: str, line: int, name: str, value: bytes, allowed: str) -> DatasetError:
-    return DatasetError(f"{label}, line {line}: {name} is {_shown(value)}; allowed is {allowed}. {_AGAIN}")
+def _fault(where: str, line: bytes, columns: Sequence[Column], ending: str) -> DatasetError | None:
+    if line.endswith(b"\r\n") != (ending == "\r\n"):
+        other = "LF" if ending == "\r\n" else "CRLF"
+        return DatasetError(
+            f"{where}: it ends with {other}, unlike line 1; allowed is one kind of line end in a file. "
+            "Were two files joined, or was it edited? Fetch it again."
+        )
+    fields = line.removesuffix(ending.encode()).split(b",")
+    if len(fields) != len(columns):
+        return DatasetError(
+            f"{where}: {len(fields)} fields; allowed are {len(columns)}. Was the file cut or edited? Fetch it again."
+        )
+    for value, column in zip(fields, columns, strict=True):
+        inside = value[1:-1] if column.quoted and re.fullmatch(rb'"[^"]*"', value) else value
+        if not re.fullmatch(column.form.encode(), inside):
+            return _wrong(where, column.name, value, column.allowed)
+    return None
+
+
+def _field(text: bytes, row: int, place: int) -> bytes:
+    return text.split(b"\n")[row].removesuffix(b"\r").split(b",")[place]
+
+
+def _wrong(where: str, name: str, value: bytes, allowed: str) -> DatasetError:
+    return DatasetError(f"{where}: {name} is {_shown(value)}; allowed is {allowed}. {_AGAIN}")
 
 
 def _shown(value: bytes) -> str:
     """Some bytes of a file in a message: readable whatever they are, and short."""
-    text = value[:200].decode("utf-8", "backslashreplace")
-    return repr(text if len(value) <= 200 else f"{text}...")
+    text = value[:60].decode("utf-8", "backslashreplace")
+    return repr(text if len(value) <= 60 else f"{text}...")
 
 
 def times(texts: np.ndarray) -> np.ndarray:

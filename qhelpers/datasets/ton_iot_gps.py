@@ -44,13 +44,16 @@ def _parse(files: dict[str, Found], *, stamped: bool) -> Columns:
     kind = np.empty(found.rows, "int8")  # place in TYPES: words for each row are made only when the file is closed
     for block in read_table(found, _STAMPED if stamped else _TABLE, bom=True):
         day = each(block["date"], _day, np.datetime64("NaT", "D"))
-        block.refuse("date", np.isnat(day), "a day such as 25-Apr-19")
         now = day + each(block["time"], _clock, np.timedelta64(0, "s"))
         which = np.argmax(block["type"][:, None] == np.array(TYPES, "S"), axis=1)
-        block.refuse("label", (block["label"] == b"1") != (which > 0), "0 where type is normal, and 1 elsewhere")
+        rules = [
+            ("date", np.isnat(day), "a day such as 25-Apr-19"),
+            ("label", (block["label"] == b"1") != (which > 0), "0 where type is normal, and 1 elsewhere"),
+        ]
         if stamped:
-            utc = block["ts"].astype("datetime64[s]")
-            block.refuse("ts", utc + _CLOCK != now, "the Unix time seven hours ahead of date and time")
+            apart = block["ts"].astype("datetime64[s]") + _CLOCK != now
+            rules.append(("ts", apart, "the Unix time seven hours ahead of date and time"))
+        block.refuse(*rules)
         values[:, block.rows] = [block[column] for column in FEATURES]
         time[block.rows] = now
         kind[block.rows] = which
