@@ -159,13 +159,12 @@ def _keep(item: Entry, target: Path) -> None:
 def _bring_whole(item: Entry, address: str, partial: Partial, seconds: float) -> None:
     """Download and check; once more from the start if several answers did not make one right file."""
     by_hand = f"by hand: {item.by_hand} ({partial.path.parents[1]})."
-    while True:
+    for last in (False, True):
         try:
             resumed = receive(address, partial, largest=_largest(item), seconds=seconds)
         except TransferError as error:
-            if error.lasting:
-                partial.drop()
-            if not (came := partial.size()):
+            came = 0 if error.lasting else partial.size()
+            if not came:
                 partial.drop()
             kept = f"{came:,} bytes are kept in {partial.path}; the next try goes on from there." if came else "Nothing was kept."
             raise DatasetError(
@@ -179,11 +178,12 @@ def _bring_whole(item: Entry, address: str, partial: Partial, seconds: float) ->
             return _check(item, partial.path, f"the download from {address}")
         except DatasetError as error:
             partial.drop()
-            if not resumed:
+            if last or not resumed:
                 raise DatasetError(
                     f"{error} Nothing was kept. Did the publisher change the file? Then compare it at {item.page}; or bring the "
                     f"official one {by_hand}"
                 ) from error
+    return None
 
 
 def _largest(item: Entry) -> int:
