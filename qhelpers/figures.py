@@ -512,7 +512,7 @@ def bloch(ax: Axes, vectors: Mapping[str, ArrayLike], *, elevation: float = 0.25
             "", (right, top), (0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
         )
         side = "left" if right > -0.05 else "right"
-        ax.text(right + (0.06 if side == "left" else -0.06), top, label, color=color, ha=side, va="bottom" if top > 0 else "top")
+        ax.text(right + (0.06 if side == "left" else -0.06), top, label, ha=side, va="bottom" if top > 0 else "top")
     ax.set(xlim=(-1.55, 1.55), ylim=(-1.3, 1.3), aspect="equal")
     ax.set_axis_off()
 

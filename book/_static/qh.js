@@ -17,6 +17,7 @@ function reach() {
     const wide = box.scrollWidth > box.clientWidth + 1;
     if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     box.classList.toggle("qh-cut", wide);
+    if (box.matches(".qh-table")) box.classList.toggle("qh-fits", !wide);
   }
 }
 
@@ -28,6 +29,14 @@ window.addEventListener("load", () => {
   // what stands above a claim may have changed its height since the page was first laid out
   document.querySelector("tr:target")?.scrollIntoView({ block: "center", behavior: "instant" });
 });
+
+// paper is white: a page that is read in the dark is printed light
+let shown = "";
+addEventListener("beforeprint", () => {
+  shown = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+addEventListener("afterprint", () => { document.documentElement.dataset.theme = shown; });
 
 /** Put a filter by verdict, check and words above the table of claims. */
 function addFilter(table) {

@@ -1,20 +1,21 @@
-"""The built site, served on this machine only, and a browser that looks at it."""
+"""The built site, served on this machine only, and a browser that looks at it and can reach nothing else."""
 
 from __future__ import annotations
 
 import functools
 import http.server
+import importlib.util
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-#: Chromium that talks to nobody but the pages it is shown.
+#: Chromium that talks to nobody but the pages it is shown, and that no name leads to another machine.
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -23,6 +24,14 @@ CHROMIUM_ARGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-extensions",
+    "--disable-default-apps",
+    "--disable-component-extensions-with-background-pages",
+    "--disable-features=AutofillServerCommunication,OptimizationHints,NetworkTimeServiceQuerying,MediaRouter,DialMediaRouteProvider",
+    # what cannot be switched off asks nobody on this machine: else Chromium calls its maker, whatever page it shows
+    "--gaia-url=http://127.0.0.1:9/",
+    "--component-updater=url-source=http://127.0.0.1:9/",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
 
@@ -46,9 +55,9 @@ def page_names() -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for ``page_name`` once a page."""
+    """Run a test that asks for ``page_name`` once a page, all tests of a page one after the other."""
     if "page_name" in metafunc.fixturenames:
-        metafunc.parametrize("page_name", page_names())
+        metafunc.parametrize("page_name", page_names(), scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -60,79 +69,169 @@ def site(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that does not write to the terminal."""
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the site, and is the browser's only way out: what is asked of another host is noted and refused."""
+
+    server: Server
+
+    def parse_request(self) -> bool:
+        """Take the address of the site off; refuse any other."""
+        if not super().parse_request():
+            return False
+        if self.path.startswith(self.server.address):
+            self.path = self.path.removeprefix(self.server.address.rstrip("/"))
+        elif not self.path.startswith("/"):
+            self.server.elsewhere.append(f"{self.command} {self.path}")
+            self.send_error(403)
+            return False
+        return True
+
+    def do_GET(self) -> None:
+        """Send a page with a fault in it, where a test has put one in; else the file."""
+        text = self.server.faults.get(self.path.partition("?")[0].lstrip("/"))
+        if text is None:
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(self.path.partition("?")[0]))
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Do not write to the terminal."""
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """The site on loopback."""
+
+    daemon_threads = True
+
+    def __init__(self, site: Path) -> None:
+        super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
+        self.address = f"http://127.0.0.1:{self.server_port}/"
+        #: What the browser, whichever part of it, asked of another host.
+        self.elsewhere: list[str] = []
+        #: Pages that are sent in the place of those of the site.
+        self.faults: dict[str, str] = {}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that is left while it loads breaks off its requests."""
 
 
 @pytest.fixture(scope="session")
-def address(site: Path) -> Iterator[str]:
+def server(site: Path) -> Iterator[Server]:
+    """The running server of the site."""
+    with Server(site) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture(scope="session")
+def address(server: Server) -> str:
     """Address of the site on loopback."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    return server.address
 
 
 @pytest.fixture(scope="session")
-def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A headless Chromium of the system."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
+def findings() -> Any:
+    """What may be wrong with a page, `findings.py` beside this file."""
+    spec = importlib.util.spec_from_file_location("findings", Path(__file__).with_name("findings.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def program(request: pytest.FixtureRequest) -> str:
+    """Chromium of the system."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
         missing(request, "no Chromium on this machine; install the package chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; pip install 'qhelpers[test]'")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def quiet_arguments() -> list[str]:
+    """Arguments with which Chromium itself asks nobody anything."""
+    return CHROMIUM_ARGS
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Any]:
+    """The driver of the browser."""
+    package = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; pip install 'qhelpers[test]'")
+    with package.sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Any, program: str, server: Server) -> Iterator[Any]:
+    """A headless Chromium whose every request, its own included, goes through the server."""
+    way = {"server": server.address, "bypass": "<-loopback>"}
+    browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGS, proxy=way)
+    yield browser
+    browser.close()
+    assert server.elsewhere == [], "the browser asked other hosts, after the page that a test looked at was left"
 
 
 class Watch:
     """What a page asked for, what failed, and what it complained about."""
 
-    def __init__(self, page: Any, address: str) -> None:
+    def __init__(self, page: Any, server: Server) -> None:
+        self.page = page
         self.requests: list[str] = []
         self.failures: list[str] = []
-        self.errors: list[str] = []
-        self.weight = 0
-        self.address = address
-        page.on("request", lambda request: self.requests.append(request.url))
+        self.complaints: list[str] = []
+        self.server = server
+        page.context.on("request", lambda request: self.requests.append(request.url))  # service workers' too
         page.on("requestfailed", lambda request: self.failures.append(f"{request.url}: {request.failure}"))
-        page.on("response", self.take)
-        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def take(self, response: Any) -> None:
-        """Count what came, and note what did not."""
-        if response.status >= 400:
-            self.failures.append(f"{response.url}: {response.status}")
-        else:
-            self.weight += len(response.body())
+        page.on("response", lambda one: one.status >= 400 and self.failures.append(f"{one.url}: {one.status}"))
+        page.on("console", lambda one: one.type in ("error", "warning") and self.complaints.append(f"{one.type}: {one.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     @property
     def elsewhere(self) -> list[str]:
-        """Requests to anything but the site itself."""
-        return [url for url in self.requests if not url.startswith((self.address, "data:", "blob:"))]
+        """Requests to anything but the site itself: the page's, and what else of the browser's reached the server."""
+        own = (self.server.address, "data:", "blob:")
+        return [url for url in self.requests if not url.startswith(own)] + self.server.elsewhere
+
+    @property
+    def weight(self) -> int:
+        """Bytes that the page is made of, on the way."""
+        made = "performance.getEntries().reduce((sum, entry) => sum + (entry.encodedBodySize ?? 0), 0)"
+        return int(self.page.evaluate(made))
+
+
+@pytest.fixture(scope="session")
+def opening(chromium: Any, server: Server, findings: Any) -> Callable[..., tuple[Any, Watch]]:
+    """Open a page in a fresh browser and wait until it is settled; the caller closes its context."""
+
+    def open_page(name: str, *, width: int = 1280, height: int = 900, dark: bool = False, **context: Any) -> tuple[Any, Watch]:
+        view = {"viewport": {"width": width, "height": height}, "color_scheme": "dark" if dark else "light"}
+        page = chromium.new_context(**view, **context).new_page()
+        watch = Watch(page, server)
+        if context.get("java_script_enabled", True):
+            page.clock.install()  # so that a test can let an hour pass
+        page.goto(server.address + name, wait_until="load")
+        if context.get("java_script_enabled", True):
+            findings.settle(page)
+        return page, watch
+
+    return open_page
 
 
 @pytest.fixture
-def look(chromium: Any, address: str) -> Iterator[Any]:
+def look(opening: Any) -> Iterator[Any]:
     """Open a page in a fresh browser: ``look("index.html", width=390, dark=True)`` gives (page, watch)."""
-    contexts = []
+    pages = []
 
-    def open_page(name: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> tuple[Any, Watch]:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", accept_downloads=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        watch = Watch(page, address)
-        page.goto(address + name, wait_until="networkidle")
+    def open_page(name: str, **how: Any) -> tuple[Any, Watch]:
+        page, watch = opening(name, **how)
+        pages.append(page)
         return page, watch
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()

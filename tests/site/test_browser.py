@@ -1,7 +1,9 @@
-"""The site in a browser: what a reader sees, with and without a mouse, light and dark, wide and narrow."""
+"""The site in a browser: what a reader sees, with and without a mouse, light and dark, wide and narrow, and on paper."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,88 +13,175 @@ pytestmark = pytest.mark.needs_browser
 
 NETWORKS = "1-low-energy/1.1-three-quantum-networks.html"
 BOARD = "scoreboard.html"
+GROUND = "getComputedStyle(document.body).backgroundColor"
+THEME = "document.documentElement.dataset.theme"
 
 
-def test_page_opens_alone_and_light(look: Any, page_name: str) -> None:
-    _, watch = look(page_name)
+# ---- every page ----
+
+
+@pytest.fixture(scope="module")
+def wide(opening: Any, page_name: str) -> Iterator[Any]:
+    """A page on a desk, light; all its tests share it."""
+    page, watch = opening(page_name)
+    yield page, watch
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def phone(opening: Any, page_name: str) -> Iterator[Any]:
+    """The same page on a phone, dark."""
+    page, _ = opening(page_name, width=390, height=844, dark=True)
+    yield page
+    page.context.close()
+
+
+def test_page_opens_alone_and_light(wide: Any, findings: Any) -> None:
+    page, watch = wide
+    assert findings.linked(page) == []
+    assert watch.weight < 3e6, f"{watch.weight / 1e6:.2f} MB"
+    page.clock.fast_forward(3_600_000)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
     assert watch.elsewhere == []
     assert watch.failures == []
-    assert watch.errors == []
-    assert watch.weight < 3e6, f"{watch.weight / 1e6:.2f} MB"
+    assert watch.complaints == []
+    assert page.evaluate("async () => (await navigator.serviceWorker.getRegistrations()).length") == 0
 
 
-def test_phone_scrolls_only_down(look: Any, page_name: str) -> None:
-    page, _ = look(page_name, width=390, height=844)
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0
-    size = page.evaluate("parseFloat(getComputedStyle(document.querySelector('article p') ?? document.body).fontSize)")
-    assert size >= 14
+def test_mathematics_is_typeset(wide: Any, findings: Any) -> None:
+    assert findings.mathematics(wide[0]) == []
 
 
-def test_no_serious_accessibility_finding(look: Any, page_name: str) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="axe is not installed; pip install 'qhelpers[test]'"
-    )
-    page, _ = look(page_name)
-    page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 200)))")  # what is wide by then is known
-    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    page.add_style_tag(content="* { transition: none !important }")  # else a colour may be caught on its way
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-    found += axe.Axe().run(page, options={"runOnly": ["color-contrast"], "resultTypes": ["violations"]}).response["violations"]
-    told = [
-        f"{one['id']} ({one['impact']}): " + "; ".join(f"{node['target']} {node['html'][:120]}" for node in one["nodes"][:3])
-        for one in found
-        if one["impact"] in ("serious", "critical") or one["id"] in ("region", "empty-table-header")
-    ]
-    assert told == []
+def test_links_within_the_page_lead_somewhere(wide: Any, findings: Any) -> None:
+    assert findings.anchors(wide[0]) == []
+
+
+def test_no_accessibility_finding(wide: Any, phone: Any, findings: Any, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("axe_playwright_python", reason="axe is not installed; pip install 'qhelpers[test]'")
+    pages = {"wide, light": wide[0], "phone, dark": phone}
+    crossed = [("wide, dark", wide[0], "dark"), ("phone, light", phone, "light")] if request.config.getoption("--slow") else []
+    found = {}
+    for page in pages.values():  # both at work at the same time
+        findings.begin_accessibility(page)
+    for name, page in pages.items():
+        found[name] = findings.accessibility(page)
+    for name, page, theme in crossed:
+        findings.theme(page, theme)
+        findings.begin_accessibility(page)
+        found[name] = findings.accessibility(page)
+        findings.theme(page, "light" if theme == "dark" else "dark")
+    assert {name: told for name, told in found.items() if told} == {}
+
+
+def test_words_in_figures_can_be_read(wide: Any, phone: Any, findings: Any) -> None:
+    assert {"light": findings.faint(wide[0]), "dark": findings.faint(phone)} == {"light": [], "dark": []}
+
+
+def test_page_fits_phones_and_twice_the_size(phone: Any, findings: Any) -> None:
+    # 640: a window of 1280 at 200 %
+    assert [one for width in (390, 320, 640) for one in findings.narrow(phone, width)] == []
+
+
+def test_page_can_be_printed_from_dark(phone: Any, findings: Any) -> None:
+    assert findings.printed(phone) == []
+    assert phone.evaluate(THEME) == "dark"
+
+
+def test_page_reads_without_scripts(look: Any, page_name: str) -> None:
+    page, watch = look(page_name, java_script_enabled=False)
+    assert len(page.locator("main").inner_text()) > 50
+    assert page.locator("nav.bd-links a").count() > 10
+    inks = page.evaluate(f"[{GROUND}, getComputedStyle(document.querySelector('main')).color]")
+    assert inks[0] != inks[1]
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert watch.elsewhere == watch.complaints == []
+
+
+def test_page_opens_as_a_file(chromium: Any, site: Path, findings: Any, page_name: str) -> None:
+    page = chromium.new_context().new_page()
+    told: list[str] = []
+    page.on("console", lambda one: one.type in ("error", "warning") and told.append(one.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("requestfailed", lambda request: told.append(request.url))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or told.append(request.url))
+    page.goto((site / page_name).as_uri(), wait_until="load")
+    findings.settle(page)
+    assert told + findings.mathematics(page) == []
+    page.context.close()
+
+
+# ---- search ----
 
 
 def test_search_finds_occupancy(look: Any) -> None:
     page, watch = look("search.html?q=occupancy")
     page.wait_for_selector("ul.search li a")
+    page.wait_for_function("document.querySelector('#search-results p')?.textContent.includes('found')")
     found = page.eval_on_selector_all("ul.search li a", "links => links.map(link => link.getAttribute('href'))")
-    assert any("deviations.html" in link for link in found)
-    assert any("1.1-three-quantum-networks" in link for link in found)
-    assert watch.errors == []
+    for wanted in ("deviations.html", "1.1-three-quantum-networks", "0.2-the-data", "glossary.html"):
+        assert any(wanted in link for link in found), wanted
+    assert watch.complaints == watch.elsewhere == []
     page, _ = look("search.html?q=zyzzyvaesque")
     page.wait_for_function("document.querySelector('#search-results')?.textContent.includes('did not match')")
 
 
-def test_search_box_opens_from_the_keyboard(look: Any) -> None:
+def test_search_by_the_keyboard_alone(look: Any) -> None:
     page, _ = look("index.html")
     page.keyboard.press("Control+k")
-    box = page.locator(".search-button__search-container input[type=search]")
-    box.wait_for(state="visible")
-    box.fill("occupancy")
-    box.press("Enter")
+    page.wait_for_function("document.activeElement.matches('.search-button__search-container input[type=search]')")
+    page.keyboard.type("occupancy")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=occupancy*")
+    page.wait_for_function("document.querySelector('#search-results p')?.textContent.includes('found')")
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('ul.search li a')"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "search.html" not in url)
+    assert "occupancy" in page.locator("main").inner_text().lower()
+
+
+def test_search_works_from_files(chromium: Any, site: Path) -> None:
+    page = chromium.new_context().new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((site / "search.html").as_uri() + "?q=occupancy")
     page.wait_for_selector("ul.search li a")
+    assert errors == []
+    page.context.close()
+
+
+# ---- light and dark ----
 
 
 def test_dark_mode_toggles_and_stays(look: Any) -> None:
     page, _ = look("index.html")
-    ground = "getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(ground)
+    light = page.evaluate(GROUND)
     for _ in range(3):  # the switch goes round: as the system, light, dark
-        if page.evaluate("document.documentElement.dataset.theme") == "dark":
+        if page.evaluate(THEME) == "dark":
             break
         page.locator(".article-header-buttons .theme-switch-button").click()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert page.evaluate(ground) != light
-    page.reload(wait_until="networkidle")
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(THEME) == "dark"
+    page.wait_for_function(f"ground => {GROUND} !== ground", arg=light)
+    page.reload(wait_until="load")
+    assert page.evaluate(THEME) == "dark"
+    page.locator("a.right-next").click()
+    page.wait_for_url("**/how-to-read.html")
+    assert page.evaluate(THEME) == "dark"
 
 
-def test_dark_follows_the_system(look: Any) -> None:
+def test_dark_follows_the_system(look: Any, findings: Any) -> None:
     page, _ = look("index.html", dark=True)
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(THEME) == "dark"
+    findings.theme(page, "light")
+    findings.theme(page, "dark")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
     page, _ = look(NETWORKS, dark=dark)
-    page.wait_for_function(f"document.documentElement.dataset.theme === '{'dark' if dark else 'light'}'")
-    page.wait_for_load_state("networkidle")  # style sheets in place, else the text is still the browser's own black
+    assert page.evaluate(THEME) == ("dark" if dark else "light")
     text = page.evaluate("getComputedStyle(document.querySelector('article p')).color")
     inks = page.evaluate(
         """[...document.querySelectorAll('figure.qh-figure svg')].map(svg => {
@@ -103,29 +192,22 @@ def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
     assert {ink for ink in inks if ink is not None} == {text}
 
 
-def test_mathematics_is_typeset(look: Any) -> None:
-    page, watch = look("glossary.html")
-    page.wait_for_selector("mjx-container svg")
-    formulas = page.locator("span.math, div.math").count()
-    assert formulas > 5
-    assert page.locator("mjx-container svg").count() == formulas
-    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
-    assert not [url for url in watch.requests if "mathjax" in url and "/_static/" not in url]
+# ---- the way through the book ----
 
 
 def test_bra_ket_has_both_bars(look: Any) -> None:
     page, _ = look("glossary.html")
-    page.wait_for_selector("mjx-container svg")
     # \braket{\psi|Z|\psi} in the definition of an expectation value: angle, psi, bar, Z, bar, psi, angle
-    read = page.evaluate(
-        """[...document.querySelectorAll('mjx-container')].map(
-             one => one.querySelector('mjx-assistive-mml')?.textContent.replace(/\\s/g, ''))"""
-    )
-    assert any(text in ("⟨ψ|Z|ψ⟩", "⟨𝜓|Z|𝜓⟩") for text in read), read
+    formulas = page.locator("mjx-container")
+    read = formulas.evaluate_all("all => all.map(one => one.querySelector('mjx-assistive-mml').textContent.replace(/\\s/g, ''))")
+    place = next((i for i, text in enumerate(read) if text in ("⟨ψ|Z|ψ⟩", "⟨𝜓|Z|𝜓⟩")), None)
+    assert place is not None, read
+    drawn = formulas.nth(place).evaluate("one => [...one.querySelectorAll('svg [data-c]')].map(g => g.getAttribute('data-c'))")
+    assert drawn == ["27E8", "1D713", "7C", "1D44D", "7C", "1D713", "27E9"]
 
 
 def test_notebook_can_be_downloaded(look: Any, tmp_path: Path) -> None:
-    page, _ = look(NETWORKS)
+    page, _ = look(NETWORKS, accept_downloads=True)
     with page.expect_download() as waiting:
         page.locator("a.qh-download").click()
     download = waiting.value
@@ -138,14 +220,50 @@ def test_every_page_leads_on(look: Any) -> None:
     page, _ = look("index.html")
     visited = ["index.html"]
     while (onward := page.locator("a.right-next")).count():
+        goal = onward.evaluate("link => link.href")
         onward.click()
-        page.wait_for_load_state("networkidle")
+        page.wait_for_url(goal, wait_until="load")
         visited.append(page.url)
         assert page.locator("a.left-prev").count() == 1, page.url
         assert len(visited) < 50
     ends = [url.rsplit("/", 1)[-1] for url in visited]
     assert {"how-to-read.html", "0.2-the-data.html", "1.1-three-quantum-networks.html", BOARD} <= set(ends)
     assert ends[-1] == "execution.html"
+
+
+FOCUS = """() => {
+  const one = document.activeElement;
+  if (one === document.body) return null;
+  const style = getComputedStyle(one), box = one.getBoundingClientRect();
+  const mark = style.outlineStyle !== 'none' || style.boxShadow !== 'none' || one.type === 'search';
+  return {name: (one.ariaLabel || one.title || one.textContent || one.name || one.tagName).trim().slice(0, 40),
+          tag: one.tagName, mark, seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight}; }"""
+
+
+@pytest.mark.parametrize("name", ["index.html", "how-to-read.html", "9-back/circuits.html"])
+def test_the_keyboard_reaches_everything_and_is_seen(look: Any, name: str) -> None:
+    page, _ = look(name)
+    page.keyboard.press("Tab")
+    first = page.evaluate(FOCUS)
+    assert "skip" in first["name"].lower() and first["seen"]
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    page, _ = look(name)
+    visited = []
+    page.keyboard.press("Tab")
+    while (focus := page.evaluate(FOCUS)) is not None and len(visited) < 250:
+        visited.append(focus)
+        page.keyboard.press("Tab")
+    assert focus is None, f"the keyboard does not come to an end: {visited[-5:]}"
+    assert [one for one in visited if not (one["mark"] and one["seen"])] == []
+    last = page.evaluate(
+        "[...document.querySelectorAll('main a[href]')].filter(a => a.checkVisibility()).at(-1).textContent.trim()"
+    )
+    assert last[:20] in " ".join(one["name"] for one in visited)
+
+
+# ---- tables ----
 
 
 def test_claims_can_be_filtered(look: Any) -> None:
@@ -164,12 +282,9 @@ def test_claims_can_be_filtered(look: Any) -> None:
     assert shown.count() == page.locator(f'table.qh-claims tr[data-verdict="{verdict}"]').count()
 
 
-def test_claims_are_all_there_without_scripts(chromium: Any, address: str) -> None:
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(address + BOARD)
+def test_claims_are_all_there_without_scripts(look: Any) -> None:
+    page, _ = look(BOARD, java_script_enabled=False)
     assert page.locator("table.qh-claims tbody tr:visible").count() > 100
-    context.close()
 
 
 def test_a_link_to_a_claim_marks_its_row(look: Any) -> None:
@@ -178,6 +293,20 @@ def test_a_link_to_a_claim_marks_its_row(look: Any) -> None:
     assert row.count() == 1
     assert row.is_visible()
     assert row.bounding_box()["y"] < 900
+
+
+@pytest.mark.parametrize(("name", "table"), [(BOARD, "table.qh-claims"), (NETWORKS, ".cell_output .qh-table.qh-fits table")])
+def test_the_head_of_a_table_stays_in_sight(look: Any, name: str, table: str) -> None:
+    page, _ = look(name)
+    tops = page.locator(table).first.evaluate(
+        """table => { table.tBodies[0].rows[table.tBodies[0].rows.length - 2].scrollIntoView({block: 'end'});
+             const rows = table.tBodies[0].rows, last = rows[rows.length - 2].getBoundingClientRect();
+             scrollBy(0, last.top - 150);
+             return [table.tHead.rows[0].cells[0].getBoundingClientRect().top, table.getBoundingClientRect().top,
+                     document.querySelector('.bd-header-article').getBoundingClientRect().bottom]; }"""
+    )
+    assert tops[1] < tops[2] - 50, "the table's beginning is still in sight"
+    assert tops[2] - 2 <= tops[0] < 150
 
 
 def test_front_page_counts_are_the_ledgers(look: Any) -> None:
@@ -191,15 +320,34 @@ def test_front_page_counts_are_the_ledgers(look: Any) -> None:
     assert counted == {name: sum(one.verdict == name for one in verdicts) for name in {one.verdict for one in verdicts}}
 
 
-def test_works_opened_as_a_file(chromium: Any, site: Path) -> None:
-    context = chromium.new_context()
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((site / NETWORKS).as_uri(), wait_until="networkidle")
-    page.wait_for_selector("mjx-container svg")
-    page.goto((site / "search.html").as_uri() + "?q=occupancy")
-    page.wait_for_selector("ul.search li a")
-    assert errors == []
-    context.close()
+# ---- the browser itself ----
+
+
+def spoken_to(log: Path) -> set[str]:
+    """Every address that Chromium connected or sent to, and every one that it asked for, in its log of its own network stack."""
+    text = json.loads(log.read_text(encoding="utf-8"))
+    names = {number: name for name, number in text["constants"]["logEventTypes"].items()}
+    keys = {
+        "TCP_CONNECT_ATTEMPT": "address",
+        "URL_REQUEST_START_JOB": "url",
+        "UDP_BYTES_SENT": "address",
+        "HOST_RESOLVER_DNS_TASK": "host",
+    }
+    given = [(keys.get(names[event["type"]], ""), event.get("params") or {}) for event in text["events"]]
+    return {str(params[key]) for key, params in given if key in params}
+
+
+def test_the_browser_speaks_to_nobody_else(
+    playwright: Any, program: str, quiet_arguments: list[str], address: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "net.json"
+    browser = playwright.chromium.launch(executable_path=program, args=[*quiet_arguments, f"--log-net-log={log}"])  # and no proxy
+    page = browser.new_page()
+    for name in ("index.html", NETWORKS, "search.html?q=occupancy"):
+        page.goto(address + name, wait_until="networkidle")
+    browser.close()
+    spoken = spoken_to(log)
+    assert any(NETWORKS in one for one in spoken)
+    assert any(one.startswith("127.0.0.1:") for one in spoken)
+    own = ("127.0.0.1:", "http://127.0.0.1:", "data:", "blob:", "chrome", "devtools:", "about:")
+    assert {one for one in spoken if not one.startswith(own)} == set()

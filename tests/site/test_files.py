@@ -11,7 +11,18 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 import pytest
 
 #: Attributes by which a page makes a browser fetch something (a link that a reader may follow is not one).
-FETCHING = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href"), ("object", "data")}
+FETCHING = {
+    *((element, "src") for element in ("script", "img", "iframe", "source", "embed", "audio", "video", "track", "input")),
+    *(
+        ("link", "href"),
+        ("object", "data"),
+        ("video", "poster"),
+        ("use", "xlink:href"),
+        ("image", "xlink:href"),
+        ("image", "href"),
+    ),
+    *(("img", "srcset"), ("source", "srcset"), ("form", "action"), ("base", "href"), ("a", "ping"), ("body", "background")),
+}
 
 
 class Outline(HTMLParser):
@@ -90,18 +101,57 @@ def test_a_picture_without_text_is_found() -> None:
 
 
 def test_no_page_names_another_host_for_what_it_loads(outlines: dict[str, Outline], site: Path) -> None:
-    wrong = {
-        name: [one for one in outline.fetched if urlparse(one).netloc or one.startswith("/")]
-        for name, outline in outlines.items()
-    }
+    wrong = {name: foreign(outline) for name, outline in outlines.items()}
     assert not {name: addresses for name, addresses in wrong.items() if addresses}
     assert "unpkg.com" not in "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
 
 
+def foreign(outline: Outline) -> list[str]:
+    """Addresses that a page would fetch from another host, or that a page opened as a file could not find."""
+    return [one for one in outline.fetched if (urlparse(one).netloc or one.startswith("/")) and not one.startswith("data:")]
+
+
+def test_another_host_is_found() -> None:
+    page = Outline(
+        '<link rel="icon" href="https://a.org/i.svg"><link rel="preconnect" href="//b.org"><img src="https://c.org/x" alt="">'
+        '<img srcset="https://d.org/x 2x" alt=""><script src="/e.js"></script><base href="https://f.org/">'
+        '<svg aria-hidden="true"><image href="https://g.org/x"/></svg>'
+        '<a href="https://fine.org" ping="https://h.org">x</a><img src="data:," alt="">'
+        '<link rel="canonical" href="https://fine.org"><a href="https://fine.org">y</a><img src="_static/x.png" alt="">'
+    )
+    assert len(foreign(page)) == 8
+    assert not [one for one in foreign(page) if "fine" in one]
+
+
+#: What a style sheet, or a style within a page, fetches from another host.
+STYLED = re.compile(r"(url\(|@import)\s*['\"]?(https?:)?//")
+
+
 def test_styles_load_nothing_from_elsewhere(site: Path) -> None:
-    for path in site.rglob("*.css"):
-        text = path.read_text(encoding="utf-8")
-        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", text), path
+    for path in [*site.rglob("*.css"), *site.rglob("*.html")]:
+        assert not STYLED.search(path.read_text(encoding="utf-8")), path
+
+
+def test_no_script_of_ours_asks_or_stays(site: Path) -> None:
+    for path in site.glob("_static/*.js"):
+        assert not re.search(
+            r"serviceWorker|sendBeacon|XMLHttpRequest|new WebSocket|EventSource", path.read_text(encoding="utf-8")
+        ), path
+
+
+def unlisted(index: str, names: list[str]) -> list[str]:
+    """Pages that the search cannot find."""
+    known = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))["docnames"]
+    return [name for name in names if name.removesuffix(".html") not in known]
+
+
+def test_every_page_can_be_searched(outlines: dict[str, Outline], site: Path) -> None:
+    made = ("genindex.html", "search.html", "py-modindex.html")
+    names = [name for name in outlines if name not in made and not name.startswith("_modules/")]
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert len(names) > 15
+    assert unlisted(index, names) == []
+    assert unlisted(index.replace('"glossary"', '"glossarx"'), names) == ["glossary.html"]
 
 
 def test_one_title_a_page(outlines: dict[str, Outline], page_name: str) -> None:

@@ -148,7 +148,7 @@ def table(rows: Sequence[Any]) -> str:
         name = escape(row.id)
         body.append(
             f'<tr id="{name}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
-            f'<td><a href="#{name}">{name}</a><span class="qh-where">{escape(place(row))}</span></td>'
+            f'<td><a href="#{name}">{name.replace(".", ".<wbr>")}</a><span class="qh-where">{escape(place(row))}</span></td>'
             f'<td data-name="printed">{printed(row)}</td>'
             f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{escape(measured(row))}</td>'
             f"<td>{verdict}</td>"

@@ -94,17 +94,29 @@ def icon_style(script: str, style: str, names: set[str]) -> str:
     return "\n".join(rules) + "\n"
 
 
+def number_cell(cell: re.Match[str]) -> str:
+    """Mark a table's cell that begins with a number; spread and interval (``0.93 ± 0.02``, ``[1, 2]``) break over no line."""
+    text = re.sub(r" ± |(?<=,) (?=[^\[]*\])", lambda gap: gap[0].replace(" ", "\N{NO-BREAK SPACE}"), cell[1])
+    return f'<td class="qh-value">{text}</td>'
+
+
 def mend_page(page: str) -> str:
     """Return a page without Font Awesome's files and with what helps assistive programs.
 
-    Every part stands in a landmark, an empty table header is a plain cell, and the list of references is not announced
-    as a list whose entries are none.
+    Every part stands in a landmark, an empty table header is a plain cell, what unfolds is named by what is written on
+    it, and the list of references is not announced as a list whose entries are none. Cells that begin with a number are
+    marked for the style sheet, and a number keeps its spread on the same line.
     """
     page = re.sub(r"\s*<(?:link|script)[^>]*vendor/fontawesome[^>]*>(?:</script>)?", "", page)
-    page = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", page)
+    page = re.sub(r"<th[^>]*>\s*</th>", "<td></td>", page)
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    page = re.sub(r"<td>(?=[-+−]?\d)([^<]{1,40})</td>", number_cell, page)
+    page = re.sub(r"(?<=<code>)([\w.-]+)(?=</code></a></td>)", lambda name: name[1].replace(".", ".<wbr>"), page)
     if "bd-toc-nav" not in page.partition("</head>")[2].replace('data-bs-target=".bd-toc-nav"', ""):
         page = page.replace('data-bs-spy="scroll" ', "")  # else it follows every link of the page instead
     page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    if page.count('id="search-input"') > 1:  # the search page has the box twice
+        page = page.replace('id="search-input"', "", 1)
     for opening, landmark in LANDMARKS.items():
         page = page.replace(opening, f"{opening} {landmark}")
     return page
