@@ -33,6 +33,8 @@ TIMES = {
 }
 #: Numbers that are computed from times, in runs of these configs alone.
 FROM_TIMES = {("equations", "sizes"): "metrics.disagreement"}
+#: Numbers nearer than this are the same but for rounding, which another processor or library may do otherwise.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,17 @@ class Comparison:
     numbers: int
     differences: dict[str, float]
 
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs but by rounding (`ROUNDING`)."""
+        return all(gap <= ROUNDING for gap in self.differences.values())
+
     def __str__(self) -> str:
         run = execution.Job(self.record.experiment, self.record.config, self.record.seed, "", "")
-        told = "the same" if not self.differences else f"{len(self.differences)} differ: "
-        told += ", ".join(f"{name} by {gap:.3g}" for name, gap in list(self.differences.items())[:5])
+        told = "the same"
+        if self.differences:
+            told = f"{len(self.differences)} {'rounded otherwise' if self.same else 'DIFFER'}: "
+            told += ", ".join(f"{name} by {gap:.3g}" for name, gap in list(self.differences.items())[:5])
         return f"{self.record.experiment} {self.record.id} ({run}): {self.numbers} numbers, {told}"
 
 
@@ -213,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 every number is as it was recorded; 1 some differ, or runs failed; 2 bad input; 130 interrupted.
+        0 every number is as it was recorded, but for rounding; 1 some differ, or runs failed; 2 bad input; 130 interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m qhelpers.runs.again", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="+", metavar="EXPERIMENT|ID", help="experiments, `all`, or ids of records")
@@ -242,8 +251,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, RecordsError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    different = sum(bool(one.differences) for one in made)
-    print(f"{len(made)} made again, {sum(one.numbers for one in made)} numbers compared; {different} runs differ")
+    different = sum(not one.same for one in made)
+    rounded = sum(one.same and bool(one.differences) for one in made)
+    numbers = sum(one.numbers for one in made)
+    print(f"{len(made)} made again, {numbers} numbers compared; {different} runs differ, {rounded} are rounded otherwise")
     return 1 if different else 0
 
 

@@ -55,7 +55,7 @@ def connected(
         If nobody answers there, there is no worker, or a worker differs from this process.
     """
     distributed = require("distributed", "cluster")
-    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith(("distributed", "tornado"))]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what they would say of a lost connection is said by us, once
     if not _is_address(address):
         raise ValueError(

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -122,6 +123,21 @@ def test_the_scheduler_dies_and_another_one_goes_on(cluster, sweep):
     kept = cut.whole()
     assert 10 <= len(kept) < len(cut.jobs)
     assert cut.end(cut.start("--workers", "2"))[0] == 0
+    assert cut.whole()[: len(kept)] == kept
+    cut.complete()
+
+
+def test_ctrl_c_ends_the_command_and_leaves_the_cluster(cluster, sweep):
+    cluster.add("only")
+    cut = sweep(seeds=10)
+    process = cut.start("--scheduler", cluster.address)
+    cut.wait_for(10, process)
+    process.send_signal(signal.SIGINT)
+    code, _, errors = cut.end(process)
+    assert code == 130
+    assert "Interrupted. Every run that ended is recorded" in errors
+    kept = cut.whole()
+    assert cut.end(cut.start("--scheduler", cluster.address))[0] == 0
     assert cut.whole()[: len(kept)] == kept
     cut.complete()
 

@@ -240,3 +240,11 @@ def test_cost_is_what_was_measured_for_this_code_else_the_estimate(folder, one_r
         made = dataclasses.replace(one_record, id=f"{number:016x}", version=version, cpu_seconds=seconds, **common)
         records.append(made, {}, folder)
     assert execution.cost(jobs[:2], folder) == [4.0, found.estimate(jobs[1].config)]
+
+
+@pytest.mark.parametrize(("cores", "free", "fit"), [(4, 64, 4), (64, 6.5, 6), (2, 0.3, 1)])
+def test_as_many_processes_as_cores_and_memory_allow(monkeypatch, cores, free, fit):
+    monkeypatch.setattr(execution, "cpu_count", lambda: cores)
+    memory = execution.psutil.virtual_memory()._replace(available=int(free * 2**30))
+    monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: memory)
+    assert execution.processes() == fit
