@@ -60,6 +60,7 @@ TESTS = [
     "tests/test_notebooks.py::test_git_holds_no_outputs",
     "tests/runs/test_records.py",
     "tests/site/test_files.py",
+    "tests/site/test_scripts.py",
 ]
 
 
