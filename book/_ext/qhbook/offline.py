@@ -115,6 +115,7 @@ def mend_page(page: str) -> str:
     if "bd-toc-nav" not in page.partition("</head>")[2].replace('data-bs-target=".bd-toc-nav"', ""):
         page = page.replace('data-bs-spy="scroll" ', "")  # else it follows every link of the page instead
     page = page.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    page = page.replace(' role="doc-biblioentry"', "")  # allowed within such a list only, and deprecated
     if page.count('id="search-input"') > 1:  # the search page has the box twice
         page = page.replace('id="search-input"', "", 1)
     for opening, landmark in LANDMARKS.items():
