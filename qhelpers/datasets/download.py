@@ -115,12 +115,13 @@ def _names(item: Entry, address: str) -> tuple[str, str | None]:
     """
     try:
         parts = urlsplit(address)
-        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         fit = False
     if not fit:
         raise ValueError(
-            f"url={address!r} was given; allowed are addresses that start with http:// or https:// and name a host. Change url."
+            f"url={address!r} was given; allowed are addresses that start with http:// or https:// and name a host, but no user. "
+            "Change url."
         )
     own = unquote(parts.path.rpartition("/")[2])
     plain = re.fullmatch(r"[A-Za-z0-9][\w.+() -]{0,99}\.zip", own, re.ASCII)

@@ -315,6 +315,7 @@ def _why(error: Exception, address: str, seconds: float) -> str:
         return f"the answer of {host} stopped in its middle"
     if isinstance(reason, ConnectionError):
         return f"{host} closed the connection"
-    if isinstance(reason, OSError) and reason.strerror:
-        return f"{host} cannot be reached ({reason.strerror})"
+    if isinstance(reason, OSError):  # a proxy's refusal comes without a number, and with the proxy's own words
+        words = "".join(c for c in reason.strerror or str(reason) if c.isprintable())[:200]
+        return f"{host} cannot be reached ({words})"
     return f"the answer of {host} is no proper HTTP ({type(reason).__name__})"

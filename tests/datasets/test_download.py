@@ -177,7 +177,19 @@ def test_a_single_file_needs_no_archive(item, server, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "url",
-    ["file:///etc/hostname", "ftp://host/x", "one+two.zip", "", "http://", "https:///x.zip", "http://[::1/x", "javascript:1"],
+    [
+        *(
+            "file:///etc/hostname",
+            "ftp://host/x",
+            "one+two.zip",
+            "",
+            "http://",
+            "https:///x.zip",
+            "http://[::1/x",
+            "javascript:1",
+        ),
+        *("http://host:0/x", "http://host:99999/x", "http://host:none/x", "https://me:secret@host/x.zip"),
+    ],
 )
 def test_only_http(item, monkeypatch, url):
     monkeypatch.setitem(base._REGISTRY, "occupancy", replace(item, url=url))
