@@ -301,11 +301,10 @@ def _why(error: Exception, address: str, seconds: float) -> str:
     host = urlsplit(address).netloc.rpartition("@")[2]
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, socket.gaierror):
-        return f"the name {host} cannot be resolved ({reason.strerror}); is there a network?"
+        return f"the name {host} cannot be resolved ({reason.strerror}); check the network and the address"
     if isinstance(reason, ssl.SSLCertVerificationError):
         return (
-            f"the certificate of {host} is not trusted ({reason.verify_message}); are this machine's clock right and its "
-            "certificates up to date?"
+            f"the certificate of {host} is not trusted ({reason.verify_message}); check this machine's clock and its certificates"
         )
     if isinstance(reason, TimeoutError):
         return f"{host} was silent for {seconds:g} s"
