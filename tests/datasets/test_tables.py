@@ -1,5 +1,6 @@
 """Tables are read strictly: one form a column, every line like the first one, every error with file and line."""
 
+import dataclasses
 import datetime
 
 import numpy as np
@@ -129,6 +130,28 @@ def test_lines_are_counted_across_blocks(tmp_path, monkeypatch, ending, size):
         for bad, said in [("x,1", "a is 'x'"), ("1", "1 fields"), ("1e999,1", "a is '1e999'")]:
             changed = [*lines[: number - 1], bad, *lines[number:]]
             assert fault(tmp_path, "".join(line + ending for line in changed).encode()).startswith(f"line {number}: {said}")
+
+
+def test_what_a_loader_refuses_comes_before_a_later_fault(tmp_path):
+    """Rows before a line of a bad form reach the loader first, so that the first bad line is the one that is named."""
+    for bad in (b"x,1", b"1", b"1e999,1"):
+        path = tmp_path / "some.csv"
+        path.write_bytes(b"a,b\n1,2\n-3,4\n5,6\n" + bad + b"\n")
+        blocks = read_table(files._Candidate(path, None, None).read(1 << 40), AB)
+        block = next(blocks)
+        assert block["a"].tolist() == [1, -3, 5]
+        with pytest.raises(datasets.DatasetError, match="line 3: a is '-3'; allowed is more"):
+            block.refuse(("b", block["b"] > 5, "less"), ("a", block["a"] < 0, "more"))
+        with pytest.raises(datasets.DatasetError, match="line 5: "):
+            next(blocks)
+
+
+def test_more_rows_than_were_counted_are_not_taken(tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_bytes(b"a,b\n1,2\n3,4\n")
+    found = files._Candidate(path, None, None).read(1 << 40)
+    with pytest.raises(datasets.DatasetError, match="changed while it was read"):
+        list(read_table(dataclasses.replace(found, lines=2), AB))
 
 
 def test_a_line_without_end_is_not_read_on(tmp_path):
