@@ -273,11 +273,8 @@ def test_every_experiment_is_made_again_on_some_page():
 @of("for n in ")
 def test_the_loop_over_repeats_runs_into_a_folder_of_the_readers(command, tmp_path):
     assert "QHELPERS_RECORDS=my-records" in command
-    line = (
-        command.replace("my-records", str(tmp_path))
-        .replace(".venv/bin/python", sys.executable)
-        .replace("; done", " --dry-run; done")
-    )
+    line = command.replace("1 2 3 4 5", "1 5").replace("; done", " --dry-run; done")
+    line = line.replace("my-records", str(tmp_path)).replace(".venv/bin/python", sys.executable)
     done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^energy: 0 of \d+ runs", done.stdout, re.MULTILINE)) == 2
