@@ -44,8 +44,8 @@ LOOPBACK := --LabApp.ip=127.0.0.1 --LabApp.allow_remote_access=False --LabApp.al
 lab: set-up ## open JupyterLab on the notebooks (this machine only)
 	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks $(LOOPBACK) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-serve: set-up ## show the built site at http://127.0.0.1:8000/ (this machine only)
-	@$(BIN)/python book/serve.py '$(PORT)'
+serve: ## show the built site at http://127.0.0.1:8000/ (this machine only)
+	@$(PYTHON) book/serve.py '$(PORT)'
 
 test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .
