@@ -1,4 +1,4 @@
-"""Command line of the experiments: ``python -m qhelpers.runs list | run EXPERIMENT ... | status``."""
+"""Command line of the experiments: ``python -m qhelpers.runs list | run EXPERIMENT ... | status | again EXPERIMENT|ID ...``."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--workers", type=int, help="processes here (default: one a core, as far as memory goes)")
             command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster instead, e.g. tcp://127.0.0.1:8786")
             command.add_argument("--dry-run", action="store_true", help="say what it would cost and stop")
+    command = commands.add_parser("again", help="make recorded runs again and compare every number; nothing is recorded")
+    command.add_argument("names", nargs="+", metavar="EXPERIMENT|ID", help="names from `list`, `all`, or ids of records")
+    command.add_argument("--seeds", type=int, help="only the first so many seeds (default: all that are recorded)")
+    command.add_argument("--only", action="append", default=[], metavar="KEY=VALUE", help="configs with this entry; repeatable")
+    command.add_argument("--workers", type=int, help="processes (default: one a core, as far as memory goes)")
     return parser
 
 
@@ -48,17 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done; 1 runs failed, could not be recorded, or lost their cluster; 2 bad input; 130 interrupted.
+        0 done; 1 runs failed, differ from their records, could not be recorded, or lost their cluster; 2 bad input;
+        130 interrupted.
     """
     arguments = _parser().parse_args(argv)
     try:
         if arguments.command == "list":
             return _list()
+        if arguments.command == "again":
+            return _again(arguments)
         return _run(arguments) if arguments.command == "run" else _status(arguments)
     except KeyboardInterrupt:
         print("\nInterrupted. Every run that ended is recorded; the same command goes on from there.", file=sys.stderr)
         return 130
-    except (NotRecorded, ClusterError) as error:
+    except (experiments.RunsFailed, NotRecorded, ClusterError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (ValueError, RecordsError, DatasetError) as error:
@@ -142,6 +150,20 @@ def _run(arguments: argparse.Namespace) -> int:
         _summary(plan)
         print(f"{made} runs recorded", flush=True)
     return code
+
+
+def _again(arguments: argparse.Namespace) -> int:
+    from qhelpers.runs import again
+
+    found = again.find(arguments.names, _wanted(arguments.only), arguments.seeds)
+    print(f"{len(found)} runs to make again, about {sum(r.cpu_seconds for r in found) / 60:.0f} minutes of one core", flush=True)
+    numbers = different = 0
+    for comparison in again.run(found, arguments.workers):
+        print(comparison, flush=True)
+        numbers += comparison.numbers
+        different += bool(comparison.differences)
+    print(f"{len(found)} made again, {numbers} numbers compared; {different} runs differ")
+    return 1 if different else 0
 
 
 def _summary(plan: _Plan) -> None:
