@@ -83,9 +83,10 @@ def test_only_that_class_marks_a_cost(compare, sites, other):
 def test_files_that_are_no_pages_are_compared_whole_and_none_may_be_missing(compare, sites):
     (sites[0] / "searchindex.js").write_text(PAGE.replace("3 s", "4 s"))
     (sites[0] / "more.png").touch()
+    (sites[1] / "other.png").touch()
     (sites[1] / "a/page.html").unlink()
     found = compare.differences(*sites)
-    assert sorted(line.partition(":")[0] for line in found) == ["a/page.html", "more.png", "searchindex.js"]
+    assert sorted(line.partition(":")[0] for line in found) == ["a/page.html", "more.png", "other.png", "searchindex.js"]
 
 
 def test_what_is_no_site_is_refused(compare, sites, tmp_path, capsys):
