@@ -1,6 +1,7 @@
 """Sweeps of cheap runs as processes of their own, which can be killed, and disks that are too small."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class Sweep:
 
     def lines(self):
         """Number of whole lines recorded so far."""
-        return self.file.read_bytes().count(b"\n") if self.file.exists() else 0
+        return sum(path.read_bytes().count(b"\n") for path in self.file.parent.glob("runs*.jsonl"))
 
     def whole(self):
         """All records so far: each once, a network's with its arrays. A torn last line is passed over."""
@@ -69,7 +70,7 @@ class Sweep:
         found = self.whole()
         assert {record.id for record in found} == {execution.run_id(job) for job in self.jobs}
         left = {path.name for path in self.file.parent.iterdir() if path.suffix != ".npz"}
-        assert left <= {"runs.jsonl", "runs.torn", ".lock", ".claims"}
+        assert {name for name in left if not re.fullmatch(r"runs(-\d+)?\.(jsonl|torn)", name)} <= {".lock", ".claims"}
         assert list((self.file.parent / ".claims").iterdir()) == []
         return {record.id: record.metrics for record in found}
 

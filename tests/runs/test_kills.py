@@ -65,7 +65,7 @@ def test_ten_kills_lose_nothing_and_double_nothing(sweep):
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize(("model", "seeds"), [("lda", 200), ("qnn-p", 20)])
+@pytest.mark.parametrize(("model", "seeds"), [("lda", 150), ("qnn-p", 20)])
 def test_a_hundred_kills_lose_nothing_and_double_nothing(sweep, model, seeds):
     kill_again_and_again(sweep(seeds=seeds, model=model), 50, random.Random(100))
 

@@ -101,7 +101,7 @@ def test_only_real_data_in_a_measuring_profile_goes_to_the_committed_folder(monk
         assert records.folder_for(source, profile) == tmp_path / "build" / "records"
 
 
-def test_committed_records_are_whole_measured_on_real_data_and_free_of_secrets():
+def test_committed_records_are_whole_and_measured_on_real_data():
     for name in records.experiments():
         found = records.read(name)
         assert len({r.id for r in found}) == len(found)
