@@ -157,12 +157,14 @@ def _again(arguments: argparse.Namespace) -> int:
 
     found = again.find(arguments.names, _wanted(arguments.only), arguments.seeds)
     print(f"{len(found)} runs to make again, about {sum(r.cpu_seconds for r in found) / 60:.0f} minutes of one core", flush=True)
-    numbers = different = 0
+    made = []
     for comparison in again.run(found, arguments.workers):
+        made.append(comparison)
         print(comparison, flush=True)
-        numbers += comparison.numbers
-        different += bool(comparison.differences)
-    print(f"{len(found)} made again, {numbers} numbers compared; {different} runs differ")
+    different = sum(not one.same for one in made)
+    rounded = sum(one.same and bool(one.differences) for one in made)
+    numbers = sum(one.numbers for one in made)
+    print(f"{len(made)} made again, {numbers} numbers compared; {different} runs differ, {rounded} are rounded otherwise")
     return 1 if different else 0
 
 

@@ -1,15 +1,12 @@
 """Make recorded runs again and compare every number with the record: does the code still give what was measured?
 
-On the command line: ``python -m qhelpers.runs.again EXPERIMENT|ID ... [--only KEY=VALUE] [--seeds N] [--workers N]``. Nothing is
-recorded.
+On the command line: ``python -m qhelpers.runs again EXPERIMENT|ID ...``. Nothing is recorded.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import re
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from qhelpers.datasets import DatasetError
 from qhelpers.runs import execution, records
-from qhelpers.runs.experiment import RunsFailed, get
+from qhelpers.runs.experiment import get
 from qhelpers.runs.records import Record, RecordsError
 
 #: Numbers that are times, or nothing but a time and a constant: another run has others. A pattern an experiment, for whole names.
@@ -214,49 +210,3 @@ def _gap(one: Any, two: Any) -> float:
     if math.isnan(one) and math.isnan(two):
         return 0.0
     return abs(one - two) or math.nan
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Returns
-    -------
-    int
-        0 every number is as it was recorded, but for rounding; 1 some differ, or runs failed; 2 bad input; 130 interrupted.
-    """
-    parser = argparse.ArgumentParser(prog="python -m qhelpers.runs.again", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="+", metavar="EXPERIMENT|ID", help="experiments, `all`, or ids of records")
-    parser.add_argument("--only", action="append", default=[], metavar="KEY=VALUE", help="configs with this entry; repeatable")
-    parser.add_argument("--seeds", type=int, help="only the first so many seeds (default: all that are recorded)")
-    parser.add_argument("--workers", type=int, help="processes (default: one a core)")
-    arguments = parser.parse_args(argv)
-    made: list[Comparison] = []
-    try:
-        wanted = dict(pair.split("=", 1) for pair in arguments.only if "=" in pair)
-        if len(wanted) < len(arguments.only):
-            raise ValueError(f"--only {arguments.only} is not KEY=VALUE, once a key; allowed is for instance --only model=qnn-p")
-        found = find(arguments.names, wanted, arguments.seeds)
-        print(
-            f"{len(found)} runs to make again, about {sum(r.cpu_seconds for r in found) / 60:.0f} minutes of one core", flush=True
-        )
-        for comparison in run(found, arguments.workers):
-            made.append(comparison)
-            print(comparison, flush=True)
-    except KeyboardInterrupt:
-        print("\nInterrupted. Nothing was recorded.", file=sys.stderr)
-        return 130
-    except RunsFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (ValueError, RecordsError, DatasetError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    different = sum(not one.same for one in made)
-    rounded = sum(one.same and bool(one.differences) for one in made)
-    numbers = sum(one.numbers for one in made)
-    print(f"{len(made)} made again, {numbers} numbers compared; {different} runs differ, {rounded} are rounded otherwise")
-    return 1 if different else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
