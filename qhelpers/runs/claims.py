@@ -48,6 +48,12 @@ class Claims:
             (self._folder / run).unlink()  # while it is still held: whoever opened it meanwhile finds it gone, and tries anew
         lock.release()
 
+    def mend(self) -> None:
+        """Remove the files of locks whose holders were killed."""
+        for left in self._folder.glob("*"):
+            if self.take(left.name):
+                self.drop(left.name)
+
     def drop_all(self) -> None:
         """Give back all that are held."""
         for run in list(self._held):

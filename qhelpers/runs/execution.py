@@ -223,6 +223,7 @@ def run(
     name = todo[0].experiment
     records.mend(name, folder)
     claims = Claims(folder / name)
+    claims.mend()
     queue, waiting = deque(todo), dict[Future[Any], Job]()
     failures: list[str] = []
     try:
