@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from qhelpers.runs.records import refused
+
 
 class Claims:
     """Locks on runs, held by this process; the system drops them when it ends, however it ends.
@@ -29,15 +31,17 @@ class Claims:
 
         Raises
         ------
-        OSError
+        NotRecorded
             If the folder cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._folder / run, blocking=False, thread_local=False)
         try:
+            self._folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             return False
+        except OSError as error:
+            raise refused(self._folder.parent, error) from error
         self._held[run] = lock
         return True
 

@@ -355,10 +355,15 @@ def _alone(target: Path) -> Iterator[None]:
             "End it, then run again: what was recorded before is kept"
         ) from None
     except OSError as error:
-        raise NotRecorded(
-            f"cannot write records to {target} ({error.strerror}); make room or the folder writable, then run again: "
-            "what was recorded before is kept"
-        ) from error
+        raise refused(target, error) from error
+
+
+def refused(target: Path, error: OSError) -> NotRecorded:
+    """What to say where the system refuses to write in an experiment's folder."""
+    return NotRecorded(
+        f"cannot write records to {target} ({error.strerror}); make room or the folder writable, then run again: "
+        "what was recorded before is kept"
+    )
 
 
 def _write_line(path: Path, line: bytes) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from qhelpers.runs import execution, records
+from qhelpers.runs.claims import Claims
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -140,9 +142,24 @@ def test_three_processes_and_kills_at_random(sweep):
         for process in several:
             process.communicate()
         shared.whole()
-    (shared.file.parent / ".claims" / "0123456789abcdef").touch()  # as a process leaves that is killed behind its record
     assert shared.end(shared.start())[0] == 0
     shared.complete()
+
+
+def test_locks_of_killed_processes_are_cleared_away_and_those_of_others_respected(sweep):
+    one = sweep(seeds=1)
+    held = Claims(one.file.parent)
+    left = one.file.parent / ".claims" / execution.run_id(one.jobs[0])
+    assert held.take(left.name)
+    left.with_name("0123456789abcdef").touch()  # as a process leaves that is killed behind its record
+    waiting = one.start("--workers", "1")
+    one.wait_for(len(one.jobs) - 1, waiting)
+    while [path.name for path in left.parent.iterdir()] != [left.name]:
+        assert waiting.poll() is None, "it did not wait for the run that is held"
+        time.sleep(0.01)
+    held.drop_all()
+    assert one.end(waiting)[0] == 0
+    one.complete()
 
 
 def test_a_full_disk_is_a_sentence_and_what_was_recorded_is_kept(sweep, small_disk):
