@@ -421,6 +421,7 @@ def test_a_failing_test_is_named(release, root, monkeypatch):
     (root / "conftest.py").write_text(
         "def pytest_addoption(parser):\n    parser.addoption('--require-site', action='store_true')\n"
     )
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds to load
     monkeypatch.setattr(release, "TESTS", ["test_it.py"])
     assert release.tests(root) == ["FAILED test_it.py::test_a - assert False"]
     monkeypatch.setattr(release, "TESTS", ["gone.py"])
