@@ -36,7 +36,7 @@ def write_whole(translator: nodes.NodeVisitor, node: searchable) -> None:
 
 
 def drop_build_info(app: Sphinx, exception: Exception | None) -> None:
-    """Remove the hash of the configuration, which another folder changes; it serves partial builds, and we make none."""
+    """Remove the hash of the configuration, which may differ between machines; it serves partial builds, and we make none."""
     if exception is None and app.builder.format == "html":
         (Path(app.outdir) / ".buildinfo").unlink(missing_ok=True)
 
