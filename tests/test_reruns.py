@@ -201,7 +201,7 @@ def commands():
         blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
         lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
         lines += re.findall(r"`((?:\.venv/bin/|python |make |qhelpers |papermill )[^`\n]+)`", text)
-        found += [(path.relative_to(ROOT).as_posix(), re.sub(r"\s+# .*", "", line)) for line in lines if line]
+        found += [(path.relative_to(ROOT).as_posix(), re.sub(r"\s+# .*", "", line)) for line in lines if line and not line.startswith("#")]
     return sorted(set(found))
 
 

@@ -120,7 +120,7 @@ def estimate(config: Mapping[str, Any]) -> float:
 
 EXPERIMENT = Experiment(
     name="equations",
-    version="1",
+    version="2",
     about="paper 1: its equations and pseudo-code as printed, beside what they must mean",
     function=run,
     grid=grid,
