@@ -200,8 +200,9 @@ def commands():
     for path, text in texts.items():
         blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
         lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+        lines = [line for line in lines if line and not line.startswith("#")]
         lines += re.findall(r"`((?:\.venv/bin/|python |make |qhelpers |papermill )[^`\n]+)`", text)
-        found += [(path.relative_to(ROOT).as_posix(), re.sub(r"\s+# .*", "", line)) for line in lines if line and not line.startswith("#")]
+        found += [(path.relative_to(ROOT).as_posix(), re.sub(r"\s+# .*", "", line)) for line in lines]
     return sorted(set(found))
 
 

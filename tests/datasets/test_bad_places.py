@@ -273,10 +273,12 @@ def packed(ending):
 @pytest.mark.parametrize("rounds", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_archives_with_a_fault_give_the_file_or_an_error(folder, ending, rounds):
     rng, whole, good = random.Random(rounds), packed(ending), 0
-    for _ in range(rounds):
+    for round_ in range(rounds):
         raw = bytearray(whole)
         kind = rng.randrange(4)
-        if kind == 0:
+        if round_ == 0:
+            pass  # one without a fault: else all could be refused
+        elif kind == 0:
             del raw[rng.randrange(len(raw)) :]
         elif kind == 1:
             place = rng.randrange(len(raw))
