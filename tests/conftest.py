@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -98,6 +99,39 @@ def no_deprecated_pennylane():
         if pennylane is not None:
             warnings.simplefilter("error", pennylane.exceptions.PennyLaneDeprecationWarning)
         yield
+
+
+class Disk:
+    """A small file system."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def remount(self, options):
+        """Change its options, for instance ``ro`` or ``size=2m``."""
+        subprocess.run(["mount", "-o", f"remount,{options}", self.path], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a file system in memory: ``small_disk("size=128k")``; skips where that is not allowed."""
+    mounted = []
+
+    def make(options):
+        path = tmp_path / f"disk-{len(mounted)}"
+        path.mkdir()
+        try:
+            done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path], capture_output=True, text=True)
+        except OSError as error:
+            pytest.skip(f"needs a file system of its own, but cannot run mount: {error}")
+        if done.returncode:
+            pytest.skip(f"needs a file system of its own, but may not mount one: {done.stderr.strip()}")
+        mounted.append(path)
+        return Disk(path)
+
+    yield make
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", path], check=True)
 
 
 @pytest.fixture

@@ -501,22 +501,15 @@ def test_tls_asked_of_a_server_without(item, wire):
 
 
 @pytest.fixture
-def disk(tmp_path, monkeypatch):
-    """``disk(options)`` mounts a small file system in memory as the data home."""
-    place = tmp_path / "disk"
-    place.mkdir()
+def disk(small_disk, monkeypatch):
+    """``disk(options)`` makes a small file system the data home."""
 
     def mount(options):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"needs a real file system to fill, and may not mount one: {done.stderr.strip()}")
-        monkeypatch.setenv("QHELPERS_HOME", str(place))
-        return place
+        found = small_disk(options)
+        monkeypatch.setenv("QHELPERS_HOME", str(found.path))
+        return found
 
-    yield mount
-    subprocess.run(["umount", place], capture_output=True, check=False)
+    return mount
 
 
 def refused(message):
@@ -539,8 +532,8 @@ def test_a_disk_that_fills_up(item, wire, disk, options):
     place = disk(options)
     wire.answers = [chunked()]  # no length is promised
     refused(r"cannot write to .*No space left on device")
-    assert there() == [] and shutil.disk_usage(place).free >= int(options[5:-1]) * 1024 - 4096  # room again
-    subprocess.run(["mount", "-o", "remount,size=1m", place], check=True)
+    assert there() == [] and shutil.disk_usage(place.path).free >= int(options[5:-1]) * 1024 - 4096  # room again
+    place.remount("size=1m")
     wire.answers = [reply(body=BODY)]
     succeeds()
 
@@ -549,7 +542,7 @@ def test_a_disk_that_fills_up_on_the_way(item, wire, disk):
     place = disk("size=400k")
     wire.answers = [ranged(stop=50_000), reply("503 Service Unavailable")]
     fails("503", kept=50_000)
-    (place / "somebody else's").write_bytes(bytes(300_000))
+    (place.path / "somebody else's").write_bytes(bytes(300_000))
     wire.answers = [ranged()]
     refused("cannot write to")
     assert there() == []
@@ -568,13 +561,13 @@ def test_a_disk_without_a_free_name(item, wire, disk, n):
 
 def test_a_read_only_disk(item, wire, disk):
     place = disk("size=1m")
-    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    place.remount("ro")
     refused("cannot write to .*Read-only file system")
     assert wire.asked == []
-    subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+    place.remount("rw")
     wire.answers = [ranged(stop=50_000), reply("503 Service Unavailable")]
     fails("503", kept=50_000)
-    subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+    place.remount("ro")
     refused("cannot write to .*Read-only file system")
 
 

@@ -1,8 +1,7 @@
-"""Sweeps of cheap runs as processes of their own, which can be killed, and disks that are too small."""
+"""Sweeps of cheap runs as processes of their own, which can be killed."""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -115,35 +114,3 @@ def sweep(tmp_path):
             for member in one.group(process):
                 member.kill()
             process.communicate()
-
-
-class Disk:
-    """A small file system."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def remount(self, options):
-        """Change its options, for instance ``ro`` or ``size=2m``."""
-        subprocess.run(["mount", "-o", f"remount,{options}", str(self.path)], check=True)
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """Make a file system of so many kilobytes; skips where mounting is not allowed."""
-    mounted = []
-
-    def make(kilobytes):
-        if shutil.which("mount") is None or os.geteuid() != 0:
-            pytest.skip("needs root and mount, for a file system of its own")
-        path = tmp_path / f"disk-{len(mounted)}"
-        path.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", path], capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"may not mount a file system here: {done.stderr.strip()}")
-        mounted.append(path)
-        return Disk(path)
-
-    yield make
-    for path in mounted:
-        subprocess.run(["umount", "--lazy", path], check=True)

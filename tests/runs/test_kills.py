@@ -163,7 +163,7 @@ def test_locks_of_killed_processes_are_cleared_away_and_those_of_others_respecte
 
 
 def test_a_full_disk_is_a_sentence_and_what_was_recorded_is_kept(sweep, small_disk):
-    disk = small_disk(kilobytes=128)
+    disk = small_disk("size=128k")
     full = sweep(seeds=16, home=disk.path)
     code, _, errors = full.end(full.start("--workers", "2"))
     assert code == 1
@@ -181,7 +181,7 @@ def test_a_full_disk_is_a_sentence_and_what_was_recorded_is_kept(sweep, small_di
 
 
 def test_a_disk_that_fills_at_any_byte_leaves_whole_lines(small_disk, one_record):
-    disk = small_disk(kilobytes=128)
+    disk = small_disk("size=128k")
     file, filler = disk.path / "trial" / "runs.jsonl", disk.path / "filler"
     refused = 0
     for number in range(40):
@@ -205,7 +205,7 @@ def test_a_disk_that_fills_at_any_byte_leaves_whole_lines(small_disk, one_record
 
 
 def test_a_read_only_folder_is_a_sentence(sweep, small_disk):
-    disk = small_disk(kilobytes=2000)
+    disk = small_disk("size=2000k")
     closed = sweep(seeds=1, home=disk.path)
     assert closed.end(closed.start())[0] == 0
     kept = closed.whole()
