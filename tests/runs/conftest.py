@@ -1,7 +1,9 @@
 """Sweeps of cheap runs as processes of their own, which can be killed."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock, Timeout
 
 from qhelpers.runs import execution, experiment, records
 from qhelpers.runs.claims import Claims
@@ -44,6 +47,16 @@ class Sweep:
         deadline = time.monotonic() + PATIENCE
         while self.lines() < n_lines and process.poll() is None:
             assert time.monotonic() < deadline, f"{self.lines()} of {n_lines} runs after {PATIENCE} s"
+            time.sleep(0.01)
+
+    def pause(self, process):
+        """Stop a process in the midst of its runs, while it does not write a record (others would wait for that)."""
+        self.wait_for(self.lines() + 1, process)
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            with contextlib.suppress(Timeout), FileLock(self.file.parent / ".lock", timeout=0):
+                return
+            process.send_signal(signal.SIGCONT)
             time.sleep(0.01)
 
     def end(self, process):
