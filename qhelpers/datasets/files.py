@@ -27,7 +27,7 @@ _EDITION = 8
 _NAMED = 5  # broken files that one message names
 _INDEX = 1 << 20  # bytes; the index of an xz file is a few bytes for every block of megabytes
 _PACKED = (".xz", ".gz")
-# What Python's readers raise for torn, hostile or vanished files, as found by flipping bits (the last three: zipfile).
+# What Python's readers raise for torn, hostile or vanished files, as found by flipping bits (the last four: zipfile).
 _BROKEN = (
     OSError,
     EOFError,
@@ -37,6 +37,7 @@ _BROKEN = (
     zipfile.BadZipFile,
     RuntimeError,
     ValueError,
+    LookupError,
     struct.error,
 )
 
@@ -358,7 +359,7 @@ def _candidates(folder: Path, names: Container[str], broken: list[str]) -> Itera
             try:
                 if ending == ".zip":
                     with _opened(path) as raw, zipfile.ZipFile(raw) as archive:
-                        inside = [info for info in archive.infolist() if not info.is_dir()]
+                        inside = [info for info in archive.infolist() if not info.filename.endswith("/")]
                     yield from (_Candidate(path, info.filename, info.file_size) for info in inside)
                 elif ending in _PACKED:
                     with _opened(path) as raw:

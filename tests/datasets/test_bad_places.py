@@ -297,6 +297,13 @@ def test_archives_with_a_fault_give_the_file_or_an_error(folder, ending, rounds)
     assert 0 < good < rounds / 2
 
 
+def test_a_member_whose_name_was_lost_hides_no_other(folder):
+    raw = packed(".zip")
+    assert raw.count("readmé.txt".encode()) == 2
+    (folder / "one.zip").write_bytes(raw.replace("readmé.txt".encode(), b"\0eadm\xc3\xa9.txt"))  # a name ends at a zero byte
+    assert find(ITEM)["one.txt"].member == "a/one.txt"
+
+
 def test_an_archive_in_a_crowd_of_broken_ones(folder):
     for number in range(20):
         (folder / f"{number}.zip").write_bytes(b"PK\3\4 torn")
@@ -364,3 +371,17 @@ def test_a_file_that_changes_between_listing_and_finding(folder, monkeypatch, ha
 
     monkeypatch.setattr(files._Candidate, "read", read_late)
     assert f"{folder / name} cannot be read (" in refusal()
+
+
+def test_a_member_that_goes_between_listing_and_finding(folder, monkeypatch):
+    path = folder / "one.zip"
+    path.write_bytes(packed(".zip"))
+    genuine = files._Candidate.read
+
+    def read_late(candidate, limit):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("another.txt", GOOD)
+        return genuine(candidate, limit)
+
+    monkeypatch.setattr(files._Candidate, "read", read_late)
+    assert f"{path}!a/one.txt cannot be read (" in refusal()
