@@ -408,6 +408,14 @@ def test_rounding_is_told_but_no_difference_and_times_are_left_out(stored, one_r
     assert not missing.same and "arrays.w.shape" in missing.differences
 
 
+@pytest.mark.parametrize("name", experiment.names())
+def test_no_time_is_compared(name):
+    kinds = {frozenset(record.metrics): record for record in again.find([name])}  # one of each kind
+    told = {number for record in kinds.values() for number, _ in again._numbers(record)}
+    times = {number for number in told if re.search(r"seconds|_wh|_gco2", number)}
+    assert not {number for number in times if not re.search(r"\.(superconducting|trapped_ion|microcontroller)_", number)}
+
+
 @pytest.mark.parametrize("name", [*again.TIMES, "low-energy", "noise"])
 def test_only_times_are_left_out(name):
     kinds = {key for record in again.find([name])[:400] for key in record.metrics}

@@ -22,7 +22,7 @@ from qhelpers.runs.records import Record, RecordsError
 
 #: Numbers that are times, or nothing but a time and a constant: another run has others. A pattern an experiment, for whole names.
 TIMES = {
-    "energy": r"metrics\.(train|predict)(_tuned|_single)?_(cpu_seconds|wh|gco2)(_per_1000)?",
+    "energy": r"metrics\.(epoch|train|predict)(_tuned|_single)?_(cpu_seconds|wh|gco2)(_per_1000)?",
     "equations": r"metrics\.seconds\..*",
     "frameworks": r"chosen\.seconds\..*",
     "protocols": r"arrays\.seconds\..*",
