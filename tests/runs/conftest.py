@@ -54,6 +54,8 @@ class Sweep:
         self.wait_for(self.lines() + 1, process)
         while True:
             process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)  # all its threads
+            assert process.poll() is None, "the sweep ended before it could be stopped"
             with contextlib.suppress(Timeout), FileLock(self.file.parent / ".lock", timeout=0):
                 return
             process.send_signal(signal.SIGCONT)
