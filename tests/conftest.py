@@ -101,6 +101,32 @@ def no_deprecated_pennylane():
         yield
 
 
+class Calls:
+    """Functions of Python that this thread has called: work that can be compared, on a machine that is never alone."""
+
+    def __init__(self):
+        self.n = 0
+
+    def __enter__(self):
+        sys.setprofile(self._seen)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(None)
+
+    def _seen(self, _, event, __):
+        self.n += event == "call"
+
+    def __call__(self):
+        return self.n
+
+
+@pytest.fixture
+def calls():
+    """Count calls: ``with calls() as counted: ...; counted()``."""
+    return Calls
+
+
 class Disk:
     """A small file system."""
 

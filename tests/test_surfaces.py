@@ -88,7 +88,7 @@ def end(process):
     """End a process and all that it started, by their ids."""
     for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
         one.send_signal(signal.SIGTERM)
-    process.wait(30)
+    process.wait(120)
 
 
 def test_a_port_that_is_open_to_others_is_seen():
@@ -228,7 +228,7 @@ def test_serve_gives_the_site_and_nothing_else(served):
 def test_a_busy_port_is_one_sentence(served):
     _, port = served
     second = serve(f"PORT={port}")
-    said, _ = second.communicate(timeout=60)
+    said, _ = second.communicate(timeout=120)
     lines = said.decode().splitlines()
     assert lines[0] == f"serve: port {port} cannot be had (address already in use); take another: make serve PORT={port + 1}"
     assert "Error 2" in lines[-1]

@@ -129,7 +129,7 @@ def test_the_scheduler_dies_and_another_one_goes_on(cluster, sweep):
 
 def test_ctrl_c_ends_the_command_and_leaves_the_cluster(cluster, sweep):
     cluster.add("only")
-    cut = sweep(seeds=10)
+    cut = sweep(seeds=30)
     process = cut.start("--scheduler", cluster.address)
     cut.wait_for(10, process)
     process.send_signal(signal.SIGINT)
