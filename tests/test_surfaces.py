@@ -1,6 +1,7 @@
 """What the project shows to others: its ports, and what of a machine or a person stands in what it writes or publishes."""
 
 import ast
+import contextlib
 import functools
 import http.client
 import importlib.metadata
@@ -87,7 +88,8 @@ def other_address_answers(port):
 def end(process):
     """End a process and all that it started, by their ids."""
     for one in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
-        one.send_signal(signal.SIGTERM)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGTERM)
     process.wait(120)
 
 

@@ -42,7 +42,7 @@ ARCHIVE = archive(one=ONE, two=TWO, readme=b"hello")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Sends a file, or its end from where Range says; in pieces with pauses if the server is told to be slow."""
+    """Sends a file, or its end from where Range says; in pieces with pauses, and no further than the server is told."""
 
     def do_GET(self):
         server = self.server
@@ -63,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with suppress(OSError):  # the client is gone
             for place in range(start, len(content), PIECE):
+                while place >= server.hold_at and not server.paused.wait(0.002):
+                    pass
                 self.wfile.write(content[place : place + PIECE])
                 if server.pace:
                     server.paused.wait(server.pace)
@@ -73,12 +75,16 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    """``files[path]`` is what it has, ``asked`` the Range of each request, ``seen`` what ``look()`` gave at that moment."""
+    """``files[path]`` is what it has, ``asked`` the Range of each request, ``seen`` what ``look()`` gave at that moment.
+
+    It waits ``pace`` seconds after each piece, and at byte ``hold_at`` until that is moved: who is to be killed while it
+    downloads cannot have ended before.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.files = {"/sets/one+two.zip": ARCHIVE}
     server.asked, server.seen, server.look = [], [], lambda: None
-    server.pace, server.paused = 0.0, threading.Event()
+    server.pace, server.hold_at, server.paused = 0.0, float("inf"), threading.Event()
     server.url = f"http://127.0.0.1:{server.server_port}/sets/one+two.zip"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -137,7 +143,7 @@ class Command:
         return self.wait()
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=240):
     """Wait for something that must come."""
     end = time.monotonic() + seconds
     while not condition():
@@ -296,7 +302,7 @@ def test_a_bar_for_a_terminal_only(item, server, tmp_path):
 
 
 def test_interrupted_and_taken_up_again(item, server, tmp_path):
-    home, server.pace = datasets.data_home(), 0.05
+    home, server.pace, server.hold_at = datasets.data_home(), 0.01, 10 * PIECE
     command = Command(tmp_path, "download", "occupancy")
     until(lambda: came(home) > 5 * PIECE)
     assert command.send(signal.SIGINT) == 130
@@ -304,11 +310,12 @@ def test_interrupted_and_taken_up_again(item, server, tmp_path):
     assert "interrupted; what has come is kept" in text and "Traceback" not in text
     kept = came(home)
     assert len(ARCHIVE) > kept > 5 * PIECE and datasets.status("occupancy") is None
+    server.hold_at = kept + 10 * PIECE
     command = Command(tmp_path, "download", "occupancy")
     until(lambda: came(home) > kept + PIECE)
     assert command.send(signal.SIGTERM) == -signal.SIGTERM
     more = came(home)
-    server.pace = 0
+    server.pace, server.hold_at = 0, float("inf")
     assert Command(tmp_path, "download", "occupancy").wait() == 0
     assert whole(home) and server.asked == [None, f"bytes={kept}-", f"bytes={more}-"]
 
@@ -327,14 +334,14 @@ def test_two_at_once_download_once(item, server, tmp_path):
 def _one_killed_while_the_other_waits(server, tmp_path, number):
     home = tmp_path / f"home{number}"
     del server.asked[:]
-    server.pace = 0.02
+    server.pace, server.hold_at = 0.02, len(ARCHIVE) - PIECE
     first = Command(tmp_path, "download", "occupancy", home=home)
     until(lambda: came(home) > PIECE)
     second = Command(tmp_path, "download", "occupancy", home=home)
     until(lambda: second.err.exists() and "waiting for it" in second.err.read_text())
     time.sleep(random.uniform(0, 0.1))
     assert first.send(signal.SIGKILL) == -signal.SIGKILL
-    server.pace = 0
+    server.pace, server.hold_at = 0, float("inf")
     assert second.wait() == 0 and whole(home)
     assert server.asked[0] is None and len(server.asked) == 2
     assert int(server.asked[1].removeprefix("bytes=").removesuffix("-")) > PIECE  # it went on

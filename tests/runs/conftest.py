@@ -105,7 +105,12 @@ class Sweep:
 
     def workers(self, process):
         """Processes that make the runs of a process."""
-        return [one for one in self.group(process) if any("spawn_main" in part for part in one.cmdline())]
+        found = []
+        for one in self.group(process):
+            with contextlib.suppress(psutil.NoSuchProcess):  # others come and go while a process starts
+                if any("spawn_main" in part for part in one.cmdline()):
+                    found.append(one)
+        return found
 
     def gone(self, process):
         """Wait until nothing that a process had started is alive."""
@@ -128,5 +133,6 @@ def sweep(tmp_path):
     for one in made:
         for process in one.processes:
             for member in one.group(process):
-                member.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.kill()
             process.communicate()

@@ -27,7 +27,7 @@ class Cluster:
         self.file = folder / "scheduler.json"
         self.processes = {}
         self.begin("scheduler", "dask_scheduler", "--port", "0", "--scheduler-file", str(self.file))
-        self.wait(self.file.exists)
+        self.wait(lambda: self.file.exists() and self.file.read_text().endswith("}"))
         self.address = json.loads(self.file.read_text())["address"]
 
     def begin(self, name, what, *arguments, cwd=None, **variables):
