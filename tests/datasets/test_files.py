@@ -156,8 +156,8 @@ def test_broken_archives_are_named_where_their_name_is_expected_and_skipped_else
 
 
 def test_only_files_of_fitting_length_are_unpacked(folder, monkeypatch):
-    put(folder / "x1.xz", ONE)
-    put(folder / "x2.gz", TWO)
+    put(folder / "z" / "x1.xz", ONE)  # after all others
+    put(folder / "z" / "x2.gz", TWO)
     for number in range(50):
         for ending in ("", ".xz", ".gz", ".zip"):
             put(folder / f"{number % 7}" / f"noise{number}{ending}", bytes(3000 + number))
@@ -177,6 +177,22 @@ def test_expected_names_come_first(folder, monkeypatch):
     monkeypatch.setattr(files._Candidate, "read", lambda self, limit: read.append(self.path.name) or genuine(self, limit))
     find(ITEM)
     assert read == ["one.txt", "two.txt"]
+
+
+def test_of_hundreds_of_files_only_the_two_are_unpacked(folder, monkeypatch, calls):
+    packed, opened, genuine = lzma.compress(bytes(len(ONE) + 2)), [], lzma.open  # a length that no file has
+    monkeypatch.setattr(files.lzma, "open", lambda raw: opened.append(raw) or genuine(raw))
+    put(folder / "p.xz", ONE)  # after all others
+    put(folder / "q.xz", TWO)
+    work = []
+    for number in range(800):
+        (folder / f"{number}.xz").write_bytes(packed)
+        if number in (399, 799):
+            with calls() as counted:
+                assert len(find(ITEM)) == 2
+            work.append(counted())
+    assert len(opened) == 2 * 2
+    assert work[1] < 2.2 * work[0]
 
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 5000, 300_000])

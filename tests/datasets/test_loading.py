@@ -68,6 +68,18 @@ def test_a_twin_is_its_seed(name):
     assert len(prints) == 3 and all(len(one) == 64 for one in prints)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_ten_times_the_rows_of_a_twin_are_no_more_calls(name, calls):
+    """Columns are drawn as arrays: no row is made by itself."""
+    datasets.load(name, source="twin", n=200)  # imports
+    work = []
+    for n in (5_000, 50_000):
+        with calls() as counted:
+            datasets.load(name, source="twin", n=n)
+        work.append(counted())
+    assert work[1] < 1.5 * work[0]
+
+
 def test_what_is_not_checked_at_the_source_says_so():
     for name in ALL:
         assert "to be checked at the source" in datasets.load(name, source="twin", n=200).licence

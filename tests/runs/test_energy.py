@@ -118,13 +118,13 @@ def test_the_hybrid_decides_where_its_last_layer_says():
 
 
 @pytest.mark.parametrize("model", ["qnn-p", "qnn-h"])
-def test_the_literal_network_is_the_fast_one(model):
+def test_the_literal_network_is_the_fast_one_and_more_work(model, work):
     wanted = {"entangler": "ring"} if model == "qnn-p" else {}
     engine = energy.LITERAL[model]
     fast, literal = (energy.run(small(model, one, **wanted), 0, ROOM) for one in ("fast", engine))
     assert literal.metrics["difference_from_fast"] < (1e-12 if model == "qnn-p" else 1e-4)  # single precision
     for key in ("predict_cpu_seconds_per_1000", "train_cpu_seconds"):
-        assert literal.metrics[key] > 0 and fast.metrics[key] > 0
+        assert literal.metrics[key] > 1.5 * fast.metrics[key]
     assert literal.metrics["accuracy"] == fast.metrics["accuracy"]
     assert literal.chosen["measured_epochs"] == 3 * energy.LITERAL_SHARE[engine][1]
 
@@ -156,13 +156,13 @@ def test_tuning_is_counted(work):
 
 @pytest.mark.skipif(not has_compiler(), reason="gcc and binutils are not installed")
 @pytest.mark.parametrize("data", energy.DATA)
-def test_firmware_is_the_trained_circuit(data):
+def test_firmware_is_the_trained_circuit_and_less_work(data, work):
     fast = energy.run(small("qnn-p", data=data, entangler="ring", epochs=30), 0, TWINS[data]).metrics
     for engine, near in (("c-float32", 1e-5), ("c-int16", 2e-3)):
         metrics = energy.run(small("qnn-p", engine, data, entangler="ring", epochs=30), 0, TWINS[data]).metrics
         assert metrics["max_difference"] < near and metrics["agreement"] >= 0.999
         assert metrics["accuracy"] == pytest.approx(fast["accuracy"], abs=0.004)
-        assert metrics["predict_cpu_seconds_per_1000"] > 0
+        assert metrics["predict_cpu_seconds_per_1000"] < fast["predict_cpu_seconds_per_1000"]
         assert metrics["rows"] == len(TWINS[data]) and 0 < metrics["object_bytes_host"] < 4096
         assert "train_cpu_seconds" not in metrics
 
