@@ -147,10 +147,14 @@ def test_a_folder_without_the_right_to_read_it(open_folder, mode):
 def test_entries_of_the_search_path_that_are_no_folders(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(GOOD)
     monkeypatch.setenv("QHELPERS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("QHELPERS_DATA", f"{tmp_path / 'file'}::{tmp_path / 'none'}:~no-such-user/data:{tmp_path}/bad\nname")
+    monkeypatch.setenv(
+        "QHELPERS_DATA", f"{tmp_path / 'file'}::{tmp_path / 'none'}:~no-such-user/data:{tmp_path}/bad\nname:{tmp_path / 'real'}"
+    )
+    (tmp_path / "real").mkdir()
     text = refusal()
     assert f"{tmp_path}/file (is no folder), {tmp_path}/none (does not exist), ~no-such-user/data (does not exist)" in text
     assert "bad\\nname' (does not exist)" in text
+    assert f"{tmp_path}/real" in text and f"{tmp_path}/real (" not in text
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe.csv", b"two\nlines.csv", b"caf\xe9/one.txt", b"\x1b[31m.csv", b" "])

@@ -116,7 +116,16 @@ def test_known_variant_is_named_and_not_taken_silently(folder):
         find(ITEM)
     variant = sha(ONE + b"\n")
     assert f"accept='{variant}'" in str(caught.value)
-    assert content(find(ITEM, frozenset({sha(ONE + b"\n")}))["one.txt"]) == ONE + b"\n"
+    found = find(ITEM, frozenset({variant}))
+    assert list(found) == ["one.txt", "two.txt"]
+    assert content(found["one.txt"]) == ONE + b"\n" and content(found["two.txt"]) == TWO
+
+
+def test_of_the_same_file_in_many_folders_the_first_by_name_is_taken(folder):
+    for name in (f"{number * 7 % 20:02}" for number in range(1, 21)):
+        put(folder / name / "one.txt", ONE)
+        put(folder / name / "two.txt", TWO)
+    assert {found.path.parent.name for found in find(ITEM).values()} == {"00"}
 
 
 def test_variant_that_pools_all_files(folder):
