@@ -28,7 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 from qhelpers.runs import execution, experiment, records
-from qhelpers.runs.claims import Claims
+from qhelpers.runs.locks import Claims
 
 RESULTS = Path(__file__).parent / "spreading.json"
 #: Model and number of seeds.

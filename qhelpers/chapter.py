@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import json
 import platform
@@ -41,6 +40,7 @@ class Page:
     source: str
     seed: int
     _started: float = field(default_factory=time.perf_counter, repr=False)
+    _verdicts: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def quick(self) -> bool:
@@ -93,15 +93,18 @@ class Page:
                 return None
             raise
 
-    @functools.cached_property
-    def _verdicts(self) -> Mapping[str, Any]:
+    def _judged(self, claim: str) -> Any:
+        """Verdict on a claim; of the claims, those of its paper alone are judged."""
         from qhelpers import ledger
 
-        return {one.id: one for one in ledger.verdicts()}
+        paper = ledger.claim(claim).paper
+        if paper not in self._verdicts:
+            self._verdicts[paper] = {one.id: one for one in ledger.verdicts(paper)}
+        return self._verdicts[paper][claim]
 
     def verdict(self, claim: str) -> str:
         """Verdict on a claim under the main reading of what the paper leaves open, the first that was fixed."""
-        verdict: str = _main(self._verdicts[claim]).verdict
+        verdict: str = _main(self._judged(claim)).verdict
         return verdict
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:
@@ -158,7 +161,7 @@ class Page:
 
         rows = []
         for one in ids:
-            claim, verdict = ledger.claim(one), self._verdicts[one]
+            claim, verdict = ledger.claim(one), self._judged(one)
             main = _main(verdict)
             name = verdict.verdict if main.verdict == verdict.verdict else f"{main.verdict}; over all readings {verdict.verdict}"
             measured = "" if main.measured is None else f"{main.measured:.3f}"

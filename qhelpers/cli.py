@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from qhelpers import __version__
+from qhelpers import __version__, _pipes
 
 
 def _data(argv: Sequence[str]) -> int | None:
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"qhelpers: no command {argv[0]!r}; there are: {', '.join(COMMANDS)}. See: qhelpers --help", file=sys.stderr)
         return 2
     try:
-        return COMMANDS[argv[0]][0](argv[1:]) or 0
+        return _pipes.run(lambda: COMMANDS[argv[0]][0](argv[1:]) or 0)
     except ImportError as error:
         print(f"qhelpers {argv[0]}: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qhelpers._extras import require
+from qhelpers.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -441,22 +442,6 @@ def specification_curve(fits: Mapping[str, ArrayLike], choices: Mapping[str, Seq
     return fig
 
 
-#: A colour for each verdict of the ledger, the same as on the scoreboard as far as one ground allows.
-VERDICTS = {
-    "holds": "#009E73",
-    "holds, for another reason": "#E69F00",
-    "holds under some readings": "#8DB04A",
-    "exceeded": "#56B4E9",
-    "inconclusive": "#999999",
-    "falls short": "#CC79A7",
-    "cannot hold": "#D55E00",
-    "implausible": "#B07AA1",
-    "not measurable": "#7F9BB5",
-    "lost": "#BBBBBB",
-    "pending": "#BBBBBB",
-}
-
-
 def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
     """Draw claims by verdict, one stacked bar a group, from the top, with the numbers in the parts.
 
@@ -464,15 +449,15 @@ def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
     ----------
     ax : matplotlib.axes.Axes
     counts : mapping of str to mapping of str to int
-        For each group the number of claims by verdict, as in `VERDICTS`.
+        For each group the number of claims by verdict, as in `qhelpers.verdicts`.
     """
     groups = list(counts)
     starts = np.zeros(len(groups))
-    for verdict, color in VERDICTS.items():
+    for verdict, word in VERDICTS.items():
         widths = np.array([counts[group].get(verdict, 0) for group in groups], dtype=float)
         if not widths.any():
             continue
-        ax.barh(groups, widths, left=starts, height=0.7, color=color, label=verdict)
+        ax.barh(groups, widths, left=starts, height=0.7, color=word.both, label=verdict)
         for row, (start, width) in enumerate(zip(starts, widths, strict=True)):
             if width:
                 # not black, which would turn light on a dark page; the bars keep their colours

@@ -362,4 +362,4 @@ def run_command(*arguments):
 def test_a_deprecation_warning_of_ours_is_an_error():
     warning = "import warnings; warnings.warn('old', DeprecationWarning, stacklevel=1)"
     with pytest.raises(DeprecationWarning, match="old"):
-        exec(compile(warning, "x.py", "exec"), {"__name__": "qhelpers.models.low_energy"})
+        exec(compile(warning, "x.py", "exec"), {"__name__": "qhelpers.papers.low_energy.models"})

@@ -1,4 +1,4 @@
-"""Circuits of the papers in PennyLane and Qiskit, and the engine that computes them fast."""
+"""Encodings and ansätze in PennyLane and Qiskit, and the engine that computes circuits fast."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,6 @@ from qhelpers.circuits.ansatz import (
     resources,
 )
 from qhelpers.circuits.encodings import Encoding, entangling_pairs
-from qhelpers.circuits.low_energy import ENTANGLERS, angle_ry_rx_circuit, cnot_pairs, z_real_amplitudes_circuit
 from qhelpers.circuits.noise import CHANNELS, NoiseModel, analytic_z, kraus, noisy_qiskit, pauli_transfer, with_noise
 from qhelpers.circuits.tracing import UnsupportedCircuitError
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANNELS",
-    "ENTANGLERS",
     "Ansatz",
     "Encoding",
     "NoiseModel",
@@ -32,8 +30,6 @@ __all__ = [
     "UnsupportedCircuitError",
     "VariationalCircuit",
     "analytic_z",
-    "angle_ry_rx_circuit",
-    "cnot_pairs",
     "draw",
     "entangling_pairs",
     "kraus",
@@ -42,7 +38,6 @@ __all__ = [
     "resource_table",
     "resources",
     "with_noise",
-    "z_real_amplitudes_circuit",
 ]
 #: Names that need torch, imported when they are first asked for.
 _LATER = {"Plan": "engine", "QuantumLayer": "layer", "Surrogate": "surrogate"}

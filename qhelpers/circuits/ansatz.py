@@ -1,13 +1,4 @@
-"""Encodings and ansätze of the papers, written once and built in PennyLane and in Qiskit.
-
-=====================  =========================  =================================  ===================
-circuit                encoding                   ansatz                             observable
-=====================  =========================  =================================  ===================
-QNN-P (low energy)     ``RY``                     ``RY-RX``, 3 repetitions           ``first``
-QNN-Q (low energy)     ``Z``                      ``RealAmplitudes``, linear         ``parity``
-Pure-HQML (threats)    not named                  ``RealAmplitudes``, linear         not named
-QEML-Net (bearings)    ``RY``                     ``RZ-RY-RX``, linear, 6 of them    ``each``
-=====================  =========================  =================================  ===================
+"""Encodings and ansätze, written once and built in PennyLane and in Qiskit.
 
 A part is a list of gates over named angles; both builders read that list, so weights mean the same in both libraries: the flat
 order of Qiskit's parameters is PennyLane's array of weights read row by row. The separable twin of a circuit is the same
@@ -57,9 +48,9 @@ class Ansatz:
     Parameters
     ----------
     name : str
-        ``RealAmplitudes``: RY (Eq. 8 of the low-energy paper); ``EfficientSU2``: RY on all qubits, then RZ on all (Eq. 9). As in
-        Qiskit, both end with one more layer of rotations without CX. Any of RX, RY, RZ joined by hyphens, in the order of
-        application, without that last layer: ``RY-RX`` (QNN-P, Eq. 13), ``RZ-RY-RX`` (QEML-Net, Section 3.4).
+        ``RealAmplitudes``: RY; ``EfficientSU2``: RY on all qubits, then RZ on all. As in Qiskit, both end with one more layer
+        of rotations without CX. Any of RX, RY, RZ joined by hyphens, in the order of application, without that last layer,
+        for instance ``RY-RX`` or ``RZ-RY-RX``.
     n_qubits : int
         Number of qubits.
     reps : int

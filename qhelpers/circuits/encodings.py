@@ -106,10 +106,10 @@ class Encoding:
     Parameters
     ----------
     name : {"RX", "RY", "RZ", "Z", "ZZ", "ZZ-product"}
-        ``RX``, ``RY``, ``RZ``: angle encoding, one rotation by :math:`x_i` (``RY``: Eq. 12 of the low-energy paper and Section
-        3.4 of QEML-Net). ``RZ`` changes the state 0 by a phase alone: what it encodes is seen only on qubits turned before.
-        ``Z``: H and P(:math:`2x_i`) (Eq. 10). ``ZZ``: the same, then CX, P(:math:`2(\pi-x_i)(\pi-x_j)`) on the target and CX for
-        each pair, as Qiskit has it. ``ZZ-product``: with P(:math:`2x_ix_j`), as Eq. 11 of the low-energy paper prints it.
+        ``RX``, ``RY``, ``RZ``: angle encoding, one rotation by :math:`x_i`.
+        ``RZ`` changes the state 0 by a phase alone: what it encodes is seen only on qubits turned before.
+        ``Z``: H and P(:math:`2x_i`). ``ZZ``: the same, then CX, P(:math:`2(\pi-x_i)(\pi-x_j)`) on the target and CX for
+        each pair, as Qiskit has it. ``ZZ-product``: with P(:math:`2x_ix_j`).
     n_features : int
         Number of features.
     reps : int, default=1

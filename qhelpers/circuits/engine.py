@@ -1,4 +1,4 @@
-"""A circuit ready to be computed, and the choice between the ways to do it."""
+"""The choice between the ways to compute a circuit."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from qhelpers.circuits.frame import Frame, Turn, cone, frame
-from qhelpers.circuits.functions import COMPILED, Affine, Network, outside_transforms
-from qhelpers.circuits.noise import NoiseModel, pauli_transfer
-from qhelpers.circuits.paths import MANY_TERMS, AngleMap, DensityPath, StatePath, TermsPath, TrainPath
-from qhelpers.circuits.propagation import Program, TooManyWordsError, propagate
+from qhelpers.circuits.frame import Turn, frame
+from qhelpers.circuits.functions import Network, outside_transforms
+from qhelpers.circuits.noise import NoiseModel
+from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
+from qhelpers.circuits.prepared import Prepared
+from qhelpers.circuits.propagation import Program
 from qhelpers.circuits.tracing import Circuit, Rotation
 from qhelpers.circuits.train import prefixes, ranks
 
-Floats = NDArray[np.float64]
-
 #: The ways to compute a circuit, see `Plan`.
 PATHS = ("terms", "train", "state", "density")
-#: The most samples that plain torch computes at once, by the size of what it holds for a sample (in numbers).
-_CHUNK_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Plan:
         return "\n".join(lines)
 
 
-class Engine:
+class Engine(Prepared):
     """A circuit ready to be computed: (inputs (n_samples, n_inputs), weights (n_weights,)) → (n_samples, n_outputs).
 
     Parameters
@@ -90,73 +86,11 @@ class Engine:
         self, circuit: Circuit, noise: NoiseModel | None = None, path: str = "auto", compiled: bool | None = None,
         max_memory: float = 2e9,
     ) -> None:  # fmt: skip
-        self.circuit, self.noise, self.path, self.max_memory = circuit, noise, path, max_memory
         if path not in ("auto", *PATHS):
             raise ValueError(f"path={path!r} is unknown; allowed are 'auto', {', '.join(map(repr, PATHS))}")
-        if compiled and not COMPILED:
-            raise ValueError("compiled=True needs numba, which is not installed; pip install numba, or leave compiled out")
-        self.compiled = COMPILED if compiled is None else compiled
-        self.frame = frame(circuit, None if noise is None else noise.insertion)
-        self.transfer = None if noise is None else pauli_transfer(noise.channel, noise.strength)
-        if noise is not None and noise.insertion == "layer" and not any(
-            getattr(event, "kind", None) == "layer" for event in circuit.events
-        ):  # fmt: skip
-            raise ValueError(
-                "noise after each layer needs layers: the circuit has no barrier; put qml.Barrier() (Qiskit: circuit.barrier()) "
-                "after each layer, or choose insertion='gate' or 'end'"
-            )
+        super().__init__(circuit, noise, compiled)
+        self.path, self.max_memory = path, max_memory
         self._chosen: dict[int, str] = {}
-
-    @property
-    def matrix(self) -> Floats:
-        """Coefficients of words in outputs."""
-        return self.circuit.observables.matrix
-
-    @property
-    def damp(self) -> Floats:
-        """Factors of I, X, Y, Z in the Heisenberg picture and what Z gives to the identity."""
-        if self.transfer is None:
-            return np.array([1.0, 1.0, 1.0, 1.0, 0.0])
-        return np.array([1.0, *np.diag(self.transfer)[1:], self.transfer[3, 0]])
-
-    def _propagate(self, product: bool) -> Program | str:
-        lowers = self.noise is not None and self.noise.channel == "amplitude_damping"
-        try:
-            return propagate(self.frame, self.matrix, product, lowers, not lowers)
-        except TooManyWordsError:
-            return "the observable spreads over too many Pauli words"
-
-    @cached_property
-    def product_program(self) -> Program | str:
-        """Instructions for terms, or why there are none."""
-        if not self.frame.product:
-            return "the data do not make a product state (inputs come after entangling gates, or through them)"
-        return self._propagate(product=True)
-
-    @cached_property
-    def full_program(self) -> Program | str:
-        """Instructions for everything, data rotations included, or why there are none."""
-        return self._propagate(product=False)
-
-    @cached_property
-    def cone(self) -> Frame:
-        """The frame without what cannot reach a measured word."""
-        program = self.full_program
-        return cone(self.frame, set(program.active) if isinstance(program, Program) else None)
-
-    def _vector(self, weights: Tensor, shared: AngleMap | None) -> Tensor:
-        return weights if shared is None else torch.cat([weights, shared.shared(weights)])
-
-    def _affine(self) -> tuple[Affine, AngleMap | None]:
-        """Angles from weights; where some are not affine, from weights and those angles."""
-        angles = self.circuit.angles
-        odd = [place for place in angles.general_places if not angles.reads[place][0]]
-        if not odd:
-            return Affine(angles.by_weight, angles.constant), None
-        rates = np.concatenate([angles.by_weight, np.zeros((len(angles.constant), len(odd)))], 1)
-        for column, place in enumerate(odd):
-            rates[place, angles.by_weight.shape[1] + column] = 1
-        return Affine(rates, angles.constant), AngleMap(self.circuit, odd)
 
     @cached_property
     def _terms(self) -> TermsPath:
@@ -272,29 +206,16 @@ class Engine:
         n_outputs = self.matrix.shape[1]
         if path == "state":
             n = self.cone.n_qubits
-            return 16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(path)) * 2**n * 16 * 4
+            return 16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(2**n)) * 2**n * 16 * 4
         if path == "density":
-            program = self.full_program
-            assert isinstance(program, Program)
-            return min(n_samples, self.chunk(path)) * 2 * len(program.first) * n_outputs * 8
+            width = DensityPath.width(self)
+            return min(n_samples, self.chunk(width)) * width * 8
         if path == "train":
-            return min(n_samples, self.chunk(path)) * TrainPath.width(self) * 4 * 8
+            width = TrainPath.width(self)
+            return min(n_samples, self.chunk(width)) * width * 4 * 8
         program = self.product_program
         assert isinstance(program, Program)
         return 8 * (2 * len(program.first) * n_outputs + n_samples * 3 * self.circuit.n_qubits)
-
-    def chunk(self, path: str) -> int:
-        """Return how many samples are computed at once."""
-        if path == "state":
-            each = 2**self.cone.n_qubits
-        elif path == "train":
-            each = TrainPath.width(self)
-        elif path == "density":
-            program = self.full_program
-            each = 2 * len(program.first) * self.matrix.shape[1] if isinstance(program, Program) else 1
-        else:
-            each = len(self._terms.terms.left[0]) + len(self._terms.terms.right[0])
-        return max(1, _CHUNK_NUMBERS // max(1, each))
 
     @cached_property
     def _network(self) -> Network | None:

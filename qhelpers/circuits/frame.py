@@ -69,11 +69,6 @@ def word_of(letters: str, wires: Any = None) -> Word:
     return Word(x, z)
 
 
-def letters_of(word: Word, n_qubits: int) -> str:
-    """Return the letters of a word, qubit 0 first."""
-    return "".join("IXZY"[(word.x >> q & 1) + 2 * (word.z >> q & 1)] for q in range(n_qubits))
-
-
 @dataclass(frozen=True)
 class Turn:
     """A rotation that is not by a fixed quarter turn: its word (sign 1), the place of its angle, the sign of the angle."""

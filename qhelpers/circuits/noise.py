@@ -1,21 +1,19 @@
-r"""The six noise channels of the low-energy IoT paper (Section II-G, Eqs. 22-33) and where they strike a circuit.
+r"""Six noise channels of one qubit, and where they strike a circuit.
 
-One strength :math:`\eta \in [0, 1]` a channel, as the paper has it: the probability of an error for the flips and for
-depolarizing, the loss of an excited or of a coherent qubit for the dampings. Two conventions to know when comparing:
+One strength :math:`\eta \in [0, 1]` a channel: the probability of an error for the flips and for depolarizing, the loss of an
+excited or of a coherent qubit for the dampings. Two conventions to know when comparing:
 
-* depolarizing applies X, Y and Z with probability :math:`\eta/3` each (Eq. 28). That is PennyLane's
+* depolarizing applies X, Y and Z with probability :math:`\eta/3` each. That is PennyLane's
   ``DepolarizingChannel(eta)`` and Qiskit Aer's ``depolarizing_error(4 * eta / 3, 1)``; the qubit is fully mixed at
   :math:`\eta = 3/4`, and beyond it :math:`\langle Z \rangle` changes its sign.
-* phase damping (Eq. 30) keeps a coherence of :math:`\sqrt{1 - \lambda}`: it is the phase flip of probability
+* phase damping keeps a coherence of :math:`\sqrt{1 - \lambda}`: it is the phase flip of probability
   :math:`(1 - \sqrt{1 - \lambda})/2`.
-
-The paper does not say where in the circuit noise strikes (deviation D1.14); `NoiseModel` names three places.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +58,7 @@ class NoiseModel:
     channel : str
         One of `CHANNELS`.
     strength : float
-        From 0 (no noise) to 1; the paper's η, λ or β.
+        From 0 (no noise) to 1.
     insertion : {"gate", "layer", "end"}
         ``gate``: on each qubit of a gate, after it. A gate is an operation as it stands once templates are expanded: a
         general rotation is one, a CNOT strikes both its qubits; identities, global phases, prepared states and barriers
@@ -83,7 +81,7 @@ class NoiseModel:
             raise ValueError(f"insertion {self.insertion!r} is unknown; allowed are {', '.join(INSERTIONS)}")
 
 
-def kraus(channel: str, strength: float, as_printed: bool = False) -> list[_Matrix]:
+def kraus(channel: str, strength: float) -> list[_Matrix]:
     r"""Kraus operators of a channel: :math:`\rho \mapsto \sum_k E_k \rho E_k^\dagger`.
 
     Parameters
@@ -92,15 +90,11 @@ def kraus(channel: str, strength: float, as_printed: bool = False) -> list[_Matr
         One of `CHANNELS`.
     strength : float
         From 0 to 1.
-    as_printed : bool
-        Give what the paper prints. Eqs. 22, 24, 26, 28 and 30 are right and are what runs. Eq. 32 (amplitude damping)
-        prints :math:`E_0 = \sqrt{1-\beta_A}\,|1\rangle\langle 1|` without the :math:`|0\rangle\langle 0|` that keeps the
-        ground state (deviation D1.11): no channel, since it does not keep the trace.
 
     Returns
     -------
     list of ndarray of shape (2, 2), complex
-        In the paper's order, :math:`E_0` first; also those that are zero at this strength.
+        :math:`E_0`, which leaves most as it is, first; also those that are zero at this strength.
 
     Raises
     ------
@@ -113,28 +107,26 @@ def kraus(channel: str, strength: float, as_printed: bool = False) -> list[_Matr
         return [keep * _IDENTITY, strike * _FLIPS[channel]]
     if channel == "depolarizing":
         return [keep * _IDENTITY, *(math.sqrt(p / 3) * pauli for pauli in (_X, _Y, _Z))]
-    ground = 0.0 if as_printed and channel == "amplitude_damping" else 1.0
-    survives = np.diag([ground, keep]).astype(complex)
+    survives = np.diag([1.0, keep]).astype(complex)
     if channel == "phase_damping":
         return [survives, np.diag([0, strike]).astype(complex)]
     return [survives, strike * np.array([[0, 1], [0, 0]], dtype=complex)]
 
 
-def completeness(channel: str, strength: float, as_printed: bool = False) -> float:
-    r"""How far a channel is from keeping the trace: the largest entry of :math:`|\sum_k E_k^\dagger E_k - I|`.
+def completeness(operators: Iterable[npt.ArrayLike]) -> float:
+    r"""How far Kraus operators are from keeping the trace: the largest entry of :math:`|\sum_k E_k^\dagger E_k - I|`.
 
     Parameters
     ----------
-    channel, strength, as_printed
-        See `kraus`.
+    operators : iterable of array-like of shape (2, 2)
 
     Returns
     -------
     float
-        0 up to rounding for a channel; 1 for amplitude damping as printed, which loses the ground state at any strength.
+        0 up to rounding for a channel.
     """
-    total = sum(operator.conj().T @ operator for operator in kraus(channel, strength, as_printed))
-    return float(np.abs(total - _IDENTITY).max())
+    each = [np.asarray(operator, dtype=complex) for operator in operators]
+    return float(np.abs(sum(one.conj().T @ one for one in each) - _IDENTITY).max())
 
 
 def pauli_transfer(channel: str, strength: float) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +13,11 @@ from torch import Tensor
 
 from qhelpers.circuits.frame import Frame, Noise, Turn, frame
 from qhelpers.circuits.functions import Affine, Coefficients, Network, Terms, sum_products, sum_terms, terms_of
+from qhelpers.circuits.prepared import AngleMap, Prepared
 from qhelpers.circuits.propagation import Program, prefix_letters
 from qhelpers.circuits.states import States
 from qhelpers.circuits.tracing import Circuit
 from qhelpers.circuits.train import Train, ranks
-
-if TYPE_CHECKING:
-    from qhelpers.circuits.engine import Engine
 
 Floats = NDArray[np.float64]
 
@@ -27,51 +25,6 @@ Floats = NDArray[np.float64]
 MANY_TERMS = 2_000
 #: (has x, has z) → component of the Bloch vector.
 _AXES = {(1, 0): 0, (1, 1): 1, (0, 1): 2}
-
-
-class AngleMap:
-    """Some of a circuit's angles as a function of inputs (n_samples, n_inputs) and weights (n_weights,)."""
-
-    def __init__(self, circuit: Circuit, places: list[int]) -> None:
-        angles = circuit.angles
-        self.general = angles.general if set(places) & set(angles.general_places) else None
-        self.rows = [angles.general_places.index(place) for place in places if place in angles.general_places]
-        self.targets = [k for k, place in enumerate(places) if place in angles.general_places]
-        self.n = len(places)
-        self.by_input, self.by_weight = angles.by_input[places], angles.by_weight[places]
-        self.constant = angles.constant[places]
-        single = (self.by_input != 0).sum(1) == 1 if self.n else np.zeros(0, bool)
-        self.single = self.general is None and not self.by_weight.any() and bool(single.all()) and self.n > 0
-        if self.single:
-            index = (self.by_input != 0).argmax(1)
-            self.index: list[int] = index.tolist()
-            self.scale = self.by_input[np.arange(self.n), index]
-            self.same = bool(np.array_equal(index, np.arange(self.by_input.shape[1])))
-            self.scaled, self.shifted = bool((self.scale != 1).any()), bool(self.constant.any())
-
-    def shared(self, weights: Tensor) -> Tensor:
-        """Return angles that do not depend on inputs, shape (n_angles,)."""
-        found = weights @ torch.as_tensor(self.by_weight).to(weights).T + torch.as_tensor(self.constant).to(weights)
-        if self.general is not None:
-            inputs = weights.new_zeros(self.by_input.shape[1])
-            values = self.general(inputs, weights).to(weights)[self.rows]
-            found = found.index_copy(0, torch.as_tensor(self.targets, dtype=torch.long, device=weights.device), values)
-        return found
-
-    def batch(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return angles of each sample, shape (n_samples, n_angles)."""
-        if self.single:
-            found = inputs if self.same else inputs[:, self.index]
-            if self.scaled:
-                found = found * torch.as_tensor(self.scale).to(inputs)
-            return found if not self.shifted else found + torch.as_tensor(self.constant).to(inputs)
-        found = inputs @ torch.as_tensor(self.by_input).to(inputs).T + torch.as_tensor(self.constant).to(inputs)
-        if self.by_weight.any():
-            found = found + weights.to(inputs) @ torch.as_tensor(self.by_weight).to(inputs).T
-        if self.general is not None:
-            values = torch.func.vmap(self.general, in_dims=(0, None))(inputs, weights.to(inputs)).to(inputs)[:, self.rows]
-            found = found.index_copy(1, torch.as_tensor(self.targets, dtype=torch.long, device=inputs.device), values)
-        return found
 
 
 class Features:
@@ -161,15 +114,17 @@ def _chunked(run: Callable[[Tensor], Tensor], inputs: Tensor, size: int) -> Tens
 class TermsPath:
     """Coefficients from weights, features from inputs, the sum of terms."""
 
-    def __init__(self, engine: Engine, program: Program) -> None:
-        self.engine = engine
-        n, unital = engine.circuit.n_qubits, engine.damp[4] == 0
+    def __init__(self, prepared: Prepared, program: Program) -> None:
+        self.prepared = prepared
+        n, unital = prepared.circuit.n_qubits, prepared.damp[4] == 0
         letters = np.stack([(program.x >> q & 1) + 2 * (program.z >> q & 1) for q in range(n)], 1)
         for q in range(n):
-            if not engine.frame.prefix[q] or (engine.noise is None and prefix_letters(engine.frame.prefix[q], unital) == {"Z"}):
+            if not prepared.frame.prefix[q] or (
+                prepared.noise is None and prefix_letters(prepared.frame.prefix[q], unital) == {"Z"}
+            ):
                 letters[:, q] = 0  # the component is 1 whatever the data
         qubits = [q for q in range(n) if letters[:, q].any()]
-        self.features = Features(engine.circuit, engine.frame, engine.transfer, qubits)
+        self.features = Features(prepared.circuit, prepared.frame, prepared.transfer, qubits)
         rows, inverse = np.unique(letters, axis=0, return_inverse=True) if len(letters) else (letters, np.zeros(0, int))
         self.terms: Terms = terms_of(rows, self.features.column)
         self.letters = rows[self.terms.order]
@@ -183,25 +138,25 @@ class TermsPath:
             program.reach = program.reach[order]
         else:
             self.merge = place[inverse.reshape(-1)]
-        affine, self.shared = engine._affine()
-        self.run = Coefficients(program, affine, engine.damp, engine.compiled)
+        affine, self.shared = prepared.affine()
+        self.run = Coefficients(program, affine, prepared.damp, prepared.compiled)
 
     @cached_property
     def network(self) -> Network | None:
         """Everything in one function, where angles are inputs times numbers and weights enter as they are."""
         angles = self.features.angles
-        if not (self.engine.compiled and self.features.simple and angles.single and self.merge is None and self.shared is None):
+        if not (self.prepared.compiled and self.features.simple and angles.single and self.merge is None and self.shared is None):
             return None
         if self.n_terms >= MANY_TERMS or not self.features.qubits:
             return None
         sign = self.features.sign
         index = None if angles.same else angles.index
-        scalar = self.engine.circuit.observables.scalar
+        scalar = self.prepared.circuit.observables.scalar
         return Network(self.run, self.terms, index, angles.scale * sign, angles.constant * sign, scalar)
 
     def coefficients(self, weights: Tensor) -> Tensor:
         """Return the coefficients in double precision, shape (n_outputs, n_terms)."""
-        found = self.run(self.engine._vector(weights, self.shared))
+        found = self.run(self.prepared.vector(weights, self.shared))
         if self.merge is not None:
             where = torch.as_tensor(self.merge, device=found.device)
             found = found.new_zeros(found.shape[0], self.n_terms).index_add(1, where, found)
@@ -210,26 +165,28 @@ class TermsPath:
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
         coefficients = self.coefficients(weights)
-        if self.n_terms < MANY_TERMS and self.engine.compiled:
+        if self.n_terms < MANY_TERMS and self.prepared.compiled:
             return sum_terms(self.features(inputs, weights), coefficients, self.terms, compiled=True)
         return _chunked(
-            lambda part: sum_products(self.features(part, weights), coefficients, self.terms), inputs, self.engine.chunk("terms")
+            lambda part: sum_products(self.features(part, weights), coefficients, self.terms),
+            inputs,
+            self.prepared.chunk(len(self.terms.left[0]) + len(self.terms.right[0])),
         )
 
 
 class StatePath:
     """A state vector a sample."""
 
-    def __init__(self, engine: Engine, whole: bool = False) -> None:
-        self.engine = engine
-        bare = frame(engine.circuit) if whole else engine.cone
+    def __init__(self, prepared: Prepared, whole: bool = False) -> None:
+        self.prepared = prepared
+        bare = frame(prepared.circuit) if whole else prepared.cone
         turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
         places = list(dict.fromkeys(turn.angle for turn in turns if isinstance(turn, Turn)))
-        is_data = engine.circuit.angles.is_data
+        is_data = prepared.circuit.angles.is_data
         data, shared = [p for p in places if is_data[p]], [p for p in places if not is_data[p]]
-        self.data, self.shared = AngleMap(engine.circuit, data), AngleMap(engine.circuit, shared)
+        self.data, self.shared = AngleMap(prepared.circuit, data), AngleMap(prepared.circuit, shared)
         places_d, places_w = ({place: k for k, place in enumerate(part)} for part in (data, shared))
-        self.states = States(bare, engine.matrix, places_d, places_w, engine.compiled)
+        self.states = States(bare, prepared.matrix, places_d, places_w, prepared.compiled)
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
@@ -238,27 +195,27 @@ class StatePath:
         def run(part: Tensor) -> Tensor:
             return self.states(shared, self.data.batch(part.double(), weights), part.dtype)
 
-        if self.engine.compiled and inputs.device.type == "cpu":
+        if self.prepared.compiled and inputs.device.type == "cpu":
             return run(inputs)
-        return _chunked(run, inputs, self.engine.chunk("state"))
+        return _chunked(run, inputs, self.prepared.chunk(2**self.prepared.cone.n_qubits))
 
 
 class DensityPath:
     """The Pauli coefficients of each sample's observable: all rotations and channels, data included."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        program = engine.full_program
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        program = prepared.full_program
         assert isinstance(program, Program)
-        n_angles = len(engine.circuit.angles.constant)
+        n_angles = len(prepared.circuit.angles.constant)
         places = sorted({int(angle) for angle in program.angle if angle >= 0})
-        is_data = engine.circuit.angles.is_data
-        self.data = AngleMap(engine.circuit, [p for p in places if is_data[p]])
-        self.shared = AngleMap(engine.circuit, [p for p in places if not is_data[p]])
+        is_data = prepared.circuit.angles.is_data
+        self.data = AngleMap(prepared.circuit, [p for p in places if is_data[p]])
+        self.shared = AngleMap(prepared.circuit, [p for p in places if not is_data[p]])
         rates = np.zeros((n_angles, len(places)))
         for column, place in enumerate([p for p in places if is_data[p]] + [p for p in places if not is_data[p]]):
             rates[place, column] = 1
-        self.run = Coefficients(program, Affine(rates, np.zeros(n_angles)), engine.damp, engine.compiled)
+        self.run = Coefficients(program, Affine(rates, np.zeros(n_angles)), prepared.damp, prepared.compiled)
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
@@ -269,15 +226,22 @@ class DensityPath:
             vector = torch.cat([data, shared.to(data).expand(len(data), -1)], 1)
             return self.run(vector).sum(-1).to(part.dtype)
 
-        return _chunked(run, inputs, self.engine.chunk("density"))
+        return _chunked(run, inputs, self.prepared.chunk(self.width(self.prepared)))
+
+    @staticmethod
+    def width(prepared: Prepared) -> int:
+        """Numbers that a sample needs at once."""
+        program = prepared.full_program
+        assert isinstance(program, Program)
+        return 2 * len(program.first) * prepared.matrix.shape[1]
 
 
 class TrainPath:
     """The observable as an exact tensor train, both halves multiplied with the samples' features."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine, circuit = engine, engine.circuit
-        self.train = Train(circuit, None if engine.noise is None else engine.noise.insertion, engine.transfer)
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared, circuit = prepared, prepared.circuit
+        self.train = Train(circuit, None if prepared.noise is None else prepared.noise.insertion, prepared.transfer)
         everything = range(len(circuit.angles.constant))
         is_data = circuit.angles.is_data
         self.shared_places = [place for place in everything if not is_data[place]]
@@ -287,14 +251,14 @@ class TrainPath:
         self.data = AngleMap(circuit, data)
 
     @staticmethod
-    def width(engine: Engine) -> int:
+    def width(prepared: Prepared) -> int:
         """Numbers that a sample needs at once."""
-        return 2 * 3 ** ((engine.circuit.n_qubits + 1) // 2) + 2 * max(ranks(engine.circuit) or [1])
+        return 2 * 3 ** ((prepared.circuit.n_qubits + 1) // 2) + 2 * max(ranks(prepared.circuit) or [1])
 
     @staticmethod
-    def size(engine: Engine) -> tuple[int, int]:
+    def size(prepared: Prepared) -> tuple[int, int]:
         """Multiplications a sample, and once for all samples, of one word."""
-        n, sizes = engine.circuit.n_qubits, ranks(engine.circuit) or [1]
+        n, sizes = prepared.circuit.n_qubits, ranks(prepared.circuit) or [1]
         middle = sizes[(n + 1) // 2 - 1] if n > 1 else 1
         half = 3 ** ((n + 1) // 2)
         inner = sum(a * b * 4 for a, b in zip([1, *sizes], [*sizes, 1], strict=True)) + 3 * half * middle * middle
@@ -302,11 +266,11 @@ class TrainPath:
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
-        n = self.engine.circuit.n_qubits
-        angles = weights.new_zeros(len(self.engine.circuit.angles.constant)).index_copy(
+        n = self.prepared.circuit.n_qubits
+        angles = weights.new_zeros(len(self.prepared.circuit.angles.constant)).index_copy(
             0, torch.as_tensor(self.shared_places, dtype=torch.long, device=weights.device), self.shared.shared(weights)
         )
-        trains = [self.train.sites(word, angles) for word in self.engine.circuit.observables.words]
+        trains = [self.train.sites(word, angles) for word in self.prepared.circuit.observables.words]
         middle = (n + 1) // 2
 
         def run(part: Tensor) -> Tensor:
@@ -320,13 +284,13 @@ class TrainPath:
                 )
                 b = _reversed(b, [1 + len(one) for one in letters[: middle - 1 : -1]])
                 outputs.append(((left @ a) * (right @ b)).sum(1))
-            return torch.stack(outputs, 1) @ torch.as_tensor(self.engine.matrix).to(part)
+            return torch.stack(outputs, 1) @ torch.as_tensor(self.prepared.matrix).to(part)
 
-        return _chunked(run, inputs, self.engine.chunk("train"))
+        return _chunked(run, inputs, self.prepared.chunk(self.width(self.prepared)))
 
     def _features(self, inputs: Tensor, weights: Tensor) -> tuple[list[list[Tensor]], list[list[int]]]:
         theta = self.data.batch(inputs, weights)
-        constant, is_constant = self.engine.circuit.angles.constant, self.engine.circuit.angles.is_constant
+        constant, is_constant = self.prepared.circuit.angles.constant, self.prepared.circuit.angles.is_constant
 
         def angle(places: list[int]) -> tuple[Any, Any]:
             if is_constant[places[0]]:

@@ -2,7 +2,8 @@
 
 import sys
 
+from qhelpers import _pipes
 from qhelpers.datasets.download import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_pipes.run(main))

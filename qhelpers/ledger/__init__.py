@@ -1,8 +1,9 @@
 """The ledger: every number that the papers print, whether it can be true, and what became of it."""
 
 from qhelpers.ledger.intervals import Interval, printed_interval
-from qhelpers.ledger.judgement import VERDICTS, ReadingVerdict, Verdict, scoreboard, verdict, verdicts
+from qhelpers.ledger.judgement import ReadingVerdict, Verdict, scoreboard, verdict, verdicts
 from qhelpers.ledger.statements import Claim, Paper, claim, claims, paper, papers
+from qhelpers.verdicts import VERDICTS
 
 __all__ = [
     "VERDICTS",

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from qhelpers import _pipes
 from qhelpers.ledger.checks import CheckResult, check_row, check_rows, failed_groups
-from qhelpers.ledger.judgement import VERDICTS, Verdict, chance, verdict, verdicts
+from qhelpers.ledger.judgement import Verdict, chance, verdict, verdicts
 from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.statements import claims, near_ids, paper, papers
+from qhelpers.verdicts import VERDICTS
 
 POSSIBLE, IMPOSSIBLE, BAD_USAGE = 0, 1, 2
 _AVERAGES = ("binary", "macro", "mean")
@@ -51,8 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (RecordsError, ImportError) as error:
         print(f"ledger: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        return 0
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
 
@@ -269,4 +269,4 @@ def _report(results: Sequence[CheckResult], as_json: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_pipes.run(main))

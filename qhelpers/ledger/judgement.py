@@ -15,6 +15,7 @@ from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
 from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
 from qhelpers.ledger.predicates import evaluate, terms
 from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
+from qhelpers.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,20 +23,6 @@ if TYPE_CHECKING:
 #: Below this many pairs there are estimates and intervals, no test.
 FEWEST_PAIRS = 9
 
-# In the order of the scoreboard.
-VERDICTS = (
-    "holds",
-    "holds, for another reason",
-    "holds under some readings",
-    "exceeded",
-    "inconclusive",
-    "falls short",
-    "cannot hold",
-    "implausible",
-    "not measurable",
-    "lost",
-    "pending",
-)
 # What counts as measured, the most favourable to the paper first: refuted is what is so under every reading that was run.
 _FAVOUR = ("holds", "holds, for another reason", "inconclusive", "exceeded", "falls short", "pending")
 LEVEL = 0.95
@@ -51,7 +38,7 @@ class ReadingVerdict:
     reading : str
         Names of the options, joined.
     verdict : str
-        One of `VERDICTS`.
+        One of `qhelpers.verdicts.VERDICTS`.
     n : int
         Seeds.
     measured, sd : float or None
@@ -92,8 +79,8 @@ class Verdict:
     id, paper, where, quantity, printed
         As in the claim.
     verdict : str
-        One of `VERDICTS`. With several readings of a number the most favourable to the paper; a comparison or a procedure holds
-        only if it holds under each.
+        One of `qhelpers.verdicts.VERDICTS`. With several readings of a number the most favourable to the paper; a comparison
+        or a procedure holds only if it holds under each.
     reading : str
         The reading of what the text leaves open that is shown, the headline; empty where nothing was measured.
     measured, sd, n_seeds, k, interval, p

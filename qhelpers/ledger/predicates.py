@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,10 +13,6 @@ import numpy as np
 
 from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import GLOSSARY
-
-# The forms that a predicate can take; see `evaluate`. Those of the first line compare models, those of the second any metrics.
-FORMS = ("beats", "all_beat", "order", "close", "close_data", "gap", "balanced", "unprinted")
-FORMS_OF_METRICS = ("bound", "drop", "ranked", "monotone", "ratio", "alike")
 
 Score = np.ndarray | Interval
 Truth = np.ndarray | bool
@@ -36,6 +35,8 @@ class Term(NamedTuple):
 
 
 Ask = Callable[[Term], Score]
+#: How a form asks for what it compares, see `evaluate`.
+Item = Callable[[Any], Score]
 
 
 def terms(predicate: Mapping[str, Any]) -> list[Term]:
@@ -53,27 +54,20 @@ def terms(predicate: Mapping[str, Any]) -> list[Term]:
 def evaluate(predicate: Mapping[str, Any], ask: Ask) -> Truth:
     """Whether a predicate holds.
 
-    Forms (``holds``) that compare models, for every data set named:
+    What is compared is a metric's name, or a mapping with ``metric`` and further entries of a config; where the predicate has
+    one ``metric`` for all, it is the values of one entry of the config (``key``, the model by default). All is compared under
+    ``config``, for every data set named in ``data`` if some are. A metric may be made of several, see `combined`. Forms
+    (``holds``):
 
-    - ``beats``: ``better`` above each of ``than`` in all ``metrics``, or above at least ``at_least`` of them;
-    - ``all_beat``: the same for each of several models in ``better``;
-    - ``order``: each of ``models`` above the next;
-    - ``close``: the two ``metrics`` of ``model`` differ by at most ``within``;
-    - ``close_data``: each of ``metrics`` differs by at most ``within`` between the two data sets;
-    - ``gap``: the first of two ``metrics`` above the second by at least ``by``;
-    - ``balanced``: two ``metrics`` closer for ``model`` than for ``than``, and its ``scores`` under those of ``below``;
-    - ``unprinted``: says nothing about scores, so that no score can contradict it.
-
-    Forms that compare any metrics of any experiment, under ``config``, for every data set named if some are. What they compare
-    is a metric's name, or a mapping with ``metric`` and further entries of a config; where the predicate has one ``metric`` for
-    all, it is the values of one entry of the config (``key``, the model by default):
-
+    - ``beats``: the model ``better``, or each of several, above each of ``than`` in all ``metrics`` (below, where lower is
+      better), or above at least ``at_least`` of them;
+    - ``ranked``: each of ``higher`` above each of ``lower`` (``by`` so much; 0 by default), whichever side is the good one;
     - ``bound``: each of ``metrics`` is ``at_least`` or ``at_most`` a number;
     - ``drop``: ``start`` less each of ``metrics`` is ``at_least`` or ``at_most`` a number;
-    - ``ranked``: each of ``higher`` above each of ``lower`` (``by`` so much; 0 by default);
     - ``monotone``: ``metrics`` never fall, or never rise (``direction``: rising, falling), by more than ``within``;
-    - ``ratio``: the first of two ``metrics`` over the second is ``at_least`` or ``at_most`` a number;
-    - ``alike``: all ``metrics`` differ from the first by at most ``within``.
+    - ``unprinted``: says nothing about scores, so that no score can contradict it.
+
+    Further predicates in ``and`` must hold with it.
 
     Parameters
     ----------
@@ -93,44 +87,70 @@ def evaluate(predicate: Mapping[str, Any], ask: Ask) -> Truth:
         If the form is unknown.
     """
     form = predicate["holds"]
-    if form in FORMS_OF_METRICS:
-        places = [{"data": data} for data in predicate["data"]] if "data" in predicate else [{}]
-        return _all([_FORMS_OF_METRICS[form](predicate, _asking(predicate, place, ask)) for place in places])
-    if form not in FORMS:
-        raise ValueError(f"unknown form of predicate {form!r}; choose one of {', '.join((*FORMS, *FORMS_OF_METRICS))}")
-    if form == "unprinted":
-        return True
-
-    def score(model: str, data: str, metric: str) -> Score:
-        return ask(Term.at({"model": model, "data": data}, metric))
-
-    parts: list[Truth] = []
-    for data in predicate["data"]:
-        if form in ("beats", "all_beat"):
-            winners = predicate["better"] if form == "all_beat" else [predicate["better"]]
-            parts += [_beats(predicate, winner, data, score) for winner in winners]
-        elif form == "order":
-            models = predicate["models"]
-            for better, worse in itertools.pairwise(models):
-                parts += [_above(score(better, data, m), score(worse, data, m), m) for m in predicate["metrics"]]
-        elif form == "close":
-            first, second = (score(predicate["model"], data, metric) for metric in predicate["metrics"])
-            parts.append(_close(first, second, predicate["within"]))
-        elif form == "gap":
-            first, second = (score(predicate["model"], data, metric) for metric in predicate["metrics"])
-            parts.append(_possible(first - second, predicate["by"]))
-        elif form == "balanced":
-            parts.append(_balanced(predicate, data, score))
-    if form == "close_data":
-        one, other = predicate["data"]
-        model = predicate["model"]
-        parts = [_close(score(model, one, m), score(model, other, m), predicate["within"]) for m in predicate["metrics"]]
-    return _all(parts)
+    if form not in _FORMS:
+        raise ValueError(f"unknown form of predicate {form!r}; choose one of {', '.join(_FORMS)}")
+    places = [{"data": data} for data in predicate["data"]] if "data" in predicate else [{}]
+    own = [_FORMS[form](predicate, _asking(predicate, place, ask)) for place in places]
+    return _all([*own, *(evaluate(further, ask) for further in predicate.get("and", ()))])
 
 
-def _beats(predicate: Mapping[str, Any], winner: str, data: str, score: Callable[[str, str, str], Score]) -> Truth:
+def combined(metric: str, score: Callable[[str], Score]) -> Score:
+    """Value of a metric, or of some that are combined: names in brackets, + - * / and abs, as ``abs([precision] - [recall])``.
+
+    Parameters
+    ----------
+    metric : str
+        As in a claims file.
+    score : callable
+        ``score(name)``: an array or an interval.
+
+    Raises
+    ------
+    ValueError
+        If it says anything else.
+    """
+    if "[" not in metric:
+        return score(metric)
+    names = list(dict.fromkeys(re.findall(r"\[([^\]]+)\]", metric)))
+    text = re.sub(r"\[([^\]]+)\]", lambda match: f"_{names.index(match[1])}", metric)
+
+    def value(node: ast.AST) -> Any:
+        match node:
+            case ast.BinOp(left, operation, right) if type(operation) in _OPERATIONS:
+                return _OPERATIONS[type(operation)](value(left), value(right))
+            case ast.Call(ast.Name("abs"), [inner], []):
+                return abs(value(inner))
+            case ast.Name(name) if re.fullmatch(r"_\d+", name):
+                return score(names[int(name[1:])])
+            case ast.Constant(int() | float() as number):
+                return number
+        raise ValueError(f"{metric!r} is no metric; allowed are names in brackets, numbers, + - * / and abs: write it of these")
+
+    try:
+        return value(ast.parse(text.strip(), mode="eval").body)
+    except SyntaxError as error:
+        raise ValueError(f"{metric!r} cannot be read ({error.msg}); write it like 'abs([precision] - [recall])'") from None
+
+
+_OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def _beats(predicate: Mapping[str, Any], item: Item) -> Truth:
+    winners = predicate["better"]
+    return _all([_beats_all(predicate, winner, item) for winner in ([winners] if isinstance(winners, str) else winners)])
+
+
+def _beats_all(predicate: Mapping[str, Any], winner: str, item: Item) -> Truth:
+    def score(model: str, metric: str) -> Score:
+        return item({"model": model, "metric": metric})
+
     beaten = [
-        _all([_above(score(winner, data, metric), score(other, data, metric), metric) for metric in predicate["metrics"]])
+        _all([_above(score(winner, metric), score(other, metric), metric) for metric in predicate["metrics"]])
         for other in predicate["than"]
     ]
     needed = predicate.get("at_least")
@@ -139,16 +159,6 @@ def _beats(predicate: Mapping[str, Any], winner: str, data: str, score: Callable
     count = sum(np.asarray(one, dtype=int) for one in beaten)
     enough = np.asarray(count >= needed)
     return enough if enough.ndim else bool(enough)
-
-
-def _balanced(predicate: Mapping[str, Any], data: str, score: Callable[[str, str, str], Score]) -> Truth:
-    first, second = predicate["metrics"]
-    model, other, below = predicate["model"], predicate["than"], predicate["below"]
-    own = abs(score(model, data, first) - score(model, data, second))
-    others = abs(score(other, data, first) - score(other, data, second))
-    smaller = _possible(others - own, 0.0)
-    under = [_above(score(below, data, metric), score(model, data, metric), metric) for metric in predicate["scores"]]
-    return _all([smaller, *under])
 
 
 def _above(better: Score, worse: Score, metric: str) -> Truth:
@@ -163,8 +173,8 @@ def _possible(difference: Score, by: float) -> Truth:
     return difference >= by if by > 0 else difference > 0
 
 
-def _asking(predicate: Mapping[str, Any], place: Mapping[str, Any], ask: Ask) -> Callable[[Any], Score]:
-    """How a form asks for what it compares, see `evaluate`."""
+def _asking(predicate: Mapping[str, Any], place: Mapping[str, Any], ask: Ask) -> Item:
+    """What a form asks with: the predicate's config and place are filled in."""
 
     def item(named: Any) -> Score:
         if isinstance(named, Mapping):
@@ -174,47 +184,38 @@ def _asking(predicate: Mapping[str, Any], place: Mapping[str, Any], ask: Ask) ->
         else:
             entries = {"metric": named}
         metric = str(entries.pop("metric"))
-        return ask(Term.at({**predicate.get("config", {}), **place, **entries}, metric))
+        config = {**predicate.get("config", {}), **place, **entries}
+        return combined(metric, lambda name: ask(Term.at(config, name)))
 
     return item
 
 
-def _bound(predicate: Mapping[str, Any], item: Callable[[Any], Score]) -> Truth:
+def _bound(predicate: Mapping[str, Any], item: Item) -> Truth:
     return _all([_limited(item(one), predicate) for one in predicate["metrics"]])
 
 
-def _drop(predicate: Mapping[str, Any], item: Callable[[Any], Score]) -> Truth:
+def _drop(predicate: Mapping[str, Any], item: Item) -> Truth:
     return _all([_limited(item(predicate["start"]) - item(one), predicate) for one in predicate["metrics"]])
 
 
-def _ranked(predicate: Mapping[str, Any], item: Callable[[Any], Score]) -> Truth:
+def _ranked(predicate: Mapping[str, Any], item: Item) -> Truth:
     pairs = itertools.product(predicate["higher"], predicate["lower"])
     return _all([_possible(item(high) - item(low), predicate.get("by", 0.0)) for high, low in pairs])
 
 
-def _monotone(predicate: Mapping[str, Any], item: Callable[[Any], Score]) -> Truth:
+def _monotone(predicate: Mapping[str, Any], item: Item) -> Truth:
     sign = {"rising": 1.0, "falling": -1.0}[predicate["direction"]]
     steps = itertools.pairwise(predicate["metrics"])
     return _all([_at_least((item(late) - item(early)) * sign, -predicate["within"]) for early, late in steps])
 
 
-def _ratio(predicate: Mapping[str, Any], item: Callable[[Any], Score]) -> Truth:
-    first, second = predicate["metrics"]
-    return _limited(item(first) / item(second), predicate)
-
-
-def _alike(predicate: Mapping[str, Any], item: Callable[[Any], Score]) -> Truth:
-    first, *others = predicate["metrics"]
-    return _all([_close(item(first), item(one), predicate["within"]) for one in others])
-
-
-_FORMS_OF_METRICS: dict[str, Callable[[Mapping[str, Any], Callable[[Any], Score]], Truth]] = {
+_FORMS: dict[str, Callable[[Mapping[str, Any], Item], Truth]] = {
+    "beats": _beats,
+    "ranked": _ranked,
     "bound": _bound,
     "drop": _drop,
-    "ranked": _ranked,
     "monotone": _monotone,
-    "ratio": _ratio,
-    "alike": _alike,
+    "unprinted": lambda predicate, item: True,
 }
 
 
@@ -234,13 +235,6 @@ def _at_least(value: Score, limit: float) -> Truth:
     if isinstance(value, Interval):
         return Interval(limit, limit).at_most(value)
     return value >= limit - 1e-12
-
-
-def _close(first: Score, second: Score, within: float) -> Truth:
-    distance = abs(first - second)
-    if isinstance(distance, Interval):
-        return distance.at_most(within)
-    return distance <= within + 1e-12
 
 
 def _all(parts: Sequence[Truth]) -> Truth:

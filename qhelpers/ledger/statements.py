@@ -14,8 +14,8 @@ import yaml
 
 from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import Quantity, quantity
+from qhelpers.runs.papers import papers as found_papers
 
-FOLDER = Path(__file__).parent / "claims"
 KINDS = ("number", "ordering", "procedure")
 _LIMITS = ("at_least", "at_most", "within", "by")
 _CLAIM_KEYS = {
@@ -178,7 +178,7 @@ class Claim:
 
 @functools.cache
 def _files() -> dict[str, Path]:
-    return {path.name.split("-", 1)[0]: path for path in sorted(FOLDER.glob("*.yaml"))}
+    return {one.number: one.folder / "claims.yaml" for one in found_papers() if (one.folder / "claims.yaml").exists()}
 
 
 def papers() -> list[str]:
@@ -202,7 +202,8 @@ def paper(number: str) -> Paper:
     """
     if number not in _files():
         raise ValueError(f"unknown paper {number!r}; there are claims of paper {', '.join(papers())}; choose one of them")
-    return parse(_files()[number].read_text(encoding="utf-8"), source=_files()[number].name)
+    path = _files()[number]
+    return parse(path.read_text(encoding="utf-8"), source=f"{path.parent.name}/{path.name}")
 
 
 def parse(text: str, source: str = "claims") -> Paper:
@@ -211,7 +212,7 @@ def parse(text: str, source: str = "claims") -> Paper:
     Parameters
     ----------
     text : str
-        YAML as in ``claims/1-low-energy.yaml``.
+        YAML as in a paper's ``claims.yaml``.
     source : str
         Named in error messages.
 
@@ -223,7 +224,7 @@ def parse(text: str, source: str = "claims") -> Paper:
     content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     if not isinstance(content, dict) or not {"paper", "claims"} <= set(content):
         raise ValueError(
-            f"{source} is no claims file; it needs at least the keys 'paper' and 'claims'; see claims/1-low-energy.yaml"
+            f"{source} is no claims file; it needs at least the keys 'paper' and 'claims'; see the page 'Add a paper'"
         )
     number = str(content["paper"])
     claims_: list[Claim] = []
@@ -255,10 +256,14 @@ def _axis(axis: Mapping[str, Any]) -> tuple[Reading, ...]:
 
 
 def _expand(value: Any, groups: Mapping[str, list[str]]) -> Any:
-    """Replace the names of groups inside a list by their members."""
+    """Replace the names of groups inside lists by their members, in mappings inside them too."""
+    if isinstance(value, dict):
+        return {key: _expand(one, groups) for key, one in value.items()}
     if not isinstance(value, list):
         return value
-    return tuple(member for name in value for member in (groups.get(name, [name]) if isinstance(name, str) else [name]))
+    return tuple(
+        member for one in value for member in (groups.get(one, [one]) if isinstance(one, str) else [_expand(one, groups)])
+    )
 
 
 def _predicates(given: Mapping[str, Any], groups: Mapping[str, list[str]]) -> list[dict[str, Any]]:

@@ -1,19 +1,17 @@
-"""Models of the papers and their baselines as scikit-learn estimators."""
+"""What several papers share: quantum estimators around any circuit, and plain models as scikit-learn estimators."""
 
-from qhelpers.models.baselines import BASELINES, TRIALS, baseline, tuned_baseline
-from qhelpers.models.low_energy import QNNHClassifier, QNNPClassifier, QNNQClassifier
+from qhelpers.models.baselines import BASELINES, baseline, tuned
+from qhelpers.models.quantum import CircuitClassifier, QuantumClassifier
 from qhelpers.models.trigonometric import RandomCircuitFeature, TrigonometricFeatures
 from qhelpers.models.tuning import tune
 
 __all__ = [
     "BASELINES",
-    "TRIALS",
-    "QNNHClassifier",
-    "QNNPClassifier",
-    "QNNQClassifier",
+    "CircuitClassifier",
+    "QuantumClassifier",
     "RandomCircuitFeature",
     "TrigonometricFeatures",
     "baseline",
     "tune",
-    "tuned_baseline",
+    "tuned",
 ]

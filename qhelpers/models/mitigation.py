@@ -1,4 +1,4 @@
-"""What can be done about noise: another threshold, training under it, zero-noise extrapolation; and decisions from shots.
+"""What can be done about noise: another threshold, zero-noise extrapolation; and decisions from shots.
 
 Outputs are expectation values of Z. Those that differ by less than `RESOLUTION` count as equal (telling them apart would take
 10^24 shots), and an output that lies on the threshold is tossed: it counts half to either class.
@@ -6,9 +6,7 @@ Outputs are expectation values of Z. Those that differ by less than `RESOLUTION`
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from qhelpers._extras import require
 from qhelpers.circuits import NoiseModel, VariationalCircuit
-from qhelpers.circuits.low_energy import qnn_p_circuit
-from qhelpers.models.low_energy import QNNPClassifier, circuit_module
 
 if TYPE_CHECKING:
     from qhelpers.circuits import QuantumLayer
@@ -193,50 +189,3 @@ def sampled(outputs: Array, shots: int, rng: np.random.Generator) -> Array:
 def _settled(values: Array) -> Array:
     """Outputs with what is below the resolution taken away."""
     return np.round(values / RESOLUTION) * RESOLUTION
-
-
-class NoisyQNNPClassifier(QNNPClassifier):
-    """QNN-P trained, and tested, with noise in its circuit.
-
-    Parameters
-    ----------
-    noise : NoiseModel, optional
-        None trains `QNNPClassifier` itself.
-    n_qubits, n_layers, entangler, fill, epochs, learning_rate, engine, random_state, progress
-        As for `QNNPClassifier`; only the engine ``"fast"`` has noise.
-    """
-
-    def __init__(
-        self,
-        noise: NoiseModel | None = None,
-        n_qubits: int = 4,
-        n_layers: int = 3,
-        entangler: str = "chain",
-        fill: str = "idle",
-        epochs: int = 100,
-        learning_rate: float = 0.1,
-        engine: str = "fast",
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        super().__init__(n_qubits, n_layers, entangler, fill, epochs, learning_rate, engine, random_state, progress)
-        self.noise = noise
-
-    def _module(self, n_inputs: int, seed: int) -> Any:
-        if self.engine != "fast":
-            raise ValueError(f"engine={self.engine!r} has no noise; allowed is 'fast'")
-        torch = require("torch", "circuits")
-        layer = copy.deepcopy(_read_once(n_inputs, self.n_qubits, self.n_layers, self.entangler))
-        generator = torch.Generator().manual_seed(seed)
-        first = torch.nn.init.uniform_(torch.empty(layer.weights.shape), 0, 2 * np.pi, generator=generator)
-        with torch.no_grad():
-            layer.weights.copy_(first)
-        return layer.with_noise(self.noise)
-
-
-@lru_cache(maxsize=8)
-def _read_once(n_inputs: int, n_qubits: int, n_layers: int, entangler: str) -> Any:
-    """QNN-P's layer, read from its circuit; to be copied."""
-    torch = require("torch", "circuits")
-    circuit = qnn_p_circuit(n_inputs, n_qubits, n_layers, entangler)
-    return circuit_module(circuit, "fast", torch.zeros(circuit.weight_shape)).double()

@@ -169,14 +169,14 @@ def _again(arguments: argparse.Namespace) -> int:
 
 
 def _summary(plan: _Plan) -> None:
-    from qhelpers.runs import execution, records
+    from qhelpers.runs import records
 
     configs = [job.config for job in plan.jobs]
     version = experiments.get(plan.name).version
     found = [r for r in records.read(plan.name, plan.folder) if r.config in configs and r.version == version]
     if not found:
         return
-    keys = execution.told(configs)
+    keys = experiments.get(plan.name).keys(configs)
     table = records.frame(found).assign(**{key: [records.spell(r.config.get(key, "")) for r in found] for key in keys})
     print(table.groupby(keys)[experiments.get(plan.name).headline].agg(["mean", "std", "count"]).round(3).to_string())
 

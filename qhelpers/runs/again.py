@@ -20,15 +20,6 @@ from qhelpers.runs import execution, records
 from qhelpers.runs.experiment import get
 from qhelpers.runs.records import Record, RecordsError
 
-#: Numbers that are times, or nothing but a time and a constant: another run has others. A pattern an experiment, for whole names.
-TIMES = {
-    "energy": r"metrics\.(epoch|train|predict)(_tuned|_single)?_(cpu_seconds|wh|gco2)(_per_1000)?",
-    "equations": r"metrics\.seconds\..*",
-    "frameworks": r"chosen\.seconds\..*",
-    "protocols": r"arrays\.seconds\..*",
-}
-#: Numbers that are computed from times, in runs of these configs alone.
-FROM_TIMES = {("equations", "sizes"): "metrics.disagreement"}
 #: Numbers nearer than this are the same but for rounding, which another processor or library may do otherwise.
 ROUNDING = 1e-6
 
@@ -165,7 +156,7 @@ def run(found: Sequence[Record], workers: int | None = None) -> Iterator[Compari
 
 
 def compare(record: Record, made: Record) -> Comparison:
-    """Compare every number of two records of the same run but those that are times; see `TIMES`."""
+    """Compare every number of two records of the same run but those that are times, as their experiment says."""
     before, after = (dict(_numbers(one)) for one in (record, made))
     gaps = {name: _gap(before.get(name), after.get(name)) for name in before.keys() | after.keys()}
     return Comparison(record, len(gaps), {name: gap for name, gap in sorted(gaps.items()) if gap})
@@ -178,10 +169,9 @@ def _numbers(record: Record) -> Iterator[tuple[str, Any]]:
     except RecordsError:
         arrays = {}
     parts = {"metrics": record.metrics, "confusion": record.confusion, "chosen": record.chosen, "arrays": arrays}
-    times = TIMES.get(record.experiment, "")
-    derived = FROM_TIMES.get((record.experiment, record.config.get("equation", "")))
+    times = get(record.experiment).times(record.config)
     for name, value in _flat("", parts):
-        if not re.fullmatch(times, name) and name != derived:
+        if not re.fullmatch(times, name):
             yield name, value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import os
 import platform
+import shutil
 import signal
 import sys
 import threading
@@ -17,6 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from importlib import metadata
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -27,14 +29,13 @@ from joblib import cpu_count
 from tqdm import tqdm
 
 from qhelpers import datasets
+from qhelpers._extras import require
 from qhelpers.runs import records
-from qhelpers.runs.claims import Claims
 from qhelpers.runs.cluster import Place, connected
-from qhelpers.runs.experiment import Experiment, RunsFailed, get
+from qhelpers.runs.experiment import Experiment, Needs, RunsFailed, get
+from qhelpers.runs.locks import Locks
 from qhelpers.runs.records import PROFILES, SOURCES, Record, check_choice
 
-#: Memory that a run with torch and PennyLane takes, in GB; fewer processes where there is less.
-PROCESS_GB = 1.0
 #: Between two looks at what other processes are at, when nothing else is left.
 PAUSE_SECONDS = 1.0
 PACKAGES = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning")
@@ -51,11 +52,12 @@ class Job:
     profile: str
 
     def __str__(self) -> str:
-        return f"{' '.join(f'{key} {records.spell(self.config[key])}' for key in told([self.config]))}, seed {self.seed}"
+        keys = get(self.experiment).keys([self.config])
+        return f"{' '.join(f'{key} {records.spell(self.config[key])}' for key in keys)}{', ' * bool(keys)}seed {self.seed}"
 
 
 def jobs(experiment: Experiment, profile: str, source: str, seeds: int | None = None, **wanted: Any) -> list[Job]:
-    """All runs of an experiment, seed by seed within each config, quick configs first.
+    """All runs of an experiment, in its order.
 
     Parameters
     ----------
@@ -87,7 +89,10 @@ def jobs(experiment: Experiment, profile: str, source: str, seeds: int | None = 
         return all(key in config and records.spell(config[key]) == records.spell(wish) for key, wish in wanted.items())
 
     grid = [(config, n) for config, n in experiment.grid(profile) if fits(config)]
-    return [Job(experiment.name, c, s, source, profile) for c, n in grid for s in range(seeds if seeds is not None else n)]
+    each = [(config, seed) for config, n in grid for seed in range(seeds if seeds is not None else n)]
+    if experiment.order == "seed":
+        each.sort(key=lambda one: one[1])
+    return [Job(experiment.name, config, seed, source, profile) for config, seed in each]
 
 
 def pending(all_jobs: list[Job], folder: Path) -> list[Job]:
@@ -100,8 +105,18 @@ def pending(all_jobs: list[Job], folder: Path) -> list[Job]:
 
 def run_id(job: Job) -> str:
     """Id that the job's record has or will have."""
-    fingerprint = _dataset(job.config["data"], job.source).fingerprint
-    return records.identify(job.experiment, get(job.experiment).version, job.config, job.seed, fingerprint)
+    return records.identify(job.experiment, get(job.experiment).version, job.config, job.seed, fingerprint(job))
+
+
+def fingerprint(job: Job) -> str:
+    """Of all data that a run reads: of one set its own, of several one of theirs, of none nothing. No data are loaded for it."""
+    prints = [_fingerprint(name, job.source) for name in get(job.experiment).data(job.config)]
+    return prints[0] if len(prints) == 1 else sha256("\n".join(prints).encode()).hexdigest() if prints else ""
+
+
+def scratch(run: str) -> Path:
+    """Folder that a run may keep its checkpoints in: on this machine, outlives a kill, removed once the run is recorded."""
+    return datasets.data_home() / "scratch" / run
 
 
 def cost(all_jobs: Iterable[Job], folder: Path) -> list[float]:
@@ -145,18 +160,22 @@ def execute(job: Job) -> tuple[Record, dict[str, Any]]:
     arrays : dict of ndarray
     """
     experiment = get(job.experiment)
-    dataset = _dataset(job.config["data"], job.source)
+    run, options = run_id(job), {}
+    if experiment.checkpoints:
+        scratch(run).mkdir(parents=True, exist_ok=True)
+        options["scratch"] = scratch(run)
+    read = [_load(name, job.source) for name in experiment.data(job.config)]
     _forget_peak_memory()
     wall, cpu = time.perf_counter(), time.process_time()
-    outcome = experiment.function(job.config, job.seed, dataset)
+    outcome = experiment.function(job.config, job.seed, *read, **options)
     record = Record(
-        id=records.identify(job.experiment, experiment.version, job.config, job.seed, dataset.fingerprint),
+        id=run,
         experiment=job.experiment,
         version=experiment.version,
         config=job.config,
         seed=job.seed,
-        source=dataset.source,
-        fingerprint=dataset.fingerprint,
+        source=job.source,
+        fingerprint=fingerprint(job),
         profile=job.profile,
         metrics=outcome.metrics,
         confusion=outcome.confusion,
@@ -168,6 +187,7 @@ def execute(job: Job) -> tuple[Record, dict[str, Any]]:
         cpu=cpu_model(),
         versions=_versions(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        weights=records.keep_weights(outcome.weights),
     )
     return record, outcome.arrays
 
@@ -222,37 +242,37 @@ def run(
         return
     name = todo[0].experiment
     records.mend(name, folder)
-    claims = Claims(folder / name)
-    claims.mend()
+    locks = Locks(folder / name)
+    locks.mend()
     queue, waiting = deque(todo), dict[Future[Any], Job]()
     failures: list[str] = []
     try:
-        n = min(workers or processes(), len(todo))
+        n = min(workers or processes(todo), len(todo))
         with _pool(n) if scheduler is None else _cluster(scheduler, todo) as (submit, size):
             while queue or waiting:
                 room, unseen = 2 * size() - len(waiting), len(queue)
                 while room > 0 and unseen > 0:
                     job, unseen = queue.popleft(), unseen - 1
-                    if not claims.take(run_id(job)):
+                    if not locks.take(run_id(job)):
                         queue.append(job)
                     elif run_id(job) in records.recorded(name, folder):
-                        claims.drop(run_id(job))
+                        locks.drop(run_id(job))
                         elsewhere(job, True)
                     else:
                         waiting[submit(execute, job)] = job
                         room -= 1
                 if waiting:
-                    yield from _collect(waiting, folder, claims, failures)
+                    yield from _collect(waiting, folder, locks, failures)
                 elif queue:
                     elsewhere(queue[0], False)
                     time.sleep(PAUSE_SECONDS)
     finally:
-        claims.drop_all()
+        locks.drop_all()
     if failures:
         raise RunsFailed(f"{len(failures)} of {len(todo)} runs failed, the others are recorded:\n  " + "\n  ".join(failures))
 
 
-def _collect(waiting: dict[Future[Any], Job], folder: Path, claims: Claims, failures: list[str]) -> Iterator[Record]:
+def _collect(waiting: dict[Future[Any], Job], folder: Path, locks: Locks, failures: list[str]) -> Iterator[Record]:
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
         job = waiting.pop(future)
@@ -262,15 +282,16 @@ def _collect(waiting: dict[Future[Any], Job], folder: Path, claims: Claims, fail
             raise  # not this run's fault: the place is lost, which says so itself
         except Exception as error:
             failures.append(f"{job}: {type(error).__name__}: {error}")
-            claims.drop(run_id(job))
+            locks.drop(run_id(job))
             continue
         if record.id == run_id(job):
             records.append(record, arrays, folder)
-            claims.drop(record.id)
+            shutil.rmtree(scratch(record.id), ignore_errors=True)
+            locks.drop(record.id)
             yield record
         else:
             failures.append(f"{job}: it was made with other code or data than are here; make them the same on all workers")
-            claims.drop(run_id(job))
+            locks.drop(run_id(job))
 
 
 @contextmanager
@@ -295,13 +316,31 @@ def _pool(n: int) -> Iterator[Place]:
 
 
 def _cluster(address: str, todo: list[Job]) -> AbstractContextManager[Place]:
-    needed = {(job.config["data"], job.source) for job in todo}
-    return connected(address, {(data, source): _dataset(data, source).fingerprint for data, source in needed})
+    needed = {(name, job.source) for job in todo for name in get(job.experiment).data(job.config)}
+    return connected(address, {(name, source): _fingerprint(name, source) for name, source in needed})
 
 
-def processes() -> int:
-    """How many processes this machine has room for: one a core that we may use, as far as memory goes."""
-    return max(1, min(cpu_count(), int(psutil.virtual_memory().available / 2**30 / PROCESS_GB)))
+def processes(todo: Iterable[Job] = ()) -> int:
+    """How many runs this machine has room for at a time: one a core that we may use, as far as memory goes.
+
+    Parameters
+    ----------
+    todo : iterable of Job
+        The runs; those on a graphics card come one at a time.
+
+    Raises
+    ------
+    ValueError
+        If a run needs a graphics card and there is none.
+    """
+    needs = {get(job.experiment).needs(job.config) for job in todo} or {Needs()}
+    if any(one.device == "cuda" for one in needs):
+        if not require("torch", "circuits").cuda.is_available():
+            raise ValueError(
+                "these runs need a graphics card (CUDA), and torch finds none; choose another profile, or a machine that has one"
+            )
+        return 1
+    return max(1, min(cpu_count(), int(psutil.virtual_memory().available / 2**30 / max(one.memory_gb for one in needs))))
 
 
 def progress(todo: list[Job], folder: Path, workers: int | None = None, scheduler: str | None = None) -> Iterator[Record]:
@@ -322,15 +361,6 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None, schedule
             yield record
 
 
-def told(configs: Iterable[dict[str, Any]]) -> list[str]:
-    """Keys of configs that tell runs apart, those that any of them fills, in the order in which they are printed."""
-    configs = list(configs)
-    first = ["data", "regime", "split", "without", "model", "entangler"]
-    last = ["max_epochs", "learning_rates"]  # the budget, the same for all of a kind
-    others = sorted({key for config in configs for key in config} - {*first, *last})
-    return [key for key in first + others if any(config.get(key) for config in configs)]
-
-
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -346,8 +376,13 @@ def _end_with_parent() -> None:
 
 
 @lru_cache(maxsize=8)
-def _dataset(name: str, source: str) -> datasets.Dataset:
+def _load(name: str, source: str) -> Any:
     return datasets.load(name, source=source)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(name: str, source: str) -> str:
+    return _load(name, source).fingerprint
 
 
 def _forget_peak_memory() -> None:

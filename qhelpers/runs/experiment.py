@@ -1,13 +1,17 @@
-"""What an experiment is, and the list of those there are."""
+"""What an experiment is, and where it is found."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+
+from qhelpers.runs.papers import papers
+
+Config = Mapping[str, Any]
 
 
 class RunsFailed(Exception):
@@ -21,18 +25,37 @@ class Outcome:
     Attributes
     ----------
     metrics, confusion, chosen
-        As in `qhelpers.runs.records.Record`.
+        As in `qhelpers.runs.records.Record`; only classifiers have a confusion.
     train_seconds : float
         Wall clock of the final training.
     arrays : dict of ndarray
-        Curves, test scores, weights; where it is empty, a record is its line alone.
+        Curves, test scores, small weights, kept beside the record; where it is empty, a record is its line alone.
+    weights : dict of ndarray
+        Large weights: kept in the data home, not beside the record, and known by their hash.
     """
 
     metrics: dict[str, float]
-    confusion: dict[str, int]
+    confusion: dict[str, int] = field(default_factory=dict)
     chosen: dict[str, Any] = field(default_factory=dict)
     train_seconds: float = 0.0
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a run needs of a machine.
+
+    Attributes
+    ----------
+    memory_gb : float
+        With torch and PennyLane about 1; fewer runs at a time where there is less.
+    device : {"cpu", "cuda"}
+        Runs on ``"cuda"`` come one at a time, and are refused where there is none.
+    """
+
+    memory_gb: float = 1.0
+    device: Literal["cpu", "cuda"] = "cpu"
 
 
 @dataclass(frozen=True)
@@ -44,43 +67,55 @@ class Experiment:
     name, version, about : str
         ``version`` changes whenever the code computes something else.
     function : callable
-        ``function(config, seed, dataset) -> Outcome``; it neither prints nor plots.
+        ``function(config, seed, *datasets) -> Outcome``; it neither prints nor plots. With `checkpoints` it also takes
+        ``scratch``, a folder that outlives a kill.
     grid : callable
         ``grid(profile) -> list of (config, n_seeds)``: what a full run holds, quick to slow.
     estimate : callable
         ``estimate(config) -> float``: processor seconds a run takes, roughly, before any has been measured.
     headline : str
         The metric that is shown while it runs, and in the summary.
+    data : callable
+        ``data(config) -> names`` of the data sets that a run reads, in the order in which `function` takes them; by default
+        the one that ``config["data"]`` names.
+    times : callable
+        ``times(config) -> str``: pattern of the numbers that are times or nothing but a time and a constant, whole names such
+        as ``"metrics.train_cpu_seconds"``; another run has others.
+    told, told_last : tuple of str
+        Entries of a config that are printed first and last; the others stand between them by name.
+    order : {"config", "seed"}
+        Whether all seeds of a config come before the next config, or one seed of every config before the next seed.
+    needs : callable
+        ``needs(config) -> Needs``.
+    checkpoints : bool
+        Whether `function` takes ``scratch``.
     """
 
     name: str
     version: str
     about: str
-    function: Callable[[Mapping[str, Any], int, Any], Outcome]
+    function: Callable[..., Outcome]
     grid: Callable[[str], list[tuple[dict[str, Any], int]]]
-    estimate: Callable[[Mapping[str, Any]], float]
+    estimate: Callable[[Config], float]
     headline: str = "accuracy"
+    data: Callable[[Config], tuple[str, ...]] = lambda config: (config["data"],)
+    times: Callable[[Config], str] = lambda config: ""
+    told: tuple[str, ...] = ("data",)
+    told_last: tuple[str, ...] = ()
+    order: Literal["config", "seed"] = "config"
+    needs: Callable[[Config], Needs] = lambda config: Needs()
+    checkpoints: bool = False
 
-
-_MODULES = {
-    "low-energy": "qhelpers.runs.low_energy",
-    "protocols": "qhelpers.runs.protocols",
-    "splits": "qhelpers.runs.splits",
-    "energy": "qhelpers.runs.energy",
-    "exploration": "qhelpers.runs.exploration",
-    "picking": "qhelpers.runs.picking",
-    "frameworks": "qhelpers.runs.frameworks",
-    "noise": "qhelpers.runs.noise",
-    "noise-training": "qhelpers.runs.noise_training",
-    "noise-mitigation": "qhelpers.runs.noise_mitigation",
-    "learning-curves": "qhelpers.runs.learning_curves",
-    "equations": "qhelpers.runs.equations",
-}
+    def keys(self, configs: Iterable[Config]) -> list[str]:
+        """Keys of configs that tell runs apart, those that any of them fills, in the order in which they are printed."""
+        configs = list(configs)
+        others = sorted({key for config in configs for key in config} - {*self.told, *self.told_last})
+        return [key for key in (*self.told, *others, *self.told_last) if any(config.get(key) for config in configs)]
 
 
 def names() -> list[str]:
-    """Names of all experiments."""
-    return sorted(_MODULES)
+    """Names of all experiments of all papers."""
+    return sorted(name for paper in papers() for name in paper.experiments)
 
 
 def get(name: str) -> Experiment:
@@ -91,7 +126,8 @@ def get(name: str) -> Experiment:
     ValueError
         If there is none; the message lists all.
     """
-    if name not in _MODULES:
-        raise ValueError(f"experiment {name!r} is unknown; there are: {', '.join(names())}")
-    found: Experiment = importlib.import_module(_MODULES[name]).EXPERIMENT
-    return found
+    for paper in papers():
+        if name in paper.experiments:
+            found: Experiment = importlib.import_module(f"{paper.package}.experiments.{paper.experiments[name]}").EXPERIMENT
+            return found
+    raise ValueError(f"experiment {name!r} is unknown; there are: {', '.join(names())}")

@@ -1,8 +1,8 @@
 """Records: one JSON object a line for each trained model; its arrays, if there are any, in an ``.npz`` beside it.
 
-Lines fill ``runs.jsonl``, and when that is large ``runs-2.jsonl`` and so on. A record is appended under a lock and flushed to
-disk before the next run counts as done. A torn last line, left by a killed process, is reported and set aside; a foreign line
-anywhere else is an error that names it.
+Lines fill ``runs.jsonl``, and when that is large ``runs-2.jsonl`` and so on; a full file is compressed. A record is appended
+under a lock and flushed to disk before the next run counts as done. A torn last line, left by a killed process, is reported
+and set aside; a foreign line anywhere else is an error that names it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import lzma
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from filelock import FileLock, Timeout
+
+from qhelpers.datasets import data_home
 
 FILE = "runs.jsonl"
 #: A file of lines that has grown beyond this many bytes is full; the next line begins another.
@@ -61,9 +64,9 @@ class Record:
     profile : {"quick", "laptop", "paper"}
         Budget.
     metrics : dict of float
-        Scores between 0 and 1 on the test samples; ``train_accuracy`` on the training samples.
+        Quantities of the ledger's glossary on the test samples, and what else the experiment says of a run.
     confusion : dict of int
-        ``tp``, ``fp``, ``fn``, ``tn`` on the test samples.
+        Of a classifier of two classes ``tp``, ``fp``, ``fn``, ``tn`` on the test samples; else empty.
     chosen : dict
         What an inner split chose (learning rate, epochs), with all trials.
     seconds, cpu_seconds : float
@@ -78,6 +81,8 @@ class Record:
         Python and the packages that decide the numbers.
     finished : str
         UTC time, ISO 8601.
+    weights : str
+        SHA-256 of large weights, which are in the data home and not in git (`large_weights`); empty where there are none.
     """
 
     id: str
@@ -98,6 +103,7 @@ class Record:
     cpu: str
     versions: dict[str, str]
     finished: str
+    weights: str = ""
     folder: Path | None = field(default=None, compare=False)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -110,8 +116,56 @@ class Record:
         with np.load(self.folder / f"{self.id}.npz", allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
 
+    def large_weights(self) -> dict[str, np.ndarray]:
+        """Large weights of the run, from the data home.
 
+        Raises
+        ------
+        RecordsError
+            If the run has none, or they are not on this machine; the message says how to make them again.
+        """
+        if not self.weights:
+            raise RecordsError(f"record {self.id} of {self.experiment} has no large weights; `arrays` holds what it has")
+        path = _weights_file(self.weights)
+        if not path.exists():
+            raise RecordsError(
+                f"the weights {self.weights[:12]} of record {self.id} are not in {path.parent} and never in git; make them again "
+                f"with: python -m qhelpers.runs again {self.id}"
+            )
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+
+#: What a line may lack: keys that came later.
+_OPTIONAL = frozenset({"weights"})
 _KEYS = frozenset(f.name for f in fields(Record)) - {"folder"}
+
+
+def _weights_file(digest: str) -> Path:
+    return data_home() / "weights" / f"{digest}.npz"
+
+
+def keep_weights(weights: Mapping[str, np.ndarray]) -> str:
+    """Store large weights in the data home, under the SHA-256 of names, shapes and numbers; returns it, empty for none.
+
+    Raises
+    ------
+    NotRecorded
+        If the data home cannot be written.
+    """
+    if not weights:
+        return ""
+    digest = sha256()
+    for name, values in sorted(weights.items()):
+        digest.update(f"{name} {values.dtype.str} {values.shape}\n".encode() + np.ascontiguousarray(values).tobytes())
+    path = _weights_file(digest.hexdigest())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_whole(path, lambda stream: np.savez(stream, **cast(Any, dict(weights))))
+    except OSError as error:
+        raise refused(path.parent, error) from error
+    return digest.hexdigest()
 
 
 def check_choice(what: str, given: str, allowed: tuple[str, ...]) -> None:
@@ -159,7 +213,7 @@ def folder_for(source: str, profile: str) -> Path:
 def experiments(folder: Path | None = None) -> list[str]:
     """Names of the experiments that have records."""
     folder = folder or root()
-    return sorted(path.parent.name for path in folder.glob(f"*/{FILE}")) if folder.is_dir() else []
+    return sorted({path.parent.name for path in folder.glob(f"*/{FILE}*")}) if folder.is_dir() else []
 
 
 def read(experiment: str, folder: Path | None = None) -> list[Record]:
@@ -187,16 +241,51 @@ def read(experiment: str, folder: Path | None = None) -> list[Record]:
     UserWarning
         If the last line is torn; it is passed over.
     """
-    return [record for path in _shards((folder or root()) / experiment) for record in _read_shard(path)]
+    target = (folder or root()) / experiment
+    while True:
+        try:
+            return [record for path in _shards(target) for record in _read_shard(path)]
+        except FileNotFoundError:  # a writer has compressed a full file meanwhile
+            continue
 
 
 def _shards(target: Path) -> list[Path]:
-    """Files of lines in the order in which they were filled."""
-    first = target / FILE
-    found = [first] if first.exists() else []
-    while (path := first.with_stem(f"{first.stem}-{len(found) + 1}")).exists():
+    """Files of lines in the order in which they were filled; where one is there plain and compressed, the compressed one."""
+    found: list[Path] = []
+    while path := next((one for one in (_packed(_shard(target, len(found))), _shard(target, len(found))) if one.exists()), None):
         found.append(path)
     return found
+
+
+def _shard(target: Path, place: int) -> Path:
+    """File of lines by its place in the order, from 0."""
+    first = target / FILE
+    return first.with_stem(f"{first.stem}-{place + 1}") if place else first
+
+
+def _packed(path: Path) -> Path:
+    return path.with_name(f"{path.name}.xz")
+
+
+def _pack(path: Path) -> None:
+    """Compress a file of lines; a kill leaves it plain, or plain beside compressed, which `mend` clears away."""
+    _write_whole(_packed(path), lambda stream: stream.write(lzma.compress(path.read_bytes())))
+    path.unlink()
+
+
+def pack(experiment: str, folder: Path) -> None:
+    """Compress all files of lines of an experiment; what is recorded later begins a new one.
+
+    Raises
+    ------
+    NotRecorded
+        If the folder cannot be written.
+    """
+    mend(experiment, folder)
+    with _alone(folder / experiment):
+        for path in _shards(folder / experiment):
+            if path.suffix != ".xz":
+                _pack(path)
 
 
 @dataclass(frozen=True)
@@ -229,6 +318,11 @@ def _read_shard(path: Path) -> tuple[Record, ...]:
 def _parse_shard(path: Path, state: tuple[int, int], before: _Shard | None) -> _Shard:
     """Read a file of lines; where it has only grown since `before`, only its new lines are parsed."""
     raw = path.read_bytes()
+    if path.suffix == ".xz":
+        try:
+            raw = lzma.decompress(raw)
+        except lzma.LZMAError as error:
+            raise RecordsError(f"{path} is damaged ({error}); take it from git again: git checkout {path.name}") from None
     end = raw.rfind(b"\n") + 1  # what follows the last line end is torn
     known = before if before and raw.startswith(before.whole) else _Shard(state, b"", (), 0)
     lines = raw[len(known.whole) : end].split(b"\n")[:-1]
@@ -269,7 +363,7 @@ def measured(experiment: str, version: str | None = None, folder: Path | None = 
 def _parse(path: Path, number: int, line: bytes) -> Record:
     try:
         entry = json.loads(line)
-        missing = _KEYS - set(entry)
+        missing = _KEYS - _OPTIONAL - set(entry)
     except (ValueError, TypeError):
         entry, missing = {}, _KEYS
     if missing:
@@ -278,7 +372,7 @@ def _parse(path: Path, number: int, line: bytes) -> Record:
             f"a record is a JSON object with the keys "
             f"{', '.join(sorted(_KEYS))}. Move that line out of the file; nothing else was changed"
         )
-    return Record(**{key: entry[key] for key in _KEYS}, folder=path.parent)
+    return Record(**{key: entry[key] for key in _KEYS & set(entry)}, folder=path.parent)
 
 
 def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> None:
@@ -300,15 +394,17 @@ def append(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> No
     """
     target = folder / record.experiment
     with _alone(target):
-        path = (_shards(target) or [target / FILE])[-1]
+        shards = _shards(target)
+        path = shards[-1] if shards and shards[-1].suffix != ".xz" else _shard(target, len(shards))
         _set_torn_line_aside(path)
         if any(known.id == record.id for known in read(record.experiment, folder)):
             return
         if arrays:
             _write_arrays(target / f"{record.id}.npz", arrays)
-        entry = {key: value for key, value in asdict(record).items() if key != "folder"}
+        entry = {key: value for key, value in asdict(record).items() if key != "folder" and (value or key not in _OPTIONAL)}
         if path.exists() and path.stat().st_size > SHARD_BYTES:
-            path = target / f"{Path(FILE).stem}-{len(_shards(target)) + 1}.jsonl"
+            _pack(path)
+            path = _shard(target, len(shards))
         _write_line(path, json.dumps(entry, sort_keys=True).encode() + b"\n")
 
 
@@ -336,8 +432,11 @@ def mend(experiment: str, folder: Path) -> None:
     """
     target = folder / experiment
     with _alone(target):
-        for path in _shards(target)[-1:]:
-            _set_torn_line_aside(path)
+        for path in _shards(target):
+            if path.suffix == ".xz":
+                path.with_suffix("").unlink(missing_ok=True)
+            else:
+                _set_torn_line_aside(path)
         for path in target.glob("*.part"):
             path.unlink()
 
@@ -383,10 +482,15 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     small: dict[str, Any] = {
         name: np.float32(a) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for name, a in arrays.items()
     }
-    part = path.with_suffix(".part")
+    _write_whole(path, lambda stream: np.savez_compressed(stream, **small))
+
+
+def _write_whole(path: Path, write: Callable[[Any], object]) -> None:
+    """Write a file, and give it its name once it is whole and on disk."""
+    part = path.with_suffix(f".{os.getpid()}.part")
     try:
         with open(part, "wb") as stream:
-            np.savez_compressed(stream, **small)
+            write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)

@@ -18,18 +18,10 @@ from qiskit.circuit.library import real_amplitudes, z_feature_map
 from qiskit.quantum_info import Statevector
 from torch.func import functional_call
 
-from qhelpers.circuits import (
-    CHANNELS,
-    Ansatz,
-    Encoding,
-    NoiseModel,
-    QuantumLayer,
-    UnsupportedCircuitError,
-    VariationalCircuit,
-    angle_ry_rx_circuit,
-)
+from qhelpers.circuits import CHANNELS, Ansatz, Encoding, NoiseModel, QuantumLayer, UnsupportedCircuitError, VariationalCircuit
 from qhelpers.circuits.analysis import gradients
 from qhelpers.circuits.noise import kraus
+from qhelpers.papers.low_energy.circuits import angle_ry_rx_circuit
 
 _spec = importlib.util.spec_from_file_location("random_circuits", Path(__file__).with_name("random_circuits.py"))
 drawing = importlib.util.module_from_spec(_spec)

@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from qhelpers.models import QNNPClassifier, RandomCircuitFeature, TrigonometricFeatures, baseline, tuned_baseline
+from qhelpers.models import RandomCircuitFeature, TrigonometricFeatures, baseline, tuned_baseline
+from qhelpers.papers.low_energy.models import QNNPClassifier
 
 RANDOM = np.random.default_rng(3)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
 
-from qhelpers.models import BASELINES, QNNPClassifier, baseline, tune
+from qhelpers.models import BASELINES, baseline, tune
+from qhelpers.papers.low_energy.models import QNNPClassifier
 
 X, Y = make_blobs(50, n_features=2, centers=[[-2, 0], [2, 1]], random_state=5)
 

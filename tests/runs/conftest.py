@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from qhelpers.runs import execution, experiment, records
-from qhelpers.runs.claims import Claims
+from qhelpers.runs.locks import Claims
 
 #: On a full machine everything takes many times longer; a test waits this many seconds for what takes a few.
 PATIENCE = 240

@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from qhelpers.runs import execution, records
-from qhelpers.runs.claims import Claims
+from qhelpers.runs.locks import Claims
 
 pytestmark = pytest.mark.timeout(900)
 

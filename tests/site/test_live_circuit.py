@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qhelpers.circuits.formula import Formula, Sensor, Task, formula_of, live_markup, qnn_p_formula, qnn_p_layer
-from qhelpers.circuits.low_energy import qnn_p_circuit
+from qhelpers.circuits.formula import Formula, formula_of
+from qhelpers.papers.low_energy.circuits import qnn_p_circuit
+from qhelpers.papers.low_energy.live import Sensor, Task, live_markup, qnn_p_formula, qnn_p_layer
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "book" / "_static"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -13,35 +14,28 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from qhelpers.verdicts import VERDICTS, slug, style_sheet
+
 logger = logging.getLogger(__name__)
 
 #: Page that holds the table; a claim's id is the anchor of its row.
 SCOREBOARD = "scoreboard"
 
-#: Order of the verdicts in figures, and what each means in a few words.
-VERDICTS = {
-    "holds": "what was printed is what the method gives",
-    "exceeded": "the method gives more than was printed",
-    "holds, for another reason": "holds, but so does a control without the quantum part",
-    "holds under some readings": "the text can be read in several ways, and it holds under some of them only",
-    "inconclusive": "the spread is too wide to have refuted it",
-    "falls short": "the method gives less than was printed",
-    "implausible": "improbable if the printed numbers were honest measurements",
-    "cannot hold": "arithmetic forbids it, whatever was measured",
-    "not measurable": "needs what is not at hand",
-    "lost": "the number is missing in the text",
-    "pending": "not yet run",
-}
-PAPERS = {"1": "Low-energy IoT", "2": "Threat detection", "3": "Remaining useful life", "4": "Bearing faults"}
-NETWORKS = {"qnn-p": "QNN-P (PennyLane)", "qnn-q": "QNN-Q (Qiskit)", "qnn-h": "QNN-H (hybrid)"}
 LINE = ' class="qh-line"'
 WHY = ' data-name="failed checks:"'
-DATA = {"occupancy": "Is the room occupied?", "ton_iot_gps": "Is the GPS tracker under attack?"}
 
 
-def slug(verdict: str) -> str:
+def style(verdict: str) -> str:
     """Return a verdict as the name of a style class."""
-    return "qh-v-" + verdict.replace(",", "").replace(" ", "-")
+    return f"qh-v-{slug(verdict)}"
+
+
+@cache
+def papers() -> dict[str, Any]:
+    """Return what each paper says of itself, by number."""
+    from qhelpers.runs import papers as found
+
+    return {paper.number: paper for paper in found.papers()}
 
 
 @cache
@@ -68,17 +62,17 @@ def figure(rows: Sequence[Any]) -> str:
         named = [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
         alt = ", ".join(f"{count} {verdict}" for verdict, count in named)
         parts = "".join(
-            f'<span class="{slug(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
+            f'<span class="{style(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
             for verdict, count in named
         )
-        name = f"Part {escape(paper)}, {escape(PAPERS.get(paper, 'another paper'))}: {sum(counts.values())} claims"
+        name = f"Part {escape(paper)}, {escape(papers()[paper].title)}: {sum(counts.values())} claims"
         bars.append(
             f'<div class="qh-bar-row"><div class="qh-bar-name">{name}</div>'
             f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{parts}</div></div>'
         )
     total = Counter(row.verdict for row in rows)
     legend = "".join(
-        f'<li><span class="qh-verdict {slug(verdict)}"><strong>{total[verdict]}</strong> {escape(verdict)}</span></li>'
+        f'<li><span class="qh-verdict {style(verdict)}"><strong>{total[verdict]}</strong> {escape(verdict)}</span></li>'
         for verdict in VERDICTS
         if total[verdict]
     )
@@ -142,7 +136,7 @@ def table(rows: Sequence[Any]) -> str:
     body = []
     for row in rows:
         failed = ", ".join(check.replace("-", " ") for check in row.failed_checks)
-        badge = f'<span class="qh-verdict {slug(row.verdict)}">{escape(row.verdict)}</span>'
+        badge = f'<span class="qh-verdict {style(row.verdict)}">{escape(row.verdict)}</span>'
         why = reason(row)
         verdict = f"<details><summary>{badge}</summary>{why}</details>" if why else badge
         name = escape(row.id)
@@ -178,67 +172,77 @@ def chance(rows: Sequence[Any]) -> str:
     )
 
 
-def recorded(**config: Any) -> list[float]:
-    """Return the test accuracies of the recorded runs with this configuration, real data only."""
+def control(question: Any) -> float | None:
+    """Return the mean of a question's control over its recorded runs, None where there are none."""
     from qhelpers.runs import records
 
-    runs = records.select(records.read("low-energy"), source="real", **config)
-    return [run.metrics["accuracy"] for run in runs if run.profile in ("laptop", "paper")]
+    runs = records.select(records.measured(question.experiment), **question.config)
+    return sum(run.metrics[question.metric] for run in runs) / len(runs) if runs else None
 
 
 def strip(rows: Sequence[Any]) -> str:
-    """Return printed beside measured accuracy of the three networks, with the control of one threshold.
+    """Return printed beside measured scores for the questions of the papers, with their controls.
 
     Each position is also in the text alternative of its row. Empty where nothing is recorded yet.
     """
-    low, high = 0.5, 1.0
-
-    def at(value: float) -> str:
-        return f"{100 * (min(max(value, low), high) - low) / (high - low):.2f}%"
-
-    parts, any_measured = [], False
-    for data, question in DATA.items():
-        one = recorded(model="one-threshold", data=data, regime="300+300")
+    by_id = {row.id: row for row in rows}
+    questions = [question for paper in papers().values() for question in paper.questions]
+    parts, readings, controls = [], [], []
+    for question in questions:
+        one = control(question)
         lines = []
-        for model, name in NETWORKS.items():
-            row = next((row for row in rows if is_accuracy(row, model, data)), None)
+        for name, claim in question.claims.items():
+            row = by_id.get(claim)
             if row is None or row.printed is None:
                 continue
-            printed = float(row.printed)
-            marks, words = [], [f"{name}: printed {row.printed}"]
             ours = main_reading(row)
             if ours.measured is not None:
-                any_measured = True
-                if ours.interval is not None:
-                    start, stop = ours.interval
-                    marks.append(f'<i class="qh-range" style="--qh-from:{at(start)};--qh-to:{at(stop)}"></i>')
-                marks.append(f'<i class="qh-measured" style="--qh-at:{at(ours.measured)}"></i>')
-                words.append(f"measured {ours.measured:.3f}")
-            if one:
-                mean = sum(one) / len(one)
-                marks.append(f'<i class="qh-control" style="--qh-at:{at(mean)}"></i>')
-                words.append(f"one threshold on one sensor {mean:.3f}")
-            marks.append(f'<i class="qh-printed" style="--qh-at:{at(printed)}"></i>')
-            lines.append(
-                f'<div class="qh-strip-row"><span>{escape(name)}</span>'
-                f'<div class="qh-strip-axis" role="img" aria-label="{escape(", ".join(words))}">{"".join(marks)}</div></div>'
-            )
+                readings.append(ours.reading)
+            lines.append(_strip_row(question, name, row, ours, one))
         if lines:
-            parts.append(f'<div class="qh-strip-group">{escape(question)}</div>{"".join(lines)}')
-    if not any_measured:
+            controls.append(question.control)
+            parts.append(f'<div class="qh-strip-group">{escape(question.text)}</div>{"".join(lines)}')
+    if not readings:
         return ""
-    reading = next((main_reading(row).reading for row in rows if is_accuracy(row, "qnn-p", "occupancy")), "")
-    reading = f" Drawn is our main reading of what the paper leaves open ({escape(reading)})." if reading else ""
-    ticks = "".join(f'<span style="--qh-at:{at(tick / 10)}">{tick / 10:.1f}</span>' for tick in range(5, 11))
+    notes = " ".join(paper.note for paper in papers().values() if paper.questions and paper.note)
+    reading = f" Drawn is our main reading of what the paper leaves open ({escape(readings[0])})." if readings[0] else ""
+    low, high = questions[0].low, questions[0].high
+    places = [low + k * (high - low) / 5 for k in range(6)]
+    ticks = "".join(f'<span style="--qh-at:{_at(place, questions[0])}">{place:.1f}</span>' for place in places)
+    named = " or ".join(dict.fromkeys(controls))
     return (
         f'<figure class="qh-figure qh-strip">{"".join(parts)}'
         f'<div class="qh-strip-row" aria-hidden="true"><span>test accuracy</span><div class="qh-strip-scale">{ticks}</div></div>'
         '<ul class="qh-strip-key"><li><i class="qh-printed"></i>printed in the paper</li>'
         '<li><i class="qh-measured"></i>measured on the real data, mean over seeds</li>'
         '<li><i class="qh-range"></i>where one more run should fall (95 %)</li>'
-        '<li><i class="qh-control"></i>one threshold on one sensor, no quantum part</li></ul>'
-        "<figcaption>Test accuracy of the three quantum networks: what the paper prints, and what its recipe gave when we "
-        f"repeated it. Scores are on balanced test sets, where guessing gives 0.5.{reading}</figcaption></figure>"
+        f'<li><i class="qh-control"></i>{escape(named)}, no quantum part</li></ul>'
+        "<figcaption>Test accuracy of the quantum networks: what the paper prints, and what its recipe gave when we "
+        f"repeated it. {escape(notes)}{reading}</figcaption></figure>"
+    )
+
+
+def _at(value: float, question: Any) -> str:
+    """Return a place on a question's axis as a share of its length."""
+    return f"{100 * (min(max(value, question.low), question.high) - question.low) / (question.high - question.low):.2f}%"
+
+
+def _strip_row(question: Any, name: str, row: Any, ours: Any, one: float | None) -> str:
+    """Return a row of the picture: what is printed, what was measured, and the control."""
+    marks, words = [], [f"{name}: printed {row.printed}"]
+    if ours.measured is not None:
+        if ours.interval is not None:
+            start, stop = ours.interval
+            marks.append(f'<i class="qh-range" style="--qh-from:{_at(start, question)};--qh-to:{_at(stop, question)}"></i>')
+        marks.append(f'<i class="qh-measured" style="--qh-at:{_at(ours.measured, question)}"></i>')
+        words.append(f"measured {ours.measured:.3f}")
+    if one is not None:
+        marks.append(f'<i class="qh-control" style="--qh-at:{_at(one, question)}"></i>')
+        words.append(f"{question.control} {one:.3f}")
+    marks.append(f'<i class="qh-printed" style="--qh-at:{_at(float(row.printed), question)}"></i>')
+    return (
+        f'<div class="qh-strip-row"><span>{escape(name)}</span>'
+        f'<div class="qh-strip-axis" role="img" aria-label="{escape(", ".join(words))}">{"".join(marks)}</div></div>'
     )
 
 
@@ -247,28 +251,19 @@ def main_reading(row: Any) -> Any:
     return row.readings[0] if row.readings else row
 
 
-def is_accuracy(row: Any, model: str, data: str) -> bool:
-    """Tell whether a claim is the test accuracy that a table prints for a network on a data set."""
-    of = claims()[row.id].of
-    return row.quantity == "accuracy" and row.where.startswith("Table") and (of.get("model"), of.get("data")) == (model, data)
-
-
 def findings(rows: Sequence[Any]) -> str:
     """Return the picture of printed beside measured, and in sentences what it says and how the claims stand."""
+    by_id = {row.id: row for row in rows}
     said = []
-    for data, question in DATA.items():
-        means = {
-            name: main_reading(row).measured
-            for model, name in NETWORKS.items()
-            for row in rows
-            if is_accuracy(row, model, data) and main_reading(row).measured is not None
-        }
-        one = recorded(model="one-threshold", data=data, regime="300+300")
-        if means and one:
+    for question in (question for paper in papers().values() for question in paper.questions):
+        ours = {name: main_reading(by_id[claim]).measured for name, claim in question.claims.items() if claim in by_id}
+        means = {name: value for name, value in ours.items() if value is not None}
+        one = control(question)
+        if means and one is not None:
             best = max(means, key=means.__getitem__)
             said.append(
-                f"<strong>{question}</strong> The best network so far, {escape(best)}, is right in {means[best]:.1%} of the "
-                f"cases; one threshold on one sensor in {sum(one) / len(one):.1%}."
+                f"<strong>{escape(question.text)}</strong> The best network so far, {escape(best)}, is right in "
+                f"{means[best]:.1%} of the cases; {escape(question.control)} in {one:.1%}."
             )
     failed = sum(bool(row.failed_checks) for row in rows)
     pending = sum(row.verdict == "pending" for row in rows)
@@ -278,6 +273,12 @@ def findings(rows: Sequence[Any]) -> str:
     if pending:
         said.append(f"{pending} wait for runs that are not recorded yet.")
     return strip(rows) + f"<p>{' '.join(said)}</p>"
+
+
+def write_style(app: Sphinx, exception: Exception | None) -> None:
+    """Write the colours of the verdicts as a style sheet of the site."""
+    if exception is None and app.builder.format == "html":
+        (Path(app.outdir) / "_static" / "qh-verdicts.css").write_text(style_sheet(), encoding="utf-8")
 
 
 class LedgerDirective(SphinxDirective):
@@ -333,3 +334,5 @@ def setup(app: Sphinx) -> None:
     app.add_directive("qh-chance", ChanceDirective)
     app.add_directive("qh-findings", FindingsDirective)
     app.add_role("claim", ClaimRole())
+    app.add_css_file("qh-verdicts.css", priority=898)
+    app.connect("build-finished", write_style)

@@ -1,0 +1,6 @@
+"""The papers of the book, a folder each; `qhelpers.runs.papers` finds them by their `paper.py`."""
+
+import os
+
+# Papers of your own, in folders outside this package (separated as in PATH).
+__path__ += [folder for folder in os.environ.get("QHELPERS_MORE_PAPERS", "").split(os.pathsep) if folder]

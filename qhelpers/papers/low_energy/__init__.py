@@ -1,0 +1,1 @@
+"""Paper 1: room occupancy and attacks on GPS trackers, by three quantum networks."""

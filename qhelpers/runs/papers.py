@@ -1,0 +1,107 @@
+"""What each paper says of itself, found by folder: whoever adds a paper adds a folder and edits no list."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import qhelpers.papers
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the front page: scores that a paper prints, beside what was measured and a control.
+
+    Attributes
+    ----------
+    text : str
+        For a reader, for instance ``"Is the room occupied?"``.
+    claims : mapping of str to str
+        What a row is called, and the claim whose number it shows.
+    control : str
+        What the control is called.
+    experiment : str
+        Where the control was recorded.
+    config : mapping
+        Entries of the config that select its records.
+    metric : str
+    low, high : float
+        Ends of the axis.
+    """
+
+    text: str
+    claims: Mapping[str, str]
+    control: str
+    experiment: str
+    config: Mapping[str, Any]
+    metric: str = "accuracy"
+    low: float = 0.5
+    high: float = 1.0
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What a paper's ``paper.py`` says, as its ``PAPER``.
+
+    Attributes
+    ----------
+    number, title : str
+        Part of the book, and what it is called there.
+    experiments : mapping of str to str
+        Name of each experiment, as in its records, and its module below ``experiments/``.
+    labels : mapping of str to str
+        What a reader calls models and data sets.
+    questions : tuple of Question
+        Of its block on the front page.
+    note : str
+        A sentence below the picture of those questions.
+    folder : Path
+        Where it stands; filled in when it is found.
+    """
+
+    number: str
+    title: str
+    experiments: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
+    note: str = ""
+    folder: Path = field(default=Path(), compare=False)
+
+    @property
+    def package(self) -> str:
+        """Dotted name of its folder."""
+        return f"qhelpers.papers.{self.folder.name}"
+
+
+def folders() -> list[Path]:
+    """Folders that hold a ``paper.py``, by name."""
+    return sorted(path.parent for root in qhelpers.papers.__path__ for path in Path(root).glob("*/paper.py"))
+
+
+@functools.cache
+def papers() -> tuple[Paper, ...]:
+    """All papers, in the order of their numbers.
+
+    Raises
+    ------
+    ValueError
+        If two have the same number, or an experiment's name.
+    """
+    found = []
+    for folder in folders():
+        said: Paper = importlib.import_module(f"qhelpers.papers.{folder.name}.paper").PAPER
+        found.append(Paper(**{**vars(said), "folder": folder}))
+    for what, of_each in (("number", lambda one: [one.number]), ("experiment", lambda one: list(one.experiments))):
+        owners: dict[str, Path] = {}
+        for one in found:
+            for name in of_each(one):
+                if name in owners:
+                    raise ValueError(
+                        f"the {what} {name!r} is taken by {owners[name]} and by {one.folder}; choose another in one of them"
+                    )
+                owners[name] = one.folder
+    return tuple(sorted(found, key=lambda one: one.number))
