@@ -1,6 +1,7 @@
 """What holds the house together: one set of packages, rooms that import one way, commands that are listed."""
 
 import ast
+import functools
 import importlib.metadata
 import re
 import subprocess
@@ -130,7 +131,8 @@ def test_the_package_brings_its_claims_and_types(tmp_path):
 
 # --- rooms that import one way ---------------------------------------------------------------------------------------
 
-#: Room to what it may import of ours. `cli` and `chapter` stand above all; nothing imports them.
+#: Room to what it may import of ours. `cli` and `chapter` stand above all; nothing imports them. A paper may import every
+#: shared room but these two, and no other paper.
 ROOMS = {
     "datasets": set(),
     "signals": set(),
@@ -140,13 +142,14 @@ ROOMS = {
     "figures": set(),
     "energy": set(),
     "models": {"circuits", "qubo", "signals"},
-    "runs": {"datasets", "signals", "circuits", "qubo", "models", "evaluation", "energy"},
-    "ledger": {"runs.records", "evaluation"},
+    "runs": {"datasets", "evaluation"},
+    "ledger": {"runs.records", "runs.papers", "evaluation"},
     "chapter": {"datasets", "runs.records", "ledger", "figures"},
     "cli": {"datasets", "runs", "ledger"},
 }
-#: What every room may use: the version, and the message about a missing extra.
-COMMON = {"", "_extras"}
+#: What every room may use: the version, the message about a missing extra, a pipe that is closed, the words for verdicts.
+COMMON = {"", "_extras", "_pipes", "verdicts"}
+PAPERS = sorted(path.parent.name for path in PACKAGE.glob("papers/*/paper.py"))
 
 
 def module_name(path):
@@ -155,8 +158,19 @@ def module_name(path):
 
 
 def imports(path, text=None):
+    """List of `imported`, which for a file as it stands is made once."""
+    return imports_of_file(path) if text is None else list(imported(path, text))
+
+
+@functools.cache
+def imports_of_file(path):
+    """`imported` of a file as it stands."""
+    return list(imported(path, path.read_text(encoding="utf-8")))
+
+
+def imported(path, text):
     """Yield (imported dotted name, whether only when a function is called) of a source file, relative ones resolved."""
-    tree = ast.parse(path.read_text(encoding="utf-8") if text is None else text)
+    tree = ast.parse(text)
     inside = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)}
     typing_only = {
         id(node)
@@ -189,7 +203,12 @@ def ours(path, text=None):
 
 def allowed(importer, imported):
     room = importer.split(".")[0]
-    if imported in COMMON or imported.split(".")[0] == room:
+    if imported in COMMON:
+        return True
+    if room == "papers":
+        own = ".".join(importer.split(".")[:2])
+        return f"{imported}.".startswith(f"{own}.") or imported.split(".")[0] in set(ROOMS) - {"chapter", "cli"}
+    if imported.split(".")[0] == room or (importer, imported) == ("runs.papers", "papers"):  # where they lie, and no more
         return True
     return any(imported == name or imported.startswith(f"{name}.") for name in ROOMS[room])
 
@@ -200,14 +219,20 @@ def test_rooms_import_one_way(path):
     if importer in COMMON:
         assert not set(ours(path)) - COMMON
         return
-    assert importer.split(".")[0] in ROOMS, "a new room: say in ROOMS what it may import"
+    assert importer.split(".")[0] in {*ROOMS, "papers"}, "a new room: say in ROOMS what it may import"
     assert [name for name in ours(path) if not allowed(importer, name)] == []
 
 
 def test_the_layering_test_can_fail():
     assert not allowed("ledger.verdicts", "runs.experiment")
     assert not allowed("datasets.base", "evaluation")
-    assert not allowed("models.low_energy", "runs")
+    assert not allowed("models.quantum", "runs")
+    assert not allowed("runs.execution", "papers.low_energy.models")
+    assert not allowed("runs.execution", "papers")
+    assert not allowed("papers.threats.models", "papers.low_energy.models")
+    assert not allowed("papers.threats.models", "chapter")
+    assert allowed("papers.threats.experiments.tables", "papers.threats.models")
+    assert allowed("papers.threats.experiments.tables", "runs.experiment")
     assert allowed("ledger.verdicts", "runs.records")
     file = PACKAGE / "ledger" / "written_for_this_test.py"
     for text in (
@@ -219,8 +244,73 @@ def test_the_layering_test_can_fail():
         assert list(ours(file, text)) == ["runs.records"]
 
 
+def test_no_two_files_import_each_other():
+    reached = {module_name(path): {name for name, _ in of_file(path)} for path in SOURCES}
+    inside = {one: {other for other in found if other in reached} for one, found in reached.items()}
+    both = {
+        tuple(sorted((one, other))) for one, found in inside.items() for other in found if one != other and one in inside[other]
+    }
+    assert both == set()
+
+
+def of_file(path):
+    """Imports of our own files by their dotted names below `qhelpers`, when a file is loaded."""
+    for name, late in imports(path):
+        if name.startswith("qhelpers.") and not late:
+            yield name.removeprefix("qhelpers."), late
+
+
+# --- shared rooms that know no paper ---------------------------------------------------------------------------------
+
+
+@functools.cache
+def words_of_papers():
+    """What a shared file may not say: names of papers, their models, data sets, experiments and claims, deviations."""
+    words = {r"\bD\d\.\d+\b", r"\bEqs?\. ?\d"}
+    for name in PAPERS:
+        folder = PACKAGE / "papers" / name
+        claims = yaml.load((folder / "claims.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+        words |= {rf"\b{re.escape(name)}\b", rf"\b{re.escape(name.replace('_', '-'))}\b", re.escape(claims["title"][:40])}
+        words |= {rf"\b{re.escape(claims['paper'])}\.(T\d|text|abstract|proc|alg)\b"}
+        named = {model: printed for model, printed in claims["names"].items() if "-" in model or "_" in model}
+        plain = {"svm-linear", "logistic-regression", "naive-bayes", "gradient-boosting", "random-forest", "decision-tree"}
+        words |= {
+            rf"\b{re.escape(word)}\b" for model, printed in named.items() if model not in plain for word in (model, printed)
+        }
+    from qhelpers import datasets
+
+    return re.compile("|".join(sorted(words | {rf"\b{re.escape(name)}\b" for name in datasets.names()})))
+
+
+SHARED = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] not in ("papers", "datasets")]
+
+
+@pytest.mark.parametrize("path", SHARED, ids=[module_name(path) or "qhelpers" for path in SHARED])
+def test_a_shared_file_knows_no_paper(path):
+    text = path.read_text(encoding="utf-8")
+    assert [match[0] for match in words_of_papers().finditer(text)] == []
+
+
+def test_a_shared_file_that_knew_one_would_be_found():
+    for text in (
+        "see D1.3",
+        "QNN-P's circuit",
+        "model='qnn-p'",
+        "low-energy",
+        "low_energy",
+        "occupancy",
+        "1.T1.qnn-p.f1",
+        "Eq. 12",
+    ):
+        assert words_of_papers().search(text), text
+
+
 def test_the_command_line_imports_when_called():
-    assert [name for name, late in imports(PACKAGE / "cli.py") if name.startswith("qhelpers.") and not late] == []
+    assert [
+        name
+        for name, late in imports(PACKAGE / "cli.py")
+        if name.startswith("qhelpers.") and not late and name.removeprefix("qhelpers.") not in COMMON
+    ] == []
 
 
 # --- light by itself, and clear about what is missing ----------------------------------------------------------------

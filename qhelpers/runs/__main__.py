@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
             action="append",
             default=[],
             metavar="KEY=VALUE",
-            help="configs with this entry as `list` shows it, e.g. model=qnn-p; repeatable",
+            help="configs with this entry as `list` shows it, e.g. model=lda; repeatable",
         )
         if name == "run":
             command.add_argument("--workers", type=int, help="processes here (default: one a core, as far as memory goes)")
@@ -93,7 +93,7 @@ def _wanted(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator:
-            raise ValueError(f"--only {pair!r} is not KEY=VALUE; allowed is for instance --only model=qnn-p")
+            raise ValueError(f"--only {pair!r} is not KEY=VALUE; allowed is for instance --only model=lda")
         wanted[key] = value
     return wanted
 

@@ -66,7 +66,7 @@ def find(
     names : sequence of str
         Experiments, or ids of records; ``"all"`` for every experiment.
     wanted : mapping, optional
-        Entries of the config that must be spelled like this, for instance ``{"model": "qnn-p"}``.
+        Entries of the config that must be spelled like this, for instance ``{"model": "lda"}``.
     seeds : int, optional
         Only the seeds 0 to ``seeds - 1``.
     folder : Path, optional

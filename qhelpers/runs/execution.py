@@ -68,7 +68,7 @@ def jobs(experiment: Experiment, profile: str, source: str, seeds: int | None = 
     seeds : int, optional
         Number of seeds for every config; by default what the experiment's grid says.
     **wanted
-        Config entries that must be equal, or be spelled like it, for instance ``model="qnn-p"`` or ``without="Light"``.
+        Config entries that must be equal, or be spelled like it, for instance ``model="lda"`` or ``without="Light"``.
 
     Returns
     -------
