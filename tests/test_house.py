@@ -208,7 +208,9 @@ def allowed(importer, imported):
     if room == "papers":
         own = ".".join(importer.split(".")[:2])
         return f"{imported}.".startswith(f"{own}.") or imported.split(".")[0] in set(ROOMS) - {"chapter", "cli"}
-    if imported.split(".")[0] == room or (importer, imported) == ("runs.papers", "papers"):  # where they lie, and no more
+    if imported.split(".")[0] == room or (
+        importer in ("runs.papers", "runs.cluster") and imported == "papers"
+    ):  # where they lie, and no more
         return True
     return any(imported == name or imported.startswith(f"{name}.") for name in ROOMS[room])
 

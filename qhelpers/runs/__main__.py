@@ -1,4 +1,4 @@
-"""Command line of the experiments: ``python -m qhelpers.runs list | run EXPERIMENT ... | status | again EXPERIMENT|ID ...``."""
+"""Command line of the experiments: ``python -m qhelpers.runs list | run EXPERIMENT ... | status | again ... | pack``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qhelpers import _pipes
 from qhelpers.datasets import DatasetError
 from qhelpers.runs import experiment as experiments
 from qhelpers.runs.cluster import ClusterError
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seeds", type=int, help="only the first so many seeds (default: all that are recorded)")
     command.add_argument("--only", action="append", default=[], metavar="KEY=VALUE", help="configs with this entry; repeatable")
     command.add_argument("--workers", type=int, help="processes (default: one a core, as far as memory goes)")
+    command = commands.add_parser("pack", help="compress the committed records; none is changed")
+    command.add_argument("experiment", nargs="*", help="names of experiments that have records (default: all)")
     return parser
 
 
@@ -62,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _list()
         if arguments.command == "again":
             return _again(arguments)
+        if arguments.command == "pack":
+            return _pack(arguments.experiment)
         return _run(arguments) if arguments.command == "run" else _status(arguments)
     except KeyboardInterrupt:
         print("\nInterrupted. Every run that ended is recorded; the same command goes on from there.", file=sys.stderr)
@@ -168,6 +173,17 @@ def _again(arguments: argparse.Namespace) -> int:
     return 1 if different else 0
 
 
+def _pack(named: Sequence[str]) -> int:
+    from qhelpers.runs import records
+
+    known = records.experiments()
+    if strange := set(named) - set(known):
+        raise ValueError(f"no records of {', '.join(sorted(strange))}; there are: {', '.join(known)}")
+    for name in named or known:
+        records.pack(name, records.root())
+    return 0
+
+
 def _summary(plan: _Plan) -> None:
     from qhelpers.runs import records
 
@@ -190,4 +206,4 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_pipes.run(main))

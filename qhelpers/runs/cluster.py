@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import qhelpers
+import qhelpers.papers
 from qhelpers import datasets
 from qhelpers._extras import require
 
@@ -131,9 +131,9 @@ def _state(prints: dict[tuple[str, str], str]) -> dict[str, str]:
 
 
 def code_digest() -> str:
-    """Short hash of this package's source, so that an older copy is told from a newer one of the same version."""
-    root = Path(qhelpers.__file__).parent
+    """Short hash of the source of this package and of added papers: tells an older copy from a newer one of the same version."""
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    for root in (Path(qhelpers.__file__).parent, *map(Path, qhelpers.papers.__path__[1:])):
+        for path in sorted(root.rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return f"{qhelpers.__version__} ({digest.hexdigest()[:12]})"

@@ -14,27 +14,48 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
-from qhelpers.runs import execution, experiment, records
-from qhelpers.runs.locks import Claims
+import qhelpers.papers
+from qhelpers.runs import execution, experiment, papers, records
+from qhelpers.runs.locks import Locks
 
 #: On a full machine everything takes many times longer; a test waits this many seconds for what takes a few.
 PATIENCE = 240
 
 
-class Sweep:
-    """A sweep of runs on twins that take some hundredths of a second, its records, and the processes that make them."""
+#: A paper of tests: its runs need NumPy alone and a hundredth of a second.
+OWN = str(Path(__file__).parent / "papers")
 
-    def __init__(self, home: Path, seeds: int, model: str) -> None:
-        self.home, self.seeds, self.model = home, seeds, model
+
+@pytest.fixture(autouse=True, scope="package")
+def counting():
+    """Add the papers of tests, for this process and those that it starts."""
+    before = os.environ.get("QHELPERS_MORE_PAPERS")
+    os.environ["QHELPERS_MORE_PAPERS"] = OWN
+    qhelpers.papers.__path__.append(OWN)
+    papers.papers.cache_clear()
+    yield
+    qhelpers.papers.__path__.remove(OWN)
+    papers.papers.cache_clear()
+    del os.environ["QHELPERS_MORE_PAPERS"]
+    if before is not None:
+        os.environ["QHELPERS_MORE_PAPERS"] = before
+
+
+class Sweep:
+    """A sweep of cheap runs, its records, and the processes that make them."""
+
+    def __init__(self, home: Path, seeds: int, name: str, **only: str) -> None:
+        self.home, self.seeds, self.name, self.only = home, seeds, name, only
         self.folder = home / "build" / "records"
-        self.file = self.folder / "low-energy" / "runs.jsonl"
-        self.jobs = execution.jobs(experiment.get("low-energy"), "quick", "twin", seeds, model=model)
+        self.file = self.folder / name / "runs.jsonl"
+        self.jobs = execution.jobs(experiment.get(name), "quick", "twin", seeds, **only)
         self.processes = []
 
     def start(self, *arguments):
         """Begin or resume the sweep, in a process group of its own."""
-        command = [sys.executable, "-m", "qhelpers.runs", "run", "low-energy", "--profile", "quick", "--source", "twin"]
-        command += ["--only", f"model={self.model}", "--seeds", str(self.seeds), *arguments]
+        command = [sys.executable, "-m", "qhelpers.runs", "run", self.name, "--profile", "quick", "--source", "twin"]
+        command += [word for key, value in self.only.items() for word in ("--only", f"{key}={value}")]
+        command += ["--seeds", str(self.seeds), *arguments]
         environment = os.environ | {"QHELPERS_RECORDS": str(self.home / "records")}
         process = subprocess.Popen(
             command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -72,13 +93,13 @@ class Sweep:
         return sum(path.read_bytes().count(b"\n") for path in self.file.parent.glob("runs*.jsonl"))
 
     def whole(self):
-        """All records so far: each once, a network's of the main regime with its arrays. A torn last line is passed over."""
+        """All records so far: each once, those that keep arrays with them. A torn last line is passed over."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            found = records.read("low-energy", self.folder)
+            found = records.read(self.name, self.folder)
         assert len({record.id for record in found}) == len(found), "a run is recorded twice"
-        kept = [one for one in found if one.config["model"].startswith("qnn") and one.config["regime"] == "300+300"]
-        assert all(len(record.arrays()["test_scores"]) for record in kept)
+        network = [one for one in found if one.config["model"].startswith("qnn") and one.config["regime"] == "300+300"]
+        assert all(one.arrays() for one in [*network, *(one for one in found if one.config.get("n") == 10)])
         return found
 
     def complete(self):
@@ -86,9 +107,9 @@ class Sweep:
         found = self.whole()
         assert {record.id for record in found} == {execution.run_id(job) for job in self.jobs}
         left = {path.name for path in self.file.parent.iterdir() if path.suffix != ".npz"}
-        assert {name for name in left if not re.fullmatch(r"runs(-\d+)?\.(jsonl|torn)", name)} <= {".lock", ".claims"}
-        Claims(self.file.parent).mend()
-        assert list((self.file.parent / ".claims").iterdir()) == [], "somebody still holds a run"
+        assert {name for name in left if not re.fullmatch(r"runs(-\d+)?\.(jsonl|torn)", name)} <= {".lock", ".locks"}
+        Locks(self.file.parent).mend()
+        assert list((self.file.parent / ".locks").iterdir()) == [], "somebody still holds a run"
         return {record.id: record.metrics for record in found}
 
     @staticmethod
@@ -122,11 +143,11 @@ class Sweep:
 
 @pytest.fixture
 def sweep(tmp_path):
-    """Make a sweep: ``sweep(seeds=40, model="lda", home=folder)``; what still runs at the end is killed."""
+    """Make a sweep: ``sweep(seeds=40, home=folder)``, or one of another experiment; what still runs at the end is killed."""
     made = []
 
-    def make(seeds=40, model="lda", home=tmp_path):
-        made.append(Sweep(home, seeds, model))
+    def make(seeds=40, name="counting", home=tmp_path, **only):
+        made.append(Sweep(home, seeds, name, **only))
         return made[-1]
 
     yield make

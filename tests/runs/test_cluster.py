@@ -87,7 +87,7 @@ def test_a_worker_dies_and_the_numbers_are_those_of_a_serial_run(cluster, sweep)
 
 def test_networks_and_their_arrays_are_those_of_a_serial_run(cluster, sweep):
     cluster.add("only")
-    spread = sweep(seeds=1, model="qnn-p")
+    spread = sweep(seeds=1, name="low-energy", model="qnn-p")
     spread.jobs = [job for job in spread.jobs if job.config["regime"] == "300+300"]
     code, _, errors = spread.end(spread.start("--scheduler", cluster.address, "--only", "regime=300+300"))
     assert code == 0, errors
@@ -171,7 +171,7 @@ def test_what_a_cluster_cannot_do_is_one_sentence(cluster, sweep, tmp_path):
 @pytest.mark.needs_data("occupancy", "ton_iot_gps")
 def test_a_worker_without_the_data_is_one_sentence(cluster, sweep, tmp_path):
     cluster.add("bare", QHELPERS_DATA=str(tmp_path / "nothing"), QHELPERS_HOME=str(tmp_path / "nothing"))
-    one = sweep(seeds=1)
+    one = sweep(seeds=1, name="low-energy", model="lda")
     code, _, errors = one.end(one.start("--scheduler", cluster.address, "--source", "real"))
     assert code == 1
     assert re.search(r"worker tcp://\S+ differs in data set \w+: missing \(.*\) there, [0-9a-f]{64} here", errors)

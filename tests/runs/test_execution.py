@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from qhelpers import datasets
-from qhelpers.papers.low_energy.experiments import tables
 from qhelpers.runs import execution, experiment, records
 from qhelpers.runs.__main__ import main
 
@@ -50,66 +49,6 @@ def test_a_run_is_a_function_of_its_seed(folder):
     assert other.id != one.id and other.chosen["trials"] != one.chosen["trials"]
 
 
-@pytest.mark.parametrize("regime", tables.REGIMES)
-def test_models_of_a_comparison_share_rows_and_never_test_what_they_trained_on(regime):
-    dataset = datasets.load("occupancy", source="twin", n=4000)
-    by_seed = []
-    for seed in (0, 1):
-        shared = {"data": "occupancy", "regime": regime}
-        network = {"model": "qnn-p", "entangler": "chain", "max_epochs": 2, "learning_rates": [0.1]}
-        first, second = (tables.fitted(model | shared, seed, dataset) for model in ({"model": "lda"}, network))
-        assert np.array_equal(first.train, second.train) and np.array_equal(first.test, second.test)
-        assert not set(first.train) & set(first.test)
-        by_seed.append(first.test)
-    assert np.array_equal(*by_seed) == (regime == "official")
-
-
-def test_the_regimes_are_what_they_are_called():
-    dataset = datasets.load("occupancy", source="twin", n=4000)
-    drawn = {regime: tables.draw(dataset, regime, np.random.default_rng(0), 4) for regime in tables.REGIMES}
-    assert {dataset.official[row] for row in drawn["official"][0]} == {"train"}
-    assert {dataset.official[row] for row in drawn["official"][1]} == {"test1", "test2"}
-    assert sum(map(len, drawn["official"])) == sum(map(len, drawn["everything"])) == len(dataset)
-    assert dataset.y[np.concatenate(drawn["balanced"])].mean() == 0.5
-    train, test = drawn["time blocks"]
-    assert len(train) == 300 and len(test) == 400 and dataset.y[train].mean() == 0.5
-    inside = (dataset.time >= dataset.time[test].min()) & (dataset.time <= dataset.time[test].max())
-    assert inside.sum() == 400, "the tenth that is tested is one stretch of time"
-
-
-def test_the_lamp_stands_first_only_where_it_should_and_a_clock_sees_no_sensor():
-    dataset = datasets.load("occupancy", source="twin", n=400)
-    light = dataset.X["Light"].to_numpy()
-    for model, place in (("qnn-p", 2), ("qnn-p-lamp", 0), ("qnn-p-separable-lamp", 0)):
-        X = tables.columns({"model": model, "data": "occupancy"}, dataset)
-        assert X.shape[1] == 4 and np.array_equal(X[:, place], light)
-    assert tables.columns({"model": "date-alone", "data": "occupancy"}, dataset).shape == (400, 1)
-    hours = tables.columns({"model": "hour-alone", "data": "occupancy"}, dataset)
-    assert set(hours[:, 0]) <= set(range(24)) and set(hours[:, 1]) <= set(range(7))
-
-
-def test_a_classical_model_tunes_as_often_as_a_network_and_not_on_its_test_rows():
-    dataset = datasets.load("occupancy", source="twin", n=4000)
-    shared = {"data": "occupancy", "regime": "300+300"}
-    found = tables.fitted({"model": "random-fourier"} | shared, 0, dataset)
-    assert set(found.chosen) == {"gamma"} and len(found.model.cv_results_["params"]) == len(tables.LEARNING_RATES)
-    labels = dataset.y.copy()
-    labels[found.test] = 1 - labels[found.test]  # whatever the test rows say, the model is the same
-    other = tables.fitted({"model": "random-fourier"} | shared, 0, dataclasses.replace(dataset, y=labels))
-    if np.array_equal(other.train, found.train):
-        assert np.array_equal(other.model.predict(found.X), found.model.predict(found.X))
-
-
-def test_training_and_test_rows_are_balanced_and_apart():
-    dataset = datasets.load("occupancy", source="twin")
-    for regime, sizes in (("300+300", (300, 300)), ("300", (240, 60))):
-        train, test = tables.draw(dataset, regime, np.random.default_rng(0))
-        assert (len(train), len(test)) == sizes and not set(train) & set(test)
-        assert dataset.y[train].mean() == dataset.y[test].mean() == 0.5
-    with pytest.raises(ValueError, match="regime 'all' is unknown; allowed are 300\\+300, 300"):
-        tables.draw(dataset, "all", np.random.default_rng(0))
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -131,7 +70,8 @@ def test_bad_input_is_a_sentence_and_exit_code_2(folder, capsys, arguments, mess
 def test_missing_data_is_a_sentence_and_exit_code_2(folder, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("QHELPERS_DATA", str(tmp_path))
     monkeypatch.setenv("QHELPERS_HOME", str(tmp_path))
-    execution._dataset.cache_clear()
+    execution._fingerprint.cache_clear()
+    execution._load.cache_clear()
     assert main(["run", "low-energy", "--only", "model=lda"]) == 2
     assert str(tmp_path) in capsys.readouterr().err
 
@@ -146,6 +86,15 @@ def test_foreign_line_is_a_sentence_and_exit_code_2(folder, capsys):
 def test_list_names_what_there_is(capsys):
     assert main(["list"]) == 0
     assert "low-energy" in (text := capsys.readouterr().out) and "qnn-h" in text and "laptop" in text
+
+
+@pytest.mark.parametrize("module", ["qhelpers.runs", "qhelpers.ledger"])
+def test_a_pipe_that_nobody_reads_any_more_is_no_error(module):
+    """More lines than a pipe holds, of which one is read."""
+    process = subprocess.Popen([sys.executable, "-m", module, "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert (process.wait(timeout=240), process.stderr.read()) == (0, b"")
 
 
 def test_a_column_left_out_can_be_asked_for(folder, capsys):
@@ -163,8 +112,7 @@ def test_several_experiments_say_their_cost_before_any_runs(folder, capsys):
     chosen = [*CHEAP, "--seeds", "1", "--only", "data=occupancy"]
     assert main(["run", "splits", "low-energy", *chosen, "--workers", "1"]) == 0
     text = capsys.readouterr().out
-    cells = len(tables.REGIMES)
-    assert text.index(f"low-energy: 0 of {cells} runs") < text.index("6 runs recorded\n")
+    assert text.index("low-energy: 0 of 6 runs") < text.index("6 runs recorded\n")
     assert records.experiments(folder) == ["low-energy", "splits"]
     assert main(["status", *CHEAP, "--seeds", "1", "--only", "split=random"]) == 0
     text = capsys.readouterr().out
@@ -177,34 +125,97 @@ def test_all_means_every_experiment(folder, capsys):
     assert [line.partition(":")[0] for line in text.splitlines() if "runs recorded in" in line] == experiment.names()
 
 
+def test_packing_by_command_changes_no_record(folder, monkeypatch, capsys, one_record):
+    committed = folder.parent.parent / "records"
+    records.append(one_record, {}, committed)
+    (committed.parent / "notebooks").mkdir()
+    assert main(["pack"]) == 0
+    assert [path.name for path in (committed / "trial").glob("runs*")] == ["runs.jsonl.xz"]
+    assert records.read("trial", committed) == [one_record]
+    assert main(["pack", "nothing"]) == 2
+    assert "no records of nothing; there are: trial" in capsys.readouterr().err
+
+
 def test_dry_run_says_the_cost_and_makes_nothing(folder, capsys):
     assert main(["run", "low-energy", *ONLY, "--dry-run"]) == 0
     assert "minutes of one core" in capsys.readouterr().out
     assert not folder.exists()
 
 
-def test_ctrl_c_leaves_whole_records_and_the_next_run_goes_on(folder, tmp_path):
-    command = [sys.executable, "-m", "qhelpers.runs", "run", "low-energy", "--profile", "quick", "--source", "twin"]
-    command += ["--only", "model=random-forest", "--seeds", "40", "--workers", "2"]
-    environment = os.environ | {"QHELPERS_RECORDS": str(tmp_path / "records"), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-    file = folder / "low-energy" / "runs.jsonl"
-    deadline = time.monotonic() + 240
-    while not (file.exists() and file.read_bytes().count(b"\n") >= 3) and time.monotonic() < deadline:
-        time.sleep(0.05)
+def test_ctrl_c_leaves_whole_records_and_the_next_run_goes_on(sweep):
+    cut = sweep(seeds=20)
+    process = cut.start("--workers", "2")
+    cut.wait_for(3, process)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=240)
-    assert process.returncode == 130, errors.decode()
-    assert b"Interrupted. Every run that ended is recorded" in errors
-    assert b"Traceback" not in errors
-    kept = records.read("low-energy", folder)
-    assert 3 <= len(kept) < 160
-    assert (
-        main(["run", "low-energy", "--profile", "quick", "--source", "twin", "--only", "model=random-forest", "--seeds", "3"])
-        == 0
+    code, _, errors = cut.end(process)
+    assert code == 130, errors
+    assert "Interrupted. Every run that ended is recorded" in errors
+    kept = cut.whole()
+    assert 3 <= len(kept) < len(cut.jobs)
+    assert cut.end(cut.start("--workers", "2"))[0] == 0
+    assert cut.whole()[: len(kept)] == kept
+    cut.complete()
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(sweep, monkeypatch, tmp_path):
+    monkeypatch.setenv("QHELPERS_HOME", str(tmp_path / "home"))
+    one = sweep(seeds=1, name="long-count")
+    file = execution.scratch(execution.run_id(one.jobs[0])) / "count.npy"
+    process = one.start("--workers", "1")
+    deadline = time.monotonic() + 240
+    while not (file.exists() and int(np.load(file)) >= 3) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    one.gone(process)
+    assert one.lines() == 0
+    assert one.end(one.start("--workers", "1"))[0] == 0
+    (record,) = records.read("long-count", one.folder)
+    assert 3 <= record.chosen["begun"] < 20, "it began anew"
+    assert not file.parent.exists(), "the scratch folder outlives its run"
+    assert record.large_weights()["w"].tolist() == [0.0]
+    assert not list(one.folder.rglob("*.npz")), "large weights stay outside of the records"
+    next((tmp_path / "home" / "weights").iterdir()).unlink()
+    with pytest.raises(records.RecordsError, match=rf"make them again with: python -m qhelpers.runs again {record.id}"):
+        record.large_weights()
+
+
+def test_one_seed_of_every_config_can_come_before_the_next_seed():
+    found = experiment.get("counting")
+    by_config = execution.jobs(found, "quick", "twin", 2)
+    by_seed = execution.jobs(dataclasses.replace(found, order="seed"), "quick", "twin", 2)
+    assert [job.seed for job in by_config] == [0, 1] * 16
+    assert [job.seed for job in by_seed] == [0] * 16 + [1] * 16
+    assert sorted(map(str, by_seed)) == sorted(map(str, by_config))
+
+
+def test_a_run_reads_the_data_sets_that_its_experiment_names(monkeypatch):
+    seen = []
+    both = dataclasses.replace(
+        experiment.get("counting"),
+        function=lambda config, seed, *read: seen.append([one.name for one in read]) or experiment.Outcome({"accuracy": 1.0}),
+        data=lambda config: tuple(config["sets"]),
     )
-    after = records.read("low-energy", folder)
-    assert after[: len(kept)] == kept and len({r.id for r in after}) == len(after)
+    monkeypatch.setattr(execution, "get", lambda name: both)
+    sets = ["occupancy", "ton_iot_gps"]
+    jobs = [execution.Job("counting", {"sets": named}, 0, "twin", "quick") for named in ([], sets[:1], sets[1:], sets)]
+    prints = [execution.fingerprint(job) for job in jobs]
+    assert prints[0] == "" and len(set(prints)) == 4
+    assert prints[1] == datasets.load("occupancy", source="twin").fingerprint
+    found, _ = execution.execute(jobs[3])
+    assert seen == [sets] and found.fingerprint == prints[3] and found.confusion == {}
+
+
+def test_runs_on_a_graphics_card_come_one_at_a_time_or_are_refused(monkeypatch):
+    torch = pytest.importorskip("torch")
+    needs = dataclasses.replace(experiment.get("counting"), needs=lambda config: experiment.Needs(device="cuda"))
+    monkeypatch.setattr(execution, "get", lambda name: needs)
+    job = execution.Job("counting", {}, 0, "twin", "quick")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match=r"need a graphics card \(CUDA\), and torch finds none"):
+        execution.processes([job])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert execution.processes([job]) == 1
 
 
 def test_a_run_that_fails_is_named_and_stops_no_other(folder):
@@ -243,9 +254,11 @@ def test_cost_is_what_was_measured_for_this_code_else_the_estimate(folder, one_r
     assert execution.cost(jobs[:2], folder) == [4.0, found.estimate(jobs[1].config)]
 
 
-@pytest.mark.parametrize(("cores", "free", "fit"), [(4, 64, 4), (64, 6.5, 6), (2, 0.3, 1)])
-def test_as_many_processes_as_cores_and_memory_allow(monkeypatch, cores, free, fit):
+@pytest.mark.parametrize(("cores", "free", "each", "fit"), [(4, 64, 1, 4), (64, 6.5, 1, 6), (2, 0.3, 1, 1), (8, 9, 2.5, 3)])
+def test_as_many_processes_as_cores_and_memory_allow(monkeypatch, cores, free, each, fit):
     monkeypatch.setattr(execution, "cpu_count", lambda: cores)
     memory = execution.psutil.virtual_memory()._replace(available=int(free * 2**30))
     monkeypatch.setattr(execution.psutil, "virtual_memory", lambda: memory)
-    assert execution.processes() == fit
+    needs = dataclasses.replace(experiment.get("counting"), needs=lambda config: experiment.Needs(memory_gb=each))
+    monkeypatch.setattr(execution, "get", lambda name: needs)
+    assert execution.processes([execution.Job("counting", {}, 0, "twin", "quick")]) == fit

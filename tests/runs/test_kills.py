@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from qhelpers.runs import execution, records
-from qhelpers.runs.locks import Claims
+from qhelpers.runs.locks import Locks
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -58,9 +58,11 @@ def kill_again_and_again(sweep, times, draw):
     return sweep.complete()
 
 
-def test_ten_kills_lose_nothing_and_double_nothing(sweep):
-    killed = sweep(seeds=60)  # many more runs than ten kills need, however fast the machine is
-    metrics = kill_again_and_again(killed, 10, random.Random(10))
+@pytest.mark.parametrize(("times", "sweeps"), [(10, {"seeds": 40}), (2, {"seeds": 30, "name": "low-energy", "model": "lda"})])
+def test_kills_lose_nothing_and_double_nothing(sweep, times, sweeps):
+    """On runs of NumPy alone, and on those of a paper; many more runs than the kills need, however fast the machine is."""
+    killed = sweep(**sweeps)
+    metrics = kill_again_and_again(killed, times, random.Random(10))
     for job in killed.jobs[::80]:  # and the numbers are those of a run that nobody disturbed
         record, _ = execution.execute(job)
         assert metrics[record.id] == record.metrics
@@ -70,7 +72,7 @@ def test_ten_kills_lose_nothing_and_double_nothing(sweep):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("model", "seeds"), [("lda", 150), ("qnn-p", 20)])
 def test_a_hundred_kills_lose_nothing_and_double_nothing(sweep, model, seeds):
-    kill_again_and_again(sweep(seeds=seeds, model=model), 50, random.Random(100))
+    kill_again_and_again(sweep(seeds=seeds, name="low-energy", model=model), 50, random.Random(100))
 
 
 WRITER = """
@@ -157,8 +159,8 @@ def test_three_processes_and_kills_at_random(sweep):
 
 def test_locks_of_killed_processes_are_cleared_away_and_those_of_others_respected(sweep):
     one = sweep(seeds=1)
-    held = Claims(one.file.parent)
-    left = one.file.parent / ".claims" / execution.run_id(one.jobs[0])
+    held = Locks(one.file.parent)
+    left = one.file.parent / ".locks" / execution.run_id(one.jobs[0])
     assert held.take(left.name)
     left.with_name("0123456789abcdef").touch()  # as a process leaves that is killed behind its record
     waiting = one.start("--workers", "1")
@@ -176,7 +178,7 @@ def test_a_full_disk_is_a_sentence_and_what_was_recorded_is_kept(sweep, small_di
     full = sweep(seeds=16, home=disk.path)
     code, _, errors = full.end(full.start("--workers", "2"))
     assert code == 1
-    assert re.search(r"error: cannot write records to .*low-energy \(No space left on device\); make room", errors)
+    assert re.search(r"error: cannot write records to .*counting \(No space left on device\); make room", errors)
     kept = full.whole()
     assert 0 < len(kept) < len(full.jobs)
     assert not list(full.file.parent.glob("*.part"))
@@ -222,7 +224,7 @@ def test_a_read_only_folder_is_a_sentence(sweep, small_disk):
     closed.seeds = 2
     code, _, errors = closed.end(closed.start())
     assert code == 1
-    assert re.search(r"error: cannot write records to .*low-energy \(Read-only file system\); make room or the folder", errors)
+    assert re.search(r"error: cannot write records to .*counting \(Read-only file system\); make room or the folder", errors)
     assert closed.whole() == kept
 
 

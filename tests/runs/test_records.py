@@ -1,6 +1,7 @@
 """Records survive what happens to files."""
 
 import json
+import lzma
 import os
 from dataclasses import replace
 
@@ -117,21 +118,53 @@ def test_committed_records_are_whole_and_measured_on_real_data():
                 assert len(arrays["test_scores"]) == len(arrays["test_labels"]) == sum(counts.values())
 
 
-def test_lines_go_on_in_another_file_when_one_is_full(tmp_path, record, monkeypatch):
+def test_lines_go_on_in_another_file_and_a_full_one_is_compressed(tmp_path, record, monkeypatch):
     monkeypatch.setattr(records, "SHARD_BYTES", 800)
     for number in range(1, 8):
         records.append(record(number), {}, tmp_path)
-    files = sorted(path.name for path in (tmp_path / "trial").glob("*.jsonl"))
-    assert files[0] == "runs-2.jsonl" and "runs.jsonl" in files and len(files) >= 3
+    *full, last = records._shards(tmp_path / "trial")
+    assert [path.name for path in full] == ["runs.jsonl.xz", *(f"runs-{n}.jsonl.xz" for n in range(2, len(full) + 1))]
+    assert last.name == f"runs-{len(full) + 1}.jsonl" and len(full) >= 2
     assert [r.seed for r in records.read("trial", tmp_path)] == list(range(1, 8))
+    assert records.experiments(tmp_path) == ["trial"]
     records.append(record(2, seconds=9.0), {}, tmp_path)  # known, in a file that is full
     assert len(records.read("trial", tmp_path)) == 7
-    last = tmp_path / "trial" / f"runs-{len(files)}.jsonl"
     last.write_bytes(last.read_bytes() + b"torn")
     with pytest.warns(UserWarning, match="last line is torn"):
         records.read("trial", tmp_path)
     records.append(record(8), {}, tmp_path)
     assert [r.seed for r in records.read("trial", tmp_path)] == list(range(1, 9))
+
+
+def test_packing_changes_no_record_and_what_comes_later_begins_a_new_file(tmp_path, record):
+    for number in (1, 2):
+        records.append(record(number), {}, tmp_path)
+    before = records.read("trial", tmp_path)
+    text = (tmp_path / "trial" / "runs.jsonl").read_bytes()
+    records.pack("trial", tmp_path)
+    records.pack("trial", tmp_path)
+    packed = tmp_path / "trial" / "runs.jsonl.xz"
+    assert [path.name for path in records._shards(tmp_path / "trial")] == [packed.name]
+    assert lzma.decompress(packed.read_bytes()) == text and records.read("trial", tmp_path) == before
+    packed.with_suffix("").write_bytes(text)  # as a kill leaves it, between compressing and removing
+    assert records.read("trial", tmp_path) == before
+    records.mend("trial", tmp_path)
+    assert not packed.with_suffix("").exists()
+    records.append(record(3), {}, tmp_path)
+    assert [r.seed for r in records.read("trial", tmp_path)] == [1, 2, 3]
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(RecordsError, match=r"runs\.jsonl\.xz is damaged"):
+        records.read("trial", tmp_path)
+
+
+def test_a_file_that_is_compressed_while_it_is_read_is_found_again(tmp_path, record, monkeypatch):
+    records.append(record(1), {}, tmp_path)
+    found = records._shards(tmp_path / "trial")
+    records.pack("trial", tmp_path)
+    answers = iter([found])
+    now = records._shards
+    monkeypatch.setattr(records, "_shards", lambda target: next(answers, None) or now(target))
+    assert [r.seed for r in records.read("trial", tmp_path)] == [1]
 
 
 def test_only_one_version_of_code_and_data_is_cited(tmp_path, record):

@@ -1,0 +1,1 @@
+"""A paper for tests of the machinery: NumPy alone, no data set."""
