@@ -1,7 +1,7 @@
 """The ledger: every number that the papers print, whether it can be true, and what became of it."""
 
 from qhelpers.ledger.intervals import Interval, printed_interval
-from qhelpers.ledger.judgement import ReadingVerdict, Verdict, scoreboard, verdict, verdicts
+from qhelpers.ledger.judgement import ReadingVerdict, Verdict, holds_in, scoreboard, verdict, verdicts
 from qhelpers.ledger.statements import Claim, Paper, claim, claims, paper, papers
 from qhelpers.verdicts import VERDICTS
 
@@ -14,6 +14,7 @@ __all__ = [
     "Verdict",
     "claim",
     "claims",
+    "holds_in",
     "paper",
     "papers",
     "printed_interval",

@@ -13,7 +13,7 @@ import numpy as np
 
 from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
 from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
-from qhelpers.ledger.predicates import evaluate, terms
+from qhelpers.ledger.predicates import Term, evaluate, terms
 from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
 from qhelpers.verdicts import VERDICTS
 
@@ -191,6 +191,45 @@ def verdict(claim_id: str, folder: Path | None = None) -> Verdict:
 
     book = paper(claim(claim_id).paper)
     return next(one for one in judge(book, checks_of(book.number), Evidence(folder)) if one.id == claim_id)
+
+
+def holds_in(claim_id: str, runs: Sequence[Any], prefix: str = "") -> dict[str, np.ndarray]:
+    """In which single runs a comparing sentence holds: by each reading of it, without the tests that a verdict needs.
+
+    Parameters
+    ----------
+    claim_id : str
+        Id of a claim whose predicates compare metrics of one run.
+    runs : sequence of Record
+        Whatever their config.
+    prefix : str
+        Put before the name of each metric, for a second way in which the experiment measured the same.
+
+    Returns
+    -------
+    dict of str to ndarray of bool of shape (n_runs,)
+
+    Raises
+    ------
+    ValueError
+        If there is no such claim, or it compares runs of several models or data sets with each other.
+    """
+    from qhelpers.ledger.statements import claim
+
+    found = {}
+    for predicate in claim(claim_id).predicates:
+        asked: dict[str, set[Any]] = {}
+        for term in terms(predicate):
+            asked.setdefault(term.metric, set()).add(tuple(pair for pair in term.config if pair[0] != "data"))
+        if len(set.union(set(), *asked.values())) > 1:
+            raise ValueError(f"{claim_id} compares runs with each other ({predicate['reading']}); ask for its verdict instead")
+        values = {metric: np.array([run.metrics[prefix + metric] for run in runs]) for metric in asked}
+
+        def ask(term: Term, known: dict[str, np.ndarray] = values) -> np.ndarray:
+            return known[term.metric]
+
+        found[str(predicate["reading"])] = np.asarray(evaluate(predicate, ask))
+    return found
 
 
 def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> list[Verdict]:

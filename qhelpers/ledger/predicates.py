@@ -17,6 +17,9 @@ from qhelpers.ledger.quantities import GLOSSARY
 Score = np.ndarray | Interval
 Truth = np.ndarray | bool
 
+#: Numbers closer than this are the same but for floating-point noise.
+ROUNDING = 1e-12
+
 
 class Term(NamedTuple):
     """One score that a predicate needs: a metric, and entries of the config of the records that measure it."""
@@ -62,8 +65,8 @@ def evaluate(predicate: Mapping[str, Any], ask: Ask) -> Truth:
     - ``beats``: the model ``better``, or each of several, above each of ``than`` in all ``metrics`` (below, where lower is
       better), or above at least ``at_least`` of them;
     - ``ranked``: each of ``higher`` above each of ``lower`` (``by`` so much; 0 by default), whichever side is the good one;
-    - ``bound``: each of ``metrics`` is ``at_least`` or ``at_most`` a number;
-    - ``drop``: ``start`` less each of ``metrics`` is ``at_least`` or ``at_most`` a number;
+    - ``bound``: each of ``metrics`` is ``at_least``, ``at_most`` or ``more_than`` a number;
+    - ``drop``: the same of ``start`` less each of ``metrics``;
     - ``monotone``: ``metrics`` never fall, or never rise (``direction``: rising, falling), by more than ``within``;
     - ``unprinted``: says nothing about scores, so that no score can contradict it.
 
@@ -225,8 +228,10 @@ def _limited(value: Score, predicate: Mapping[str, Any]) -> Truth:
         limits.append(_at_least(value, predicate["at_least"]))
     if "at_most" in predicate:
         limits.append(_at_least(-value, -predicate["at_most"]))
+    if "more_than" in predicate:
+        limits.append(_possible(value - predicate["more_than"] - ROUNDING, 0.0))
     if not limits:
-        raise ValueError(f"the predicate {predicate.get('reading')!r} has no limit; give at_least or at_most")
+        raise ValueError(f"the predicate {predicate.get('reading')!r} has no limit; give at_least, at_most or more_than")
     return _all(limits)
 
 
@@ -234,7 +239,7 @@ def _at_least(value: Score, limit: float) -> Truth:
     """At least a number, up to floating-point noise; possibly so where it is printed."""
     if isinstance(value, Interval):
         return Interval(limit, limit).at_most(value)
-    return value >= limit - 1e-12
+    return value >= limit - ROUNDING
 
 
 def _all(parts: Sequence[Truth]) -> Truth:

@@ -17,7 +17,7 @@ from qhelpers.ledger.quantities import Quantity, quantity
 from qhelpers.runs.papers import papers as found_papers
 
 KINDS = ("number", "ordering", "procedure")
-_LIMITS = ("at_least", "at_most", "within", "by")
+_LIMITS = ("at_least", "at_most", "more_than", "within", "by")
 _CLAIM_KEYS = {
     "id",
     "where",

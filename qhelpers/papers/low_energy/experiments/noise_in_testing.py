@@ -32,18 +32,12 @@ SHOTS = (10, 100, 1_000, 10_000, 100_000)
 #: Shots a decision where one number is shown.
 MAIN_SHOTS = 1_000
 DATA = ("occupancy", "ton_iot_gps")
-FLIPS = ("bit_flip", "phase_flip", "bit_phase_flip")
-RESILIENT = ("depolarizing", "amplitude_damping")
-
 # What the sentences of Section III-E have to mean, fixed before the sweep was run.
 #: "Low noise levels": strengths up to this one.
 LOW = 0.1
 #: "Significant drop": more accuracy lost than this.
 SIGNIFICANT = 0.05
-#: "Sharp decline": more accuracy lost than this from one strength to the next (0.05 apart); "gradual": never more.
-STEEP = 0.1
-#: "Commendable accuracy": at least this, at every strength up to `HALF`.
-COMMENDABLE = 0.8
+#: "Commendable accuracy" is asked for up to this strength.
 HALF = 0.5
 
 
@@ -148,43 +142,6 @@ def scalars(accuracy: Array, accuracy_shots: Array) -> dict[str, float]:
                 for level in LEVELS if not prefix else ():
                     found[f"accuracy.{place}.{level:.2f}"] = values[c, i, STRENGTHS.index(level)]
     return {name: round(float(value), 6) for name, value in found.items()}
-
-
-def sentences(metrics: Mapping[str, float], insertion: str, prefix: str = "") -> dict[str, bool]:
-    """Which sentences of Section III-E hold for one set of metrics (of a record, or means over records).
-
-    Parameters
-    ----------
-    metrics : mapping
-        As `scalars` returns.
-    insertion : {"gate", "layer", "end"}
-    prefix : {"", "shots."}
-        From exact outputs or from `MAIN_SHOTS`.
-
-    Returns
-    -------
-    dict of bool
-        Keys are the ends of the claims' names in the ledger (``1.noise.<key>``); ``robust`` is what abstract, introduction and
-        conclusion say.
-    """
-
-    def of(name: str, *channels: str) -> list[float]:
-        return [metrics[f"{prefix}{name}.{channel}.{insertion}"] for channel in channels]
-
-    others = [channel for channel in CHANNELS if channel not in RESILIENT]
-    (phase_damping,) = of("mean", "phase_damping")
-    lost = metrics[f"{prefix}accuracy"] - metrics[f"{prefix}low_accuracy.{insertion}"]
-    return {
-        "resilient": min(of("mean", *RESILIENT)) > max(of("mean", *others)),
-        "depolarizing-gradual": of("steepest", "depolarizing")[0] <= STEEP,
-        "amplitude-damping": of("lowest", "amplitude_damping")[0] >= COMMENDABLE,
-        "flips-sensitive": max(of("mean", *FLIPS)) < min(of("mean", *RESILIENT, "phase_damping")),
-        "flips-low-noise": min(of("low_drop", *FLIPS)) > SIGNIFICANT,
-        "bit-flip-sharp": of("steepest", "bit_flip")[0] > STEEP,
-        "phase-damping-moderate": max(of("mean", *FLIPS)) < phase_damping < min(of("mean", *RESILIENT)),
-        "suited": min(of("mean", *RESILIENT)) > max(of("mean", *FLIPS)),
-        "robust": lost <= SIGNIFICANT,
-    }
 
 
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
