@@ -28,7 +28,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 from qhelpers.runs import execution, experiment, records
-from qhelpers.runs.locks import Claims
+from qhelpers.runs.locks import Locks
 
 RESULTS = Path(__file__).parent / "spreading.json"
 #: Model and number of seeds.
@@ -94,7 +94,7 @@ def recording(record: records.Record, n: int = 2000) -> float:
     """Seconds that the process which records spends on a run: claim it, look for its record, write it."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        claims = Claims(folder / record.experiment)
+        claims = Locks(folder / record.experiment)
         start = time.perf_counter()
         for number in range(n):
             one = replace(record, id=f"{number:016x}", folder=None)
