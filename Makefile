@@ -2,7 +2,7 @@
 #
 #   PROFILE=quick|laptop|paper SOURCE=twin|real SEED=0   what the notebooks are executed with
 #   ONLY=1.1     only the notebooks whose path contains this, and no site
-#   JOBS=2       notebooks at a time (default: one a core, as far as memory goes); processes of `make test` (default: 1)
+#   JOBS=2       notebooks at a time (default: one a core, as far as memory goes); processes of `make test` (default: one a core)
 #   PORT=8000    where `make serve` listens
 #   ARGS=...     passed on to pytest, `make data`, `make records` and `make bench`
 
@@ -51,7 +51,7 @@ test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist worksteal) $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile $(ARGS)
 
 data: set-up ## download the official data into your data home
 	@$(BIN)/python -m qhelpers.datasets download $(ARGS)
