@@ -300,28 +300,28 @@ def test_an_ordering_waits_for_all_that_it_compares(tmp_path):
     assert "accuracy of rooms, plain" in found.sentence
 
 
+NET, ROOMS = {"model": "net"}, {"data": ["rooms"]}
+
+
 @pytest.mark.parametrize(
     ("predicate", "expected"),
     [
-        ({"holds": "order", "models": ["net", "plain"]}, "holds"),
-        ({"holds": "order", "models": ["plain", "net"]}, "falls short"),
-        ({"holds": "all_beat", "better": ["net"]}, "holds"),
+        ({"holds": "beats", "better": "net", "than": ["plain"]}, "holds"),
+        ({"holds": "beats", "better": "plain", "than": ["net"]}, "falls short"),
+        ({"holds": "beats", "better": ["net"]}, "holds"),
         ({"holds": "beats", "than": ["plain", "net"], "at_least": 1}, "holds"),
         ({"holds": "beats", "than": ["plain", "net"], "at_least": 2}, "falls short"),
-        ({"holds": "close", "model": "net", "metrics": ["accuracy", "recall"], "within": 0.05}, "holds"),
-        ({"holds": "close", "model": "net", "metrics": ["accuracy", "recall"], "within": 0.01}, "falls short"),
-        ({"holds": "gap", "model": "net", "metrics": ["accuracy", "recall"], "by": 0.02}, "holds"),
-        ({"holds": "gap", "model": "net", "metrics": ["accuracy", "recall"], "by": 0.04}, "falls short"),
-        ({"holds": "close_data", "model": "net", "metrics": ["accuracy"], "within": 0.1, "data": ["rooms", "rooms"]}, "holds"),
+        ({"holds": "bound", "config": NET, "metrics": ["abs([accuracy] - [recall])"], "at_most": 0.05}, "holds"),
+        ({"holds": "bound", "config": NET, "metrics": ["abs([accuracy] - [recall])"], "at_most": 0.01}, "falls short"),
+        ({"holds": "bound", "config": NET, "metrics": ["[accuracy] - [recall]"], "more_than": 0.02}, "holds"),
+        ({"holds": "bound", "config": NET, "metrics": ["[accuracy] - [recall]"], "more_than": 0.04}, "falls short"),
+        ({"holds": "ranked", "metric": "abs([accuracy] - [recall])", "higher": ["net"], "lower": ["plain"]}, "holds"),
         (
-            {
-                "holds": "balanced",
-                "model": "plain",
-                "than": "net",
-                "below": "net",
-                "metrics": ["accuracy", "recall"],
-                "scores": ["accuracy"],
-            },
+            {"holds": "beats", "and": [{"holds": "beats", "better": "plain", "than": ["net"], "metrics": ["accuracy"]} | ROOMS]},
+            "falls short",
+        ),
+        (
+            {"holds": "beats", "and": [{"holds": "beats", "better": "net", "than": ["plain"], "metrics": ["recall"]} | ROOMS]},
             "holds",
         ),
     ],
@@ -364,10 +364,10 @@ def compared(reading, **predicate):
         ({"holds": "monotone", "metrics": ["low", "high", "middle"], "direction": "rising", "within": 0.0}, "falls short"),
         ({"holds": "monotone", "metrics": ["low", "high", "middle"], "direction": "rising", "within": 0.15}, "holds"),
         ({"holds": "monotone", "metrics": ["high", "middle", "low"], "direction": "falling", "within": 0.0}, "holds"),
-        ({"holds": "ratio", "metrics": ["low", "high"], "at_most": 0.8}, "holds"),
-        ({"holds": "ratio", "metrics": ["low", "high"], "at_least": 0.8}, "falls short"),
-        ({"holds": "alike", "metrics": ["low", "middle", "high"], "within": 0.25}, "holds"),
-        ({"holds": "alike", "metrics": ["low", "middle", "high"], "within": 0.15}, "falls short"),
+        ({"holds": "bound", "metrics": ["[low] / [high]"], "at_most": 0.8}, "holds"),
+        ({"holds": "bound", "metrics": ["[low] / [high]"], "at_least": 0.8}, "falls short"),
+        ({"holds": "bound", "metrics": ["abs([low] - [middle])", "abs([low] - [high])"], "at_most": 0.25}, "holds"),
+        ({"holds": "bound", "metrics": ["abs([low] - [middle])", "abs([low] - [high])"], "at_most": 0.15}, "falls short"),
     ],
 )
 def test_forms_that_compare_any_metrics(tmp_path, predicate, expected):
@@ -382,7 +382,7 @@ def test_forms_that_compare_any_metrics(tmp_path, predicate, expected):
 
 def test_a_predicate_without_a_limit_is_refused(tmp_path):
     write(tmp_path, scores(0.9, 0.01))
-    with pytest.raises(ValueError, match="at_least or at_most"):
+    with pytest.raises(ValueError, match="at_least, at_most or more_than"):
         judge(tmp_path, [compared("plainly", holds="bound", metrics=["accuracy"])])
 
 
