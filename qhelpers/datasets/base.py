@@ -312,9 +312,9 @@ class Entry:
         Raised whenever `parse` makes something else of the same files, so that what was kept of them is made anew.
     body : type
         `Dataset`, `Series` or `Signals`: what `parse` and `twin` return the arrays of.
-    first_rows : callable or None
-        ``first_rows(name, found)`` reads the beginning of a file as `parse` would in the place of the official file of that
-        name, and raises a `DatasetError` that tells why it cannot be read. None where a beginning tells nothing.
+    first_lines : bool
+        Whether `parse` can read one file by itself, and the first lines of it: then no file is offered to be accepted that
+        cannot be read.
     """
 
     name: str
@@ -335,7 +335,7 @@ class Entry:
     twin_version: int
     loader_version: int
     body: type[Head] = Dataset
-    first_rows: Callable[[str, Found], object] | None = None
+    first_lines: bool = True
 
 
 _REGISTRY: dict[str, Entry] = {}

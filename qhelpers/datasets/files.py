@@ -136,13 +136,14 @@ class Found:
                 return
             yield block
 
-    def beginning(self) -> Iterator[bytes]:
-        """Read the first whole lines of the content, one block of them; nothing is checked."""
+    def beginning(self) -> Beginning:
+        """The first whole lines of the content, at most a block of them."""
         try:
             block = next(_blocks(self.path, self.member), b"")
         except _BROKEN as error:
             raise self._gone(error) from error
-        yield block[: block.rfind(b"\n") + 1] or block
+        text = block if len(block) == self.size else block[: block.rfind(b"\n") + 1] or block
+        return Beginning(self.path, self.member, self.sha256, len(text), text.count(b"\n"), text)
 
     def _gone(self, error: BaseException) -> DatasetError:
         return DatasetError(f"{self} cannot be read any more ({error}). Load it again when it lies still.")
@@ -150,6 +151,19 @@ class Found:
     def changed(self) -> DatasetError:
         """The error that says that the file is not what it was when it was found."""
         return DatasetError(f"{self} changed while it was read. Load it again when nothing writes to it any more.")
+
+
+@dataclass(frozen=True)
+class Beginning(Found):
+    """The first lines of a file as if they were all of it, but with its SHA-256."""
+
+    text: bytes = b""
+
+    def beginning(self) -> Beginning:
+        return self
+
+    def blocks(self) -> Iterator[bytes]:
+        yield self.text
 
 
 @contextmanager
@@ -381,8 +395,8 @@ def _unknown(item: Entry, name: str, hit: Found) -> str:
         return f"{hit} has that name, but is a known form of another data set: {other.title}. To use it, {use}."
     said = f"{hit} has that name, but is an unknown edition with the SHA-256 {hit.sha256} ({hit.size:,} bytes)"
     try:
-        if item.first_rows is not None:
-            item.first_rows(name, hit)
+        if item.first_lines:
+            item.parse({name: hit.beginning()})
     except (*_BROKEN, DatasetError) as error:
         why = str(error).removeprefix(f"{hit}, ")
         return f"{said}, and it cannot be read in the place of the official one: {why}"

@@ -13,7 +13,7 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, DatasetError, Entry, register
 from qhelpers.datasets.files import Found
 from qhelpers.datasets.manifest import listed
-from qhelpers.datasets.tables import Column, decimal, fields_below, one_of, read_beginning, read_table, times, whole
+from qhelpers.datasets.tables import Column, decimal, fields_below, one_of, read_table, times, whole
 
 FEATURES = ("Temperature", "Humidity", "Light", "CO2", "HumidityRatio")
 _HEADER = ("date", *FEATURES, "Occupancy")
@@ -65,10 +65,6 @@ def _parse(files: dict[str, Found]) -> Arrays:
 def _columns(found: Found) -> Sequence[Column]:
     """With row numbers, as in the official files; without in the pooled one and in such as were saved again without them."""
     return _TABLE if fields_below(found) == len(_TABLE) else _NUMBERED
-
-
-def _first_rows(_: str, found: Found) -> None:
-    read_beginning(found, _columns(found))
 
 
 def _one_file(found: Found, columns: Sequence[Column], values: np.ndarray, time: np.ndarray, y: np.ndarray) -> None:
@@ -281,6 +277,5 @@ ENTRY = register(
         twin_minimum=100,
         twin_version=1,
         loader_version=1,
-        first_rows=_first_rows,
     )
 )

@@ -122,24 +122,8 @@ def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) ->
     DatasetError
         With file and line of the first fault, or if the file is not the one that was found.
     """
-    return _rows(found, found.blocks(), columns, bom)
-
-
-def read_beginning(found: Found, columns: Sequence[Column], *, bom: bool = False) -> None:
-    """Read the header and the first block of lines as `read_table` would, for the fault that they may have."""
-    for _ in _rows(found, found.beginning(), columns, bom):
-        pass
-
-
-def fields_below(found: Found) -> int:
-    """How many fields the first line below the header has."""
-    lines = next(found.beginning()).split(b"\n", 2)
-    return lines[1].count(b",") + 1 if len(lines) > 1 else 0
-
-
-def _rows(found: Found, blocks: Iterator[bytes], columns: Sequence[Column], bom: bool) -> Iterator[Block]:
     label = str(found)
-    pieces = _whole_lines(label, blocks)
+    pieces = _whole_lines(label, found.blocks())
     first = next(pieces, b"")
     end = first.find(b"\n") + 1
     ending = _header(label, first[:end], columns, bom=bom)
@@ -169,6 +153,12 @@ def _rows(found: Found, blocks: Iterator[bytes], columns: Sequence[Column], bom:
             raise fault
     if not row:
         raise DatasetError(f"{label}, line 2: no rows below the header; at least one is needed. Fetch the file again.")
+
+
+def fields_below(found: Found) -> int:
+    """How many fields the first line below the header has."""
+    lines = found.beginning().text.split(b"\n", 2)
+    return lines[1].count(b",") + 1 if len(lines) > 1 else 0
 
 
 def _whole_lines(label: str, blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, Entry, register
 from qhelpers.datasets.files import Found
 from qhelpers.datasets.manifest import listed
-from qhelpers.datasets.tables import Column, decimal, each, one_of, read_beginning, read_table, spelled, whole
+from qhelpers.datasets.tables import Column, decimal, each, one_of, read_table, spelled, whole
 
 FEATURES = ("latitude", "longitude")
 TYPES = ("normal", "scanning", "injection", "ddos", "password", "xss", "ransomware", "backdoor")
@@ -65,10 +65,6 @@ def _parse(files: dict[str, Found], *, stamped: bool) -> Arrays:
         time=time,
         family=spelled(kind, np.array(TYPES, "U10")),
     )
-
-
-def _first_rows(_: str, found: Found, *, stamped: bool) -> None:
-    read_beginning(found, _STAMPED if stamped else _TABLE, bom=True)
 
 
 def _day(text: bytes) -> np.datetime64:
@@ -323,7 +319,6 @@ def _entry(edition: int) -> Entry:
         twin_minimum=200,
         twin_version=1,
         loader_version=1,
-        first_rows=partial(_first_rows, stamped=edition == 0),
     )
 
 

@@ -1,6 +1,4 @@
-"""The comparison of twin and real computes what it says, and what is recorded is what the official files give."""
-
-from pathlib import Path
+"""The comparison of twin and real computes what it says; what holds for every set is in `contract`."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +8,6 @@ from sklearn.metrics import roc_auc_score
 from qhelpers import datasets
 from qhelpers.datasets import download
 from qhelpers.datasets.comparison import STATISTICS, auc
-
-RECORDS = Path(__file__).resolve().parents[2] / "records" / "data-summary"
 
 
 def test_auc_agrees_with_scikit_learn():
@@ -66,17 +62,3 @@ def test_summary_on_the_command_line_without_files_is_a_sentence(folder, tmp_pat
     assert download.main(["summary", "occupancy", "--folder", str(tmp_path / "new")]) == 1
     assert "error: occupancy: datatest.txt" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("name", datasets.names())
-def test_recorded_summaries_are_complete(name):
-    found, twin = datasets.recorded_summary(RECORDS, name), datasets.summary(datasets.load(name, source="twin", n=200))
-    assert list(found.columns) == list(twin.columns) and list(found.index) == list(twin.index)
-
-
-@pytest.mark.needs_data(*datasets.names())
-@pytest.mark.parametrize("name", datasets.names())
-def test_recorded_summaries_are_what_the_official_files_give(name, official, tmp_path):
-    datasets.record_summary(tmp_path, official(name))
-    found, again = (datasets.recorded_summary(folder, name) for folder in (RECORDS, tmp_path))
-    pd.testing.assert_frame_equal(found, again, rtol=1e-6)

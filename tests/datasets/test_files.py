@@ -32,6 +32,7 @@ ITEM = replace(
         Variant("one.txt", len(ONE) + 1, sha(ONE + b"\n"), "one.txt with a line more"),
         Variant("both.csv", len(ONE + TWO), sha(ONE + TWO), "both in one", instead_of_all=True),
     ),
+    first_lines=False,
 )
 
 
