@@ -37,14 +37,15 @@ def summary(data: Head) -> pd.DataFrame:
     rows = {}
     for column in table.columns:
         ordered = table[column].to_numpy()[order]
-        values = table[column].dropna().to_numpy()
+        there = table[column].notna().to_numpy()
+        values = table[column].to_numpy()[there]
         rows[column] = [
             values.mean(),
             values.std(ddof=1),
             *np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]),
             float(np.mean(values == 0)),
             _correlation(ordered[:-1][together], ordered[1:][together]),
-            auc(values, above) if above is not None and column != "label" else np.nan,
+            auc(values, above[there]) if above is not None and column != "label" else np.nan,
         ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(STATISTICS))
 

@@ -276,10 +276,11 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
     """
     official = {file.sha256: file.name for file in item.files}
     variants = {variant.sha256: variant for variant in item.variants}
-    for digest in accept & variants.keys():
-        if home := variants[digest].belongs_to:
+    own = official.keys() | {digest for digest, variant in variants.items() if not variant.belongs_to}
+    for digest in sorted(accept - own):
+        if other := whose(digest):
             raise DatasetError(
-                f"{item.name}: accept names {variants[digest].what}, which is another data set. Load it with load({home!r})."
+                f"{item.name}: accept names a form of another data set: {other.title}. {_elsewhere(other, digest)}"
             )
     depth = _depth(item)
     named = {file.name.lower(): file.name for file in item.files}
@@ -289,7 +290,7 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
     wanted = official.keys() | accept
 
     hits: dict[str, Found] = {}
-    strange: dict[str, Found] = {}  # expected name, unknown content
+    strange: dict[str, Found] = {}  # expected name, of an official file or a variant, and unknown content
     broken: list[str] = []
     others: list[_Candidate] = []
 
@@ -312,7 +313,7 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
         if found.sha256 in official or found.sha256 in variants or (found.sha256 in accept and stem in named):
             hits.setdefault(found.sha256, found)
             wanted.discard(found.sha256)
-        elif stem in named:
+        elif stem:
             strange.setdefault(found.sha256, found)
         if not wanted:
             break
@@ -375,6 +376,12 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
             use = f"load it with load({home!r})" if home else f"pass accept='{digest}' to load({item.name!r})"
             lines.append(f"{hit} is a known variant: {known[digest].what}. To use it knowingly, {use}.")
     names, depth = {name.lower(): name for name in missing}, _depth(item)
+    official = {file.name.lower() for file in item.files}
+    lines += [
+        f"{hit} has the name of a known variant, but not its content; it cannot stand in for official files."
+        for hit in strange.values()
+        if hit.stem(depth) not in official
+    ]
     unknown = [hit for hit in strange.values() if hit.stem(depth) in names]
     lines += [_unknown(item, names[hit.stem(depth)], hit) for hit in unknown[:_NAMED]]
     lines += [f"{len(unknown) - _NAMED:,} more unknown editions."] if len(unknown) > _NAMED else []
@@ -388,11 +395,8 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
 
 def _unknown(item: Entry, name: str, hit: Found) -> str:
     """What to say of an unknown file that has the name of an official one: accepting it is offered where it can be read."""
-    use = f"pass accept='{hit.sha256}' to load({item.name!r})"
-    if (other := whose(hit.sha256)) and other.name != item.name:
-        official = any(file.sha256 == hit.sha256 for file in other.files)
-        use = f"load({other.name!r})" if official else f"load({other.name!r}, accept='{hit.sha256}')"
-        return f"{hit} has that name, but is a known form of another data set: {other.title}. To use it, {use}."
+    if other := whose(hit.sha256):
+        return f"{hit} has that name, but is a form of another data set: {other.title}. {_elsewhere(other, hit.sha256)}"
     said = f"{hit} has that name, but is an unknown edition with the SHA-256 {hit.sha256} ({hit.size:,} bytes)"
     try:
         if item.first_lines:
@@ -400,7 +404,12 @@ def _unknown(item: Entry, name: str, hit: Found) -> str:
     except (*_BROKEN, DatasetError) as error:
         why = str(error).removeprefix(f"{hit}, ")
         return f"{said}, and it cannot be read in the place of the official one: {why}"
-    return f"{said}. To use it knowingly, {use}."
+    return f"{said}. To use it knowingly, pass accept='{hit.sha256}' to load({item.name!r})."
+
+
+def _elsewhere(other: Entry, sha256: str) -> str:
+    official = sha256 in (file.sha256 for file in other.files)
+    return f"Load it with load({other.name!r})." if official else f"Load it with load({other.name!r}, accept='{sha256}')."
 
 
 def _some(broken: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
+import secrets
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -45,7 +45,7 @@ class Memory:
     def note(self, path: Path, member: str | None, before: list[int], begun: int, content: tuple[str, int, int]) -> None:
         """Remember what was in a file whose `state` was `before` when its reading had `begun` (ns)."""
         if begun - max(before[1:3]) >= _SETTLED and before == state(path):
-            self._new[_key(path, member)] = [*before, *content[:1], *content[1:]]
+            self._new[_key(path, member)] = [*before, *content]
 
     def save(self) -> None:
         """Add what is new to what stands in the file by now, and drop what is gone from the disk."""
@@ -86,11 +86,10 @@ def _write(path: Path, files: dict[str, object]) -> None:
     """Put a whole file in the place of the old one: of two who write at once, one wins, and what the other knew is lost."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        new = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "w", encoding="ascii") as stream:
+            with new.open("x", encoding="ascii") as stream:
                 json.dump({"format": _FORMAT, "files": files}, stream, separators=(",", ":"))
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+            os.replace(new, path)
+        finally:
+            new.unlink(missing_ok=True)

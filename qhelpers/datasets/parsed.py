@@ -13,8 +13,8 @@ import json
 import math
 import mmap
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from contextlib import suppress
 from itertools import accumulate, pairwise
@@ -57,7 +57,7 @@ def keep(item: Entry, fingerprint: str, arrays: Arrays) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         if shutil.disk_usage(folder.parent).free < 2 * sum(map(_bytes, arrays.values())):
             return
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
+        unfinished = _new(folder.parent)
         _write(unfinished, arrays)
         os.rename(unfinished, folder)  # fails where another one was first
         _settle(folder.parent)
@@ -75,7 +75,7 @@ def drop(item: Entry, fingerprint: str) -> None:
     """Remove what was kept of these files; who has it mapped keeps it."""
     folder = _folder(item, fingerprint)
     with suppress(OSError):
-        away = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
+        away = _new(folder.parent)
         with suppress(OSError):
             os.rename(folder, away / "damaged")  # in one step: nobody reads what is half removed
         shutil.rmtree(away, ignore_errors=True)
@@ -94,6 +94,13 @@ def clear() -> None:
 
 def _folder(item: Entry, fingerprint: str) -> Path:
     return data_home() / PARSED / item.name / f"{fingerprint[:32]}.{item.loader_version}.{_FORMAT}"
+
+
+def _new(parent: Path) -> Path:
+    """A folder of our own that readers do not look at; not by `tempfile`, whose folders nobody else may read."""
+    path = parent / f"{_UNFINISHED}{os.getpid()}-{secrets.token_hex(8)}"
+    path.mkdir()
+    return path
 
 
 def _bytes(value: Any) -> int:

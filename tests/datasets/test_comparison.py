@@ -44,6 +44,35 @@ def test_compare_puts_two_sets_side_by_side():
     assert (datasets.compare(a, a)["difference"].dropna() == 0).all()
 
 
+def test_summary_of_recordings_by_hand():
+    """A recording that lacks a channel counts for what it has; labels are classes above 0 against 0."""
+    both, one = np.array([[1.0, 2.0], [3.0, 2.0], [1.0, 5.0]]), np.array([[4.0, np.nan], [9.0, np.nan]])
+    data = datasets.Signals(
+        name="trial",
+        title="",
+        source="twin",
+        fingerprint="",
+        licence="",
+        citation="",
+        units={"x": "g", "y": "g"},
+        meaning={0: "good", 2: "bad"},
+        groups=np.array(["a", "b", "b"]),
+        recordings=(both, one, both + 1),
+        channels=("x", "y"),
+        rate=np.array([2.0, 1.0, 1.0]),
+        y=np.array([0, 2, 2]),
+        labels=np.array(["1", "2", "3"]),
+    )
+    table = datasets.summary(data)
+    assert table.index.tolist() == ["seconds", "rate", *(f"{c} {s}" for c in "xy" for s in ("mean", "sd", "kurtosis")), "label"]
+    assert table.loc["seconds", "mean"] == pytest.approx((1.5 + 2 + 3) / 3)
+    assert table.loc["x mean", "mean"] == pytest.approx((5 / 3 + 6.5 + 8 / 3) / 3)
+    assert table.loc["y mean", "mean"] == pytest.approx(3.5) and table.loc["y sd", "sd"] == pytest.approx(0)
+    assert table.loc["x kurtosis", "5 %"] == pytest.approx(1.05)  # two values: 1; a third apart from two: 1.5
+    assert table.loc["x mean", "AUC alone"] == 1.0 and table.loc["rate", "AUC alone"] == 0.0
+    assert table.loc["y mean", "AUC alone"] == 1.0
+
+
 def test_sets_with_other_columns_are_refused():
     with pytest.raises(ValueError, match="two sets with the same columns"):
         datasets.compare(datasets.load("occupancy", source="twin", n=200), datasets.load("ton_iot_gps", source="twin", n=200))

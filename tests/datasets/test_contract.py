@@ -269,6 +269,7 @@ class TestTwinOfRecordings(Toy, contract.Twin):
 
 class TestFilesOfRecordings(Toy, contract.Files):
     facts = RECORDINGS
+    test_saved_again_by_pandas = None  # these are no tables
 
 
 class TestOfficialRecordings(ToyOfficial):

@@ -139,6 +139,13 @@ def test_variant_that_pools_all_files(folder):
     assert list(find(ITEM, frozenset({sha(ONE + TWO)}))) == ["both.csv"]
 
 
+def test_a_file_with_the_name_of_a_variant_and_another_content_is_named(folder):
+    put(folder / "both.csv", ONE + TWO + b"edited")
+    with pytest.raises(datasets.DatasetError, match=r"both\.csv has the name of a known variant, but not its content") as caught:
+        find(ITEM)
+    assert "accept=" not in str(caught.value)
+
+
 def test_accepting_what_is_not_there(folder):
     put(folder / "one.txt", ONE)
     put(folder / "two.txt", TWO)

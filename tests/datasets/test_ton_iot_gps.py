@@ -476,13 +476,15 @@ def test_the_smaller_edition_under_the_name_of_the_larger(official, official_fil
     assert contract.digest(datasets.load(SMALL)) == contract.digest(official(SMALL))
     with pytest.raises(datasets.DatasetError, match=r"the edition of 38,960 rows\. .* load\('ton_iot_gps_38960'\)"):
         datasets.load(FULL)
-    with pytest.raises(datasets.DatasetError, match=r"another data set\. Load it with load\('ton_iot_gps_38960'\)"):
+    with pytest.raises(datasets.DatasetError, match=r"a form of another data set: .* Load it with load\('ton_iot_gps_38960'\)\."):
         datasets.load(FULL, accept=hashlib.sha256(content).hexdigest())
     changed = content.replace(b"\r\n", b"\n")  # a known variant of the other edition
     (folder / NAMES[FULL]).write_bytes(changed)
     sha = hashlib.sha256(changed).hexdigest()
-    with pytest.raises(datasets.DatasetError, match=rf"known form of another data set: .* load\('{SMALL}', accept='{sha}'\)"):
+    with pytest.raises(datasets.DatasetError, match=rf"is a form of another data set: .* load\('{SMALL}', accept='{sha}'\)"):
         datasets.load(FULL)
+    with pytest.raises(datasets.DatasetError, match=rf"accept names a form of another data set: .* accept='{sha}'\)\."):
+        datasets.load(FULL, accept=sha)
     assert len(datasets.load(SMALL, accept=sha)) == 38_960
 
 
