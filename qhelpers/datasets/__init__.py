@@ -1,7 +1,7 @@
 """Data sets of the book: official files known by their SHA-256, and synthetic twins that need no file."""
 
 from qhelpers.datasets import occupancy, ton_iot_gps  # noqa: F401  (registers them, in the order of the book)
-from qhelpers.datasets.base import Dataset, DatasetError, Series, Signals, entry, names
+from qhelpers.datasets.base import Dataset, DatasetError, Head, Series, Signals, entry, names
 from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status
 from qhelpers.datasets.files import data_home, folders
@@ -10,6 +10,7 @@ from qhelpers.datasets.loading import fingerprint, load
 __all__ = [
     "Dataset",
     "DatasetError",
+    "Head",
     "Series",
     "Signals",
     "compare",

@@ -106,6 +106,8 @@ class Head:
 class Dataset(Head):
     """A table of readings with labels, and all that an honest split needs to know about its rows; ``len()`` is its rows.
 
+    Its other attributes are those of every set (`Head`).
+
     Attributes
     ----------
     X : pandas.DataFrame
@@ -139,7 +141,8 @@ class Dataset(Head):
 class Series(Head):
     """Units followed in time to the end of their life or of their record; ``len()`` is its units.
 
-    The rows of all units stand one below the other: those of unit `k` are ``rows(k)``, in the order of their cycles.
+    The rows of all units stand one below the other: those of unit `k` are ``rows(k)``, in the order of their cycles. Its other
+    attributes are those of every set (`Head`).
 
     Attributes
     ----------
@@ -205,6 +208,8 @@ class Series(Head):
 @dataclass(frozen=True, kw_only=True)
 class Signals(Head):
     """Recordings of vibration that may differ in length and rate; ``len()`` is its recordings.
+
+    Its other attributes are those of every set (`Head`).
 
     Attributes
     ----------

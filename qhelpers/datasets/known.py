@@ -44,7 +44,7 @@ class Memory:
 
     def note(self, path: Path, member: str | None, before: list[int], begun: int, content: tuple[str, int, int]) -> None:
         """Remember what was in a file whose `state` was `before` when its reading had `begun` (ns)."""
-        if begun - max(before[1:3]) >= _SETTLED and before == state(path):
+        if begun - max(before[1:3]) >= _SETTLED:
             self._new[_key(path, member)] = [*before, *content]
 
     def save(self) -> None:

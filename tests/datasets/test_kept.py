@@ -1,5 +1,6 @@
 """What is kept in the data home: parsed files and known hashes. Never wrong, whatever happens to it; never an error."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -107,6 +108,10 @@ def test_accepted_files_are_neither_kept_nor_taken_from_there(parses, folder):
     for _ in range(2):
         datasets.load("occupancy", accept=sha)
     assert len(parses) == 2 and not (datasets.data_home() / PARSED).exists()
+    contract.write(folder, RAW)
+    load()
+    datasets.load("occupancy", accept=hashlib.sha256(RAW["one.txt"]).hexdigest())
+    assert len(parses) == 4
 
 
 def damage_manifest(folder, text):
