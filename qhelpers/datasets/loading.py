@@ -78,8 +78,14 @@ def fingerprint(name: str, source: str = "real", *, n: int | None = None, seed: 
 
     Parameters
     ----------
-    name, source, n, seed
+    name : str
+        One of `names`.
+    source : {"real", "twin"}
         As for `load`.
+    n : int, optional
+        Size of the twin.
+    seed : int
+        Seed of the twin.
 
     Returns
     -------
