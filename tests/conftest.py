@@ -67,7 +67,7 @@ def real_data_problem(name):
     from qhelpers import datasets
 
     try:
-        datasets.load(name, source="real")
+        datasets.fingerprint(name, source="real")
     except datasets.DatasetError as error:
         return str(error)
     return None

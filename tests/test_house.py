@@ -115,6 +115,7 @@ def test_the_package_brings_its_claims_and_types(tmp_path):
     for path in [
         *SOURCES,
         *PACKAGE.rglob("*.yaml"),
+        *PACKAGE.rglob("*.files.csv"),
         PACKAGE / "py.typed",
         *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
     ]:
@@ -125,7 +126,8 @@ def test_the_package_brings_its_claims_and_types(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=copy, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("qhelpers/")}
-    wanted = {path.relative_to(ROOT).as_posix() for path in [*SOURCES, *PACKAGE.rglob("*.yaml"), PACKAGE / "py.typed"]}
+    data = [*PACKAGE.rglob("*.yaml"), *PACKAGE.rglob("*.files.csv"), PACKAGE / "py.typed"]
+    wanted = {path.relative_to(ROOT).as_posix() for path in [*SOURCES, *data]}
     assert packed == wanted
 
 

@@ -1,19 +1,23 @@
 """Data sets of the book: official files known by their SHA-256, and synthetic twins that need no file."""
 
 from qhelpers.datasets import occupancy, ton_iot_gps  # noqa: F401  (registers them, in the order of the book)
-from qhelpers.datasets.base import Dataset, DatasetError, entry, names
+from qhelpers.datasets.base import Dataset, DatasetError, Head, Series, Signals, entry, names
 from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status
 from qhelpers.datasets.files import data_home, folders
-from qhelpers.datasets.loading import load
+from qhelpers.datasets.loading import fingerprint, load
 
 __all__ = [
     "Dataset",
     "DatasetError",
+    "Head",
+    "Series",
+    "Signals",
     "compare",
     "data_home",
     "entry",
     "fetch",
+    "fingerprint",
     "folders",
     "load",
     "names",

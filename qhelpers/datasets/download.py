@@ -20,15 +20,20 @@ from qhelpers.datasets.base import PARTIAL, DatasetError, Entry, entry, names
 from qhelpers.datasets.comparison import record_summary
 from qhelpers.datasets.files import data_home, find, folders
 from qhelpers.datasets.loading import load
+from qhelpers.datasets.parsed import clear as clear_all
+from qhelpers.datasets.parsed import inventory
 from qhelpers.datasets.transfer import Partial, TransferError, no_room, receive
 
 SECONDS = 60.0  # that a server may be silent
 _LEFT = re.compile(rf".+\.[0-9a-f]{{16}}{re.escape(PARTIAL)}(\.json)?")  # names of partial files and their notes
+_LISTED = 20  # files of a set that are printed
 _ROOM = 8 << 20  # bytes that a download may have beyond twice the official files' length
 
 
 def status(name: str) -> str | None:
     """Where the official files of a data set lie, or None if not all of them are found.
+
+    Of many files, the first and how many more there are.
 
     Parameters
     ----------
@@ -39,7 +44,8 @@ def status(name: str) -> str | None:
         found = find(entry(name))
     except DatasetError:
         return None
-    return ", ".join(str(hit) for hit in found.values())
+    shown = [str(hit) for hit in found.values()]
+    return ", ".join(shown[:_LISTED]) + (f" and {len(shown) - _LISTED:,} more" if len(shown) > _LISTED else "")
 
 
 def fetch(name: str, *, home: Path | None = None, url: str | None = None, seconds: float = SECONDS) -> Path:
@@ -273,12 +279,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=("download", "list", "summary"),
+        choices=("download", "list", "summary", "cache"),
         default="download",
-        help="download what is missing (default), only list, or record statistics of each column",
+        help="download what is missing (default), only list, record statistics of each column, or show what is kept of files "
+        "that were parsed, so that they load faster",
     )
     parser.add_argument("name", nargs="*", help=f"data sets, by default all: {', '.join(names())}")
     parser.add_argument("--folder", type=Path, default=Path("records/data-summary"), help="of `summary` (default: %(default)s)")
+    parser.add_argument("--clear", action="store_true", help="of `cache`: remove it; the next load of each set makes it anew")
     parser.add_argument(
         "--timeout",
         type=_patience,
@@ -293,12 +301,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     try:
+        if given.action == "cache":
+            return _cache(clear=given.clear)
         if given.action == "summary":
             return _summaries(items, given.folder)
         return _go_through(items, given.timeout if given.action == "download" else None)
     except KeyboardInterrupt:
         print("\ninterrupted; what has come is kept, and the same command goes on from there", file=sys.stderr)
         return 130
+
+
+def _cache(*, clear: bool) -> int:
+    """Print what is kept of parsed files, or remove it; returns the exit code."""
+    for folder, size in inventory():
+        print(f"{size / 1e6:10.1f} MB  {folder}")
+    if clear:
+        clear_all()
+    print("all of it removed" if clear else "--clear removes it; official files are never touched")
+    return 0
 
 
 def _summaries(items: Sequence[Entry], folder: Path) -> int:
@@ -319,8 +339,10 @@ def _go_through(items: Sequence[Entry], seconds: float | None) -> int:
     failed = False
     for item in items:
         print(f"\n{item.name}: {item.title}\n  page     {item.page}\n  licence  {item.licence}\n  cite     {item.citation}")
-        for file in item.files:
+        for file in item.files[:_LISTED]:
             print(f"  file     {file.name}, {file.size:,} bytes, SHA-256 {file.sha256}")
+        if (more := len(item.files) - _LISTED) > 0:
+            print(f"  file     and {more:,} more")
         failed |= _bring(item, seconds)
     return 1 if failed else 0
 

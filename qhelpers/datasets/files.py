@@ -11,20 +11,26 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from qhelpers.datasets.base import PARTIAL, DatasetError, Entry, Variant
+from qhelpers.datasets.base import PARTIAL, DatasetError, Entry, Variant, whose
+from qhelpers.datasets.known import Memory, forget, now, state
 
 #: Bytes read at a time; also the longest line that a table may have.
 BLOCK = 1 << 18
 #: An edition has at most this many times the length of the longest known form. What unpacks to more is not read on.
 _EDITION = 8
 
-_NAMED = 5  # broken files that one message names
+#: In the data home: what is kept of parsed files, and what is remembered of files that were read.
+PARSED = "parsed"
+_KNOWN = "known-files.json"
+
+_NAMED = 5  # files of a kind that one message names
 _INDEX = 1 << 20  # bytes; the index of an xz file is a few bytes for every block of megabytes
 _PACKED = (".xz", ".gz")
 # What Python's readers raise for torn, hostile or vanished files, as found by flipping bits (the last four: zipfile).
@@ -59,10 +65,15 @@ def _expanded(name: str) -> Path:
     return Path(os.path.expanduser(name))  # unlike Path.expanduser, no error for a user who does not exist
 
 
-def _stem(path: Path, member: str | None) -> str:
-    """Name without folders and without the ending of the packer, in lower case."""
-    name = Path(member or path.name).name.lower()
-    return name.removesuffix(".xz").removesuffix(".gz")
+def _stem(path: Path, member: str | None, depth: int = 1) -> str:
+    """Name without the ending of the packer, in lower case, with as many folders before it as `depth` leaves room for."""
+    whole = path.as_posix() if member is None else f"{path.as_posix()}/{member}"
+    return "/".join(whole.rsplit("/", depth)[-depth:]).lower().removesuffix(".xz").removesuffix(".gz")
+
+
+def _depth(item: Entry) -> int:
+    """Parts that the longest official name has: some publishers tell files apart by their folders only."""
+    return 1 + max(file.name.count("/") for file in item.files)
 
 
 def _shown(path: Path, member: str | None = None) -> str:
@@ -91,9 +102,8 @@ class Found:
     size: int
     lines: int
 
-    @property
-    def stem(self) -> str:
-        return _stem(self.path, self.member)
+    def stem(self, depth: int = 1) -> str:
+        return _stem(self.path, self.member, depth)
 
     @property
     def rows(self) -> int:
@@ -117,7 +127,7 @@ class Found:
             try:
                 block = next(reading, b"")
             except _BROKEN as error:
-                raise DatasetError(f"{self} cannot be read any more ({error}). Load it again when it lies still.") from error
+                raise self._gone(error) from error
             digest.update(block)
             size += len(block)
             if size > self.size or (not block and digest.hexdigest() != self.sha256):
@@ -126,9 +136,34 @@ class Found:
                 return
             yield block
 
+    def beginning(self) -> Beginning:
+        """The first whole lines of the content, at most a block of them."""
+        try:
+            block = next(_blocks(self.path, self.member), b"")
+        except _BROKEN as error:
+            raise self._gone(error) from error
+        text = block if len(block) == self.size else block[: block.rfind(b"\n") + 1] or block
+        return Beginning(self.path, self.member, self.sha256, len(text), text.count(b"\n"), text)
+
+    def _gone(self, error: BaseException) -> DatasetError:
+        return DatasetError(f"{self} cannot be read any more ({error}). Load it again when it lies still.")
+
     def changed(self) -> DatasetError:
         """The error that says that the file is not what it was when it was found."""
         return DatasetError(f"{self} changed while it was read. Load it again when nothing writes to it any more.")
+
+
+@dataclass(frozen=True)
+class Beginning(Found):
+    """The first lines of a file as if they were all of it, but with its SHA-256."""
+
+    text: bytes = b""
+
+    def beginning(self) -> Beginning:
+        return self
+
+    def blocks(self) -> Iterator[bytes]:
+        yield self.text
 
 
 @contextmanager
@@ -171,32 +206,56 @@ def _pieces(read: Callable[[int], bytes]) -> Iterator[bytes]:
 class _Candidate:
     path: Path
     member: str | None
-    size: int | None  # unpacked, known without unpacking
+    size: int | None  # of a member, unpacked
 
-    @property
-    def stem(self) -> str:
-        return _stem(self.path, self.member)
+    def stem(self, depth: int) -> str:
+        return _stem(self.path, self.member, depth)
+
+    def length(self) -> int | None:
+        """Bytes of the unpacked content, as far as that is known without unpacking."""
+        if self.member is not None:
+            return self.size
+        ending = self.path.suffix.lower()
+        if ending not in _PACKED:
+            return self.path.stat().st_size
+        with _opened(self.path) as raw:
+            return _xz_size(raw) if ending == ".xz" else _gzip_size(raw)
+
+    def found(self, limit: int, memory: Memory) -> Found:
+        """As `read`, but what is remembered of a file is not read again."""
+        if content := memory.recall(self.path, self.member):
+            if content[1] > limit:
+                raise ValueError(_too_long(limit))
+            return Found(self.path, self.member, *content)
+        before, begun = state(self.path), now()
+        found = self.read(limit)
+        memory.note(self.path, self.member, before, begun, (found.sha256, found.size, found.lines))
+        return found
 
     def read(self, limit: int) -> Found:
         """Read the content once, for its SHA-256; a ValueError if it is longer than `limit` bytes."""
         digest, size, lines = hashlib.sha256(), 0, 0
-        too_long = f"it holds more than {limit:,} bytes, which no edition does"
-        if self.size is not None and self.size > limit:
-            raise ValueError(too_long)
+        if (self.length() or 0) > limit:
+            raise ValueError(_too_long(limit))
         for block in _blocks(self.path, self.member):
             digest.update(block)
             size += len(block)
             lines += block.count(b"\n")
             if size > limit:
-                raise ValueError(too_long)
+                raise ValueError(_too_long(limit))
         return Found(self.path, self.member, digest.hexdigest(), size, lines)
+
+
+def _too_long(limit: int) -> str:
+    return f"it holds more than {limit:,} bytes, which no edition does"
 
 
 def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
     """Find the files of a data set, whatever they are called and however they are packed.
 
     Files with an expected name are hashed first. Only if these are not enough, files with other names are hashed
-    too, and of them only those whose unpacked length fits, which is read without unpacking.
+    too, and of them only those whose unpacked length fits, which is read without unpacking. What was hashed before and
+    has not changed since is not hashed again.
 
     Parameters
     ----------
@@ -217,37 +276,54 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
     """
     official = {file.sha256: file.name for file in item.files}
     variants = {variant.sha256: variant for variant in item.variants}
+    own = official.keys() | {digest for digest, variant in variants.items() if not variant.belongs_to}
+    for digest in sorted(accept - own):
+        if other := whose(digest):
+            raise DatasetError(
+                f"{item.name}: accept names a form of another data set: {other.title}. {_elsewhere(other, digest)}"
+            )
+    depth = _depth(item)
     named = {file.name.lower(): file.name for file in item.files}
     sizes = {file.size for file in item.files} | {variant.size for variant in item.variants}
     limit = _EDITION * max(sizes)
     names = {*named, *(variant.name.lower() for variant in item.variants)}
-    wanted = set(official) | accept
+    wanted = official.keys() | accept
 
     hits: dict[str, Found] = {}
-    strange: dict[str, Found] = {}  # expected name, unknown content
+    strange: dict[str, Found] = {}  # expected name, of an official file or a variant, and unknown content
     broken: list[str] = []
-    candidates = [candidate for folder in folders() for candidate in _candidates(folder, names, broken)]
-    first = [candidate for candidate in candidates if candidate.stem in names]
-    others = [candidate for candidate in candidates if candidate.stem not in names and candidate.size in sizes]
-    for candidate in (*first, *others):
-        if wanted <= hits.keys():
-            break
+    others: list[_Candidate] = []
+
+    def likely() -> Iterator[tuple[_Candidate, str]]:
+        for candidate in chain.from_iterable(_candidates(folder, depth, names, broken) for folder in folders()):
+            if (stem := candidate.stem(depth)) in names:
+                yield candidate, stem
+            else:
+                others.append(candidate)
+        yield from ((candidate, "") for candidate in others if _fits(candidate, sizes, broken))
+
+    memory = Memory(data_home() / _KNOWN)
+    for candidate, stem in likely():
         try:
-            found = candidate.read(limit)
+            found = candidate.found(limit, memory)
         except _BROKEN as error:
-            if candidate.stem in names:
+            if stem:
                 broken.append(_unreadable(candidate.path, error, candidate.member))
             continue
-        if found.sha256 in official or found.sha256 in variants:
+        if found.sha256 in official or found.sha256 in variants or (found.sha256 in accept and stem in named):
             hits.setdefault(found.sha256, found)
-        elif candidate.stem in named:
-            hits.setdefault(found.sha256, found) if found.sha256 in accept else strange.setdefault(found.sha256, found)
+            wanted.discard(found.sha256)
+        elif stem:
+            strange.setdefault(found.sha256, found)
+        if not wanted:
+            break
+    memory.save()
 
     unused = sorted(accept - hits.keys())
     if unused:
         said = (
             f"{item.name}: accept names the SHA-256 {unused[0]}, but no file with this content was found. "
-            f"Allowed are known variants, and files called {', '.join(named.values())}. Looked in {_where()}."
+            f"Allowed are known variants, and files called {_list(file.name for file in item.files)}. Looked in {_where()}."
         )
         raise DatasetError("\n".join([said, *_some(broken)]))
     for digest in accept & variants.keys():
@@ -277,7 +353,7 @@ def _choose(
         elif digest in variants:
             role = variants[digest].name
         else:
-            role = named[hit.stem]
+            role = named[hit.stem(_depth(item))]
         if role in chosen:
             raise DatasetError(f"{item.name}: accept names two files for {role}: {chosen[role]} and {hit}. Accept one of them.")
         chosen[role] = hit
@@ -290,8 +366,8 @@ def _choose(
 def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], strange: dict[str, Found], broken: list[str]) -> str:
     """One message for all that is missing: what was found instead, what is official, what to do."""
     digests = {file.name: file.sha256 for file in item.files}
-    lines = [f"{item.name}: {', '.join(missing)} not found in the official form. Looked in {_where()}."]
-    for name in missing:
+    lines = [f"{item.name}: {_list(missing)} not found in the official form. Looked in {_where()}."]
+    for name in missing[:_NAMED]:
         lines.append(f"The official {name} has the SHA-256 {digests[name]}.")
     known = {variant.sha256: variant for variant in item.variants}
     for digest, hit in hits.items():
@@ -299,12 +375,16 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
             home = known[digest].belongs_to
             use = f"load it with load({home!r})" if home else f"pass accept='{digest}' to load({item.name!r})"
             lines.append(f"{hit} is a known variant: {known[digest].what}. To use it knowingly, {use}.")
-    for digest, hit in strange.items():
-        if any(hit.stem == name.lower() for name in missing):
-            lines.append(
-                f"{hit} has that name, but is an unknown edition with the SHA-256 {digest} "
-                f"({hit.size:,} bytes). To use it knowingly, pass accept='{digest}' to load({item.name!r})."
-            )
+    names, depth = {name.lower(): name for name in missing}, _depth(item)
+    official = {file.name.lower() for file in item.files}
+    lines += [
+        f"{hit} has the name of a known variant, but not its content; it cannot stand in for official files."
+        for hit in strange.values()
+        if hit.stem(depth) not in official
+    ]
+    unknown = [hit for hit in strange.values() if hit.stem(depth) in names]
+    lines += [_unknown(item, names[hit.stem(depth)], hit) for hit in unknown[:_NAMED]]
+    lines += [f"{len(unknown) - _NAMED:,} more unknown editions."] if len(unknown) > _NAMED else []
     lines += _some(broken)
     way = "run `make data`" if item.url else f"{item.by_hand} ({data_home()})"
     lines.append(
@@ -313,9 +393,33 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
     return "\n".join(lines)
 
 
+def _unknown(item: Entry, name: str, hit: Found) -> str:
+    """What to say of an unknown file that has the name of an official one: accepting it is offered where it can be read."""
+    if other := whose(hit.sha256):
+        return f"{hit} has that name, but is a form of another data set: {other.title}. {_elsewhere(other, hit.sha256)}"
+    said = f"{hit} has that name, but is an unknown edition with the SHA-256 {hit.sha256} ({hit.size:,} bytes)"
+    try:
+        if item.first_lines:
+            item.parse({name: hit.beginning()})
+    except (*_BROKEN, DatasetError) as error:
+        why = str(error).removeprefix(f"{hit}, ")
+        return f"{said}, and it cannot be read in the place of the official one: {why}"
+    return f"{said}. To use it knowingly, pass accept='{hit.sha256}' to load({item.name!r})."
+
+
+def _elsewhere(other: Entry, sha256: str) -> str:
+    official = sha256 in (file.sha256 for file in other.files)
+    return f"Load it with load({other.name!r})." if official else f"Load it with load({other.name!r}, accept='{sha256}')."
+
+
 def _some(broken: Sequence[str]) -> list[str]:
     more = [f"{len(broken) - _NAMED:,} more files or folders there cannot be read."] if len(broken) > _NAMED else []
     return [*broken[:_NAMED], *more]
+
+
+def _list(names: Iterable[str]) -> str:
+    given = list(names)
+    return ", ".join(given[:_NAMED]) + (f" and {len(given) - _NAMED:,} more" if len(given) > _NAMED else "")
 
 
 def _where() -> str:
@@ -332,8 +436,8 @@ def _unreadable(path: Path, error: BaseException, member: str | None = None) -> 
     return f"{_shown(path, member)} cannot be read ({why}); unpack it by hand, or fetch it again."
 
 
-def _candidates(folder: Path, names: Container[str], broken: list[str]) -> Iterator[_Candidate]:
-    """All regular files under a folder and all members of its zip archives, with their unpacked length.
+def _candidates(folder: Path, depth: int, names: Container[str], broken: list[str]) -> Iterator[_Candidate]:
+    """All regular files under a folder and all members of its zip archives, but for what is kept of parsed files.
 
     What cannot be listed, and what has one of the expected `names` but is no file, is said in `broken`.
     """
@@ -342,33 +446,38 @@ def _candidates(folder: Path, names: Container[str], broken: list[str]) -> Itera
         if not isinstance(error, FileNotFoundError | NotADirectoryError):  # `_where` says that
             broken.append(f"{_shown(Path(error.filename))} cannot be listed ({error.strerror}); may you read this folder?")
 
+    home = str(data_home())
     for root, children, leaves in os.walk(folder, onerror=unlisted):
+        if root == home and PARSED in children:
+            children.remove(PARSED)
         children.sort()
         for name in sorted([*leaves, *children]):
             path = Path(root, name)
             if not os.path.isfile(path):
-                if _stem(path, None) in names:
+                if _stem(path, None, depth) in names:
                     kind = (
                         "a folder" if os.path.isdir(path) else "a pipe or a device" if os.path.exists(path) else "a broken link"
                     )
                     broken.append(f"{_shown(path)} is {kind}; a file is needed.")
-                continue
-            ending = path.suffix.lower()
-            if ending == PARTIAL:
-                continue
-            try:
-                if ending == ".zip":
+            elif path.suffix.lower() == ".zip":
+                try:
                     with _opened(path) as raw, zipfile.ZipFile(raw) as archive:
                         inside = [info for info in archive.infolist() if not info.filename.endswith("/")]
-                    yield from (_Candidate(path, info.filename, info.file_size) for info in inside)
-                elif ending in _PACKED:
-                    with _opened(path) as raw:
-                        size = _xz_size(raw) if ending == ".xz" else _gzip_size(raw)
-                    yield _Candidate(path, None, size)
+                except _BROKEN as error:
+                    broken.append(_unreadable(path, error))
                 else:
-                    yield _Candidate(path, None, path.stat().st_size)
-            except _BROKEN as error:
-                broken.append(_unreadable(path, error))
+                    yield from (_Candidate(path, info.filename, info.file_size) for info in inside)
+            elif path.suffix.lower() != PARTIAL:
+                yield _Candidate(path, None, None)
+
+
+def _fits(candidate: _Candidate, sizes: Container[int], broken: list[str]) -> bool:
+    """Whether a file has one of these lengths, unpacked; what cannot be looked into is said in `broken`."""
+    try:
+        return candidate.length() in sizes
+    except _BROKEN as error:
+        broken.append(_unreadable(candidate.path, error))
+        return False
 
 
 def _gzip_size(stream: BinaryIO) -> int | None:
@@ -414,3 +523,8 @@ def _xz_numbers(index: bytes) -> Iterator[int]:
         if byte < 0x80:
             yield value
             value = shift = 0
+
+
+def forget_all(files: Iterable[Found]) -> None:
+    """Drop what is remembered of files that turned out to be something else."""
+    forget(data_home() / _KNOWN, [(found.path, found.member) for found in files])

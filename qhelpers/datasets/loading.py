@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from qhelpers.datasets.base import Dataset, entry
-from qhelpers.datasets.files import find
+from qhelpers.datasets.base import Arrays, DatasetError, Entry, Head, entry
+from qhelpers.datasets.files import Found, find, forget_all
+from qhelpers.datasets.parsed import drop, keep, kept
 
 
 def load(
@@ -19,7 +21,7 @@ def load(
     n: int | None = None,
     seed: int = 0,
     accept: str | Iterable[str] | None = None,
-) -> Dataset:
+) -> Any:
     """Load a data set: the official files, or their synthetic twin.
 
     Parameters
@@ -30,7 +32,7 @@ def load(
         The official files, looked for in the folders of ``QHELPERS_DATA`` and in the data home; or a synthetic
         imitation that needs no file.
     n : int, optional
-        Rows of the twin; by default as many as the official set has. The real data are always whole.
+        Rows, units or recordings of the twin; by default as many as the official set has. The real data are always whole.
     seed : int
         Seed of the twin.
     accept : str or iterable of str, optional
@@ -39,7 +41,10 @@ def load(
 
     Returns
     -------
-    Dataset
+    Dataset, Series or Signals
+        Whichever the set is. What official files were parsed to is kept in the data home and mapped into memory when
+        they are loaded again (``python -m qhelpers.datasets cache`` shows and clears that); arrays are the caller's own to
+        write to either way.
 
     Raises
     ------
@@ -48,6 +53,57 @@ def load(
     DatasetError
         If a file is missing, is another edition than the official one, or breaks its own rules.
     """
+    item, mark, found = _identified(name, source, n, seed, accept)
+    if found is None:
+        arrays = item.twin(item.twin_size if n is None else int(n), np.random.default_rng(int(seed)))
+        return _put_together(item, source, mark, arrays)
+    if accept is None and (before := kept(item, mark)) is not None:
+        try:
+            return _put_together(item, source, mark, before)
+        except (TypeError, ValueError):  # it was kept, but does not hold what it should
+            drop(item, mark)
+    try:
+        arrays = item.parse(found)
+    except DatasetError:
+        forget_all(found.values())  # what is remembered of them may be what was wrong
+        raise
+    data = _put_together(item, source, mark, arrays)
+    if accept is None:
+        keep(item, mark, arrays)
+    return data
+
+
+def fingerprint(name: str, source: str = "real", *, n: int | None = None, seed: int = 0) -> str:
+    """The fingerprint that `load` gives a data set, without loading it: files are found by their hash and not parsed.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    source : {"real", "twin"}
+        As for `load`.
+    n : int, optional
+        Size of the twin.
+    seed : int
+        Seed of the twin.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    ValueError, DatasetError
+        As `load`, but for what only shows when a file is parsed.
+    """
+    return _identified(name, source, n, seed, None)[1]
+
+
+def _identified(
+    name: str, source: str, n: int | None, seed: int, accept: str | Iterable[str] | None
+) -> tuple[Entry, str, dict[str, Found] | None]:
+    """Check all arguments; what is registered, the fingerprint, and the files of real data."""
     item = entry(name)
     if source not in ("real", "twin"):
         raise ValueError(f"unknown source {source!r}; allowed are 'real' and 'twin'. Pass one of the two.")
@@ -55,31 +111,26 @@ def load(
         if accept is not None:
             raise ValueError("accept was given with source='twin'; it names a file, and a twin has none. Leave it out.")
         size = item.twin_size if n is None else _whole(n, "n", item.twin_minimum)
-        number = _whole(seed, "seed", 0)
-        columns = item.twin(size, np.random.default_rng(number))
-        recipe = f"twin {item.name} version={item.twin_version} n={size} seed={number}"
-        fingerprint = hashlib.sha256(recipe.encode()).hexdigest()
-    else:
-        if n is not None:
-            raise ValueError(f"n={n!r} was given with source='real'; real data are always whole. Leave n out.")
-        found = find(item, _digests(accept))
-        columns = item.parse(found)
-        hashes = [hit.sha256 for hit in found.values()]
-        fingerprint = hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-    return Dataset(
+        recipe = f"twin {item.name} version={item.twin_version} n={size} seed={_whole(seed, 'seed', 0)}"
+        return item, hashlib.sha256(recipe.encode()).hexdigest(), None
+    if n is not None:
+        raise ValueError(f"n={n!r} was given with source='real'; real data are always whole. Leave n out.")
+    found = find(item, _digests(accept))
+    hashes = [hit.sha256 for hit in found.values()]
+    return item, hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest(), found
+
+
+def _put_together(item: Entry, source: str, fingerprint: str, arrays: Arrays) -> Head:
+    return item.body(
         name=item.name,
-        X=columns.X,
-        y=columns.y,
-        groups=columns.groups,
-        time=columns.time,
+        title=item.title,
         source=source,
         fingerprint=fingerprint,
         licence=item.licence,
         citation=item.citation,
         units=dict(item.units),
         meaning=dict(item.meaning),
-        official=columns.official,
-        family=columns.family,
+        **arrays,
     )
 
 

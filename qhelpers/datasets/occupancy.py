@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from qhelpers.datasets.base import Columns, DatasetError, Entry, OfficialFile, Variant, register
+from qhelpers.datasets.base import Arrays, DatasetError, Entry, register
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.tables import Column, decimal, one_of, read_table, times, whole
+from qhelpers.datasets.manifest import listed
+from qhelpers.datasets.tables import Column, decimal, fields_below, one_of, read_table, times, whole
 
 FEATURES = ("Temperature", "Humidity", "Light", "CO2", "HumidityRatio")
 _HEADER = ("date", *FEATURES, "Occupancy")
@@ -33,18 +34,18 @@ _TABLE = (
     *(decimal(name) for name in FEATURES),
     one_of("Occupancy", ("0", "1")),
 )
-# The official files hold eight fields below seven names: the first, a row number, has none. The pooled one does not.
+# The official files hold eight fields below seven names: the first, a row number, has none.
 _NUMBERED = (whole("row", quoted=True, unnamed=True), *_TABLE)
 
 
-def _parse(files: dict[str, Found]) -> Columns:
+def _parse(files: dict[str, Found]) -> Arrays:
     """The three official files one after another in time order, or one of the known or accepted forms."""
     edges = np.cumsum([0, *(found.rows for found in files.values())]).tolist()
     values = np.empty((len(FEATURES), edges[-1]))
     time = np.empty(edges[-1], "datetime64[s]")
     y = np.empty(edges[-1], "int64")
-    for (name, found), inside in zip(files.items(), map(slice, edges, edges[1:]), strict=True):
-        _one_file(found, _TABLE if name == _POOLED else _NUMBERED, values[:, inside], time[inside], y[inside])
+    for found, inside in zip(files.values(), map(slice, edges, edges[1:]), strict=True):
+        _one_file(found, _columns(found), values[:, inside], time[inside], y[inside])
         if inside.start and time[inside.start] <= time[inside.start - 1]:
             raise DatasetError(
                 f"{found}, line 2: date is {str(time[inside.start])!r}; the files {', '.join(files)} overlap in time, allowed "
@@ -52,13 +53,18 @@ def _parse(files: dict[str, Found]) -> Columns:
                 "`make data`."
             )
     parts = [_PARTS[name][0] for name in files if name != _POOLED]
-    return Columns(
+    return Arrays(
         X=pd.DataFrame(values.T, columns=list(FEATURES), copy=False),
         y=y,
         groups=_calendar_day(time),
         time=time,
         official=np.repeat(np.array(parts, "U5"), np.diff(edges)) if parts else None,
     )
+
+
+def _columns(found: Found) -> Sequence[Column]:
+    """With row numbers, as in the official files; without in the pooled one and in such as were saved again without them."""
+    return _TABLE if fields_below(found) == len(_TABLE) else _NUMBERED
 
 
 def _one_file(found: Found, columns: Sequence[Column], values: np.ndarray, time: np.ndarray, y: np.ndarray) -> None:
@@ -118,7 +124,7 @@ _DAYS = np.array(
 _START = np.datetime64("2015-02-02T00:00:00")
 
 
-def _twin(n: int, rng: np.random.Generator) -> Columns:
+def _twin(n: int, rng: np.random.Generator) -> Arrays:
     """Three stretches of minutes with the official holes between them; fewer rows thin them evenly, more lengthen them."""
     rows = _shares(n)
     lengths = [max(own, part[1]) for own, part in zip(rows, _PARTS.values(), strict=True)]
@@ -131,7 +137,7 @@ def _twin(n: int, rng: np.random.Generator) -> Columns:
     # Steps of 59, 61, 60, 60, 60 s, as in the official files.
     in_part = where - np.repeat(starts, rows)
     time = _START + where * np.timedelta64(60, "s") - (in_part % 5 == 1) * np.timedelta64(1, "s")
-    return Columns(
+    return Arrays(
         X=table[list(FEATURES)].reset_index(drop=True),
         y=table["y"].to_numpy(),
         groups=_calendar_day(time),
@@ -249,7 +255,7 @@ def _humidity_ratio(temperature: np.ndarray, humidity: np.ndarray) -> np.ndarray
     return 0.622 * vapour / (_PRESSURE - vapour)
 
 
-_CRLF = "the same values with CRLF line ends, as some programs and version control systems leave them"
+_FILES, _VARIANTS = listed("occupancy")
 ENTRY = register(
     Entry(
         name="occupancy",
@@ -261,45 +267,8 @@ ENTRY = register(
         citation="L. M. Candanedo, V. Feldheim: Accurate occupancy detection of an office room from light, temperature, "
         "humidity and CO2 measurements using statistical learning models. Energy and Buildings 112 (2016) 28-39. "
         "doi:10.1016/j.enbuild.2015.11.071",
-        files=(
-            OfficialFile("datatest.txt", 200_766, "1b92c7c1b2838963464fa891a610cf3c5db4becb7189189b29b330107a584c7f"),
-            OfficialFile("datatraining.txt", 596_674, "b2c4d0ce2b9e4e453c476f7125ef31aeec2d1f5c7f5572d0e80de3df6521ab56"),
-            OfficialFile("datatest2.txt", 699_664, "d026d1bd5aeccd4aff4f3b3710d48e40613bd5fc370db7e61bbdcaa50d985095"),
-        ),
-        variants=(
-            Variant(
-                "datatest.txt",
-                203_432,
-                "1bb45388f8f228dbeb4d268b1088b690daf77207ffdddce2c2d856580948a972",
-                f"datatest.txt: {_CRLF}",
-            ),
-            Variant(
-                "datatraining.txt",
-                604_818,
-                "034506256a005e0ecdec7395d93a21bbe81fff30077edd023306c1b5156c631f",
-                f"datatraining.txt: {_CRLF}",
-            ),
-            Variant(
-                "datatest2.txt",
-                709_417,
-                "3ed90e39db314280cb253aa3e90e0af2cf2f8bea5d9703ed7458988ee128505e",
-                f"datatest2.txt: {_CRLF}",
-            ),
-            Variant(
-                _POOLED,
-                1_375_350,
-                "7f84fc99a679e9562ed1d5945ac9f6864cf54b6334a09e220b8fac8e7c743e4c",
-                "all three files pooled into one in time order, so that training and test rows can no longer be told apart",
-                instead_of_all=True,
-            ),
-            Variant(
-                _POOLED,
-                1_395_911,
-                "34695ec6ff1ef2253cd9825f94da6164af6848ae38879d8cd3a822396515f471",
-                "all three files pooled into one in time order, with CRLF line ends",
-                instead_of_all=True,
-            ),
-        ),
+        files=_FILES,
+        variants=_VARIANTS,
         units={"Temperature": "°C", "Humidity": "%", "Light": "lx", "CO2": "ppm", "HumidityRatio": "kg/kg"},
         meaning={0: "empty", 1: "occupied"},
         parse=_parse,
@@ -307,5 +276,6 @@ ENTRY = register(
         twin_size=_SIZE,
         twin_minimum=100,
         twin_version=1,
+        loader_version=1,
     )
 )

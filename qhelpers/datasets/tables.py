@@ -155,6 +155,12 @@ def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) ->
         raise DatasetError(f"{label}, line 2: no rows below the header; at least one is needed. Fetch the file again.")
 
 
+def fields_below(found: Found) -> int:
+    """How many fields the first line below the header has."""
+    lines = found.beginning().text.split(b"\n", 2)
+    return lines[1].count(b",") + 1 if len(lines) > 1 else 0
+
+
 def _whole_lines(label: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Cut blocks anew, behind line ends; what is behind the last line end is a fault, and so is a line without end."""
     rest, line = b"", 1
@@ -184,13 +190,40 @@ def _header(label: str, line: bytes, columns: Sequence[Column], *, bom: bool) ->
     ending = "\r\n" if line.endswith(b"\r\n") else "\n"
     text = line.removesuffix(ending.encode())
     names = [column.name for column in columns if not column.unnamed]
-    given = text.removeprefix(_BOM) if bom else text
-    if [name[1:-1] if re.fullmatch(rb'"[^"]*"', name) else name for name in given.split(b",")] != [n.encode() for n in names]:
-        raise DatasetError(
-            f"{label}, line 1: the header is {_shown(text)}; allowed is {','.join(names)!r}. "
-            "Is it another data set, or was the file saved by a spreadsheet? Fetch it again."
-        )
+    given = [_unquoted(name) for name in (text.removeprefix(_BOM) if bom else text).split(b",")]
+    if given != [name.encode() for name in names]:
+        why = _header_fault(text, given, columns)
+        raise DatasetError(f"{label}, line 1: the header is {_shown(text)}; allowed is {','.join(names)!r}. {why}")
     return ending
+
+
+def _header_fault(text: bytes, given: Sequence[bytes], columns: Sequence[Column]) -> str:
+    """What is wrong with a header, as far as it tells, and what to do."""
+    names = [column.name.encode() for column in columns if not column.unnamed]
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in text:
+        return "It is no text of one byte a letter (UTF-16?); save it as UTF-8, or take the official file."
+    if text.startswith(_BOM) and [_unquoted(name) for name in text.removeprefix(_BOM).split(b",")] == names:
+        return "It starts with a byte order mark; save it without, or take the official file."
+    if given[1:] == names and given[0] in (b"", b"Unnamed: 0"):
+        return (
+            f"Its first line has {len(given)} columns, the first unnamed: an index was saved with it; save it without, "
+            "or take the official file."
+        )
+    if (other := re.sub(rb"[;\t|]", b",", text)) != text and [_unquoted(name) for name in other.split(b",")] == names:
+        return "Its columns are not separated by commas; save it with commas, or take the official file."
+    for form in (columns, [column for column in columns if not column.unnamed]):
+        if len(form) == len(given) and all(re.fullmatch(c.form.encode(), g) for c, g in zip(form, given, strict=True)):
+            return "It has no header: its first line holds values already. Put the header before it, or take the official file."
+    if [name.strip().lower() for name in given] == [name.lower() for name in names]:
+        strange = next(name for name, right in zip(given, names, strict=True) if name != right)
+        return f"Its {_shown(strange)} is written in another way; write every name as it is there, or take the official file."
+    missing = [_shown(name) for name in names if name not in given]
+    lacks = f"It lacks {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}. " if missing else ""
+    return f"{lacks}Is it another data set, or was the file saved by a spreadsheet? Take the official file."
+
+
+def _unquoted(name: bytes) -> bytes:
+    return name[1:-1] if re.fullmatch(rb'"[^"]*"', name) else name
 
 
 def _good_lines(label: str, text: bytes, first: int, columns: Sequence[Column], ending: str) -> tuple[bytes, DatasetError]:

@@ -14,8 +14,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from qhelpers.datasets.base import Columns, Entry, OfficialFile, Variant, register
+from qhelpers.datasets.base import Arrays, Entry, register
 from qhelpers.datasets.files import Found
+from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Column, decimal, each, one_of, read_table, spelled, whole
 
 FEATURES = ("latitude", "longitude")
@@ -36,7 +37,7 @@ _TABLE = (
 _STAMPED = (whole("ts"), *_TABLE)
 
 
-def _parse(files: dict[str, Found], *, stamped: bool) -> Columns:
+def _parse(files: dict[str, Found], *, stamped: bool) -> Arrays:
     """The official file; `stamped`: with the column ts (the edition of 58,960 rows)."""
     (found,) = files.values()
     values = np.empty((len(FEATURES), found.rows))
@@ -57,7 +58,7 @@ def _parse(files: dict[str, Found], *, stamped: bool) -> Columns:
         values[:, block.rows] = [block[column] for column in FEATURES]
         time[block.rows] = now
         kind[block.rows] = which
-    return Columns(
+    return Arrays(
         X=pd.DataFrame(values.T, columns=list(FEATURES), copy=False),
         y=(kind > 0).astype("int64"),
         groups=_sessions(time, kind),
@@ -192,7 +193,7 @@ _PIECES = (
 )
 
 
-def _twin(n: int, rng: np.random.Generator, *, edition: int) -> Columns:
+def _twin(n: int, rng: np.random.Generator, *, edition: int) -> Arrays:
     """Trackers as the testbed runs them; `edition` 0 or 1. With their own sizes, both editions share all common rows."""
     streams = rng.spawn(len(_PIECES) + 2)
     density = max(1, -(-n // _SIZES[edition]))  # trackers a second: one, more only in a larger twin
@@ -212,7 +213,7 @@ def _twin(n: int, rng: np.random.Generator, *, edition: int) -> Columns:
     table = pd.concat(parts, ignore_index=True)
     time = table["time"].to_numpy().astype("datetime64[s]")
     family = table["kind"].to_numpy(dtype="U10")
-    return Columns(
+    return Arrays(
         X=table[list(FEATURES)],
         y=(family != "normal").astype("int64"),
         groups=_sessions(time, table["kind"].map(TYPES.index).to_numpy()),
@@ -288,12 +289,6 @@ def _ends(piece: _Piece) -> tuple[np.datetime64, np.datetime64]:
 
 _PAGE = "https://research.unsw.edu.au/projects/toniot-datasets"
 _NAMES = ("ton_iot_gps", "ton_iot_gps_38960")
-_FILES = (
-    OfficialFile("Train_Test_IoT_GPS_Tracker.csv", 3_814_166, "3589a16ad6a449b636a988c6131c838843c7fb18bc96d4c2303f95f8aab10d37"),
-    OfficialFile(
-        "Train_Test_IoT_GPS_Tracker_38960.csv", 2_122_967, "71c6cc302b14822aea699cf41a02dad36089ea59b87a28000b38a44b2d23cb9b"
-    ),
-)
 _SIZES = (58_960, 38_960)
 _CITATION = (
     "A. Alsaedi, N. Moustafa, Z. Tari, A. Mahmood, A. Anwar: TON_IoT telemetry dataset: a new generation dataset of IoT and "
@@ -301,8 +296,8 @@ _CITATION = (
 )
 
 
-def _entry(edition: int, *changed: tuple[int, str, str]) -> Entry:
-    file, other = _FILES[edition], _FILES[1 - edition]
+def _entry(edition: int) -> Entry:
+    files, variants = listed(_NAMES[edition])
     rows = f"{_SIZES[edition]:,} rows"
     return Entry(
         name=_NAMES[edition],
@@ -314,17 +309,8 @@ def _entry(edition: int, *changed: tuple[int, str, str]) -> Entry:
         "and put it, under any name, packed or not, into the data home",
         licence="free for academic use with citation, other use by arrangement with the authors (to be checked at the source)",
         citation=_CITATION,
-        files=(file,),
-        variants=(
-            *(Variant(file.name, size, digest, what) for size, digest, what in changed),
-            Variant(
-                file.name,
-                other.size,
-                other.sha256,
-                f"the edition of {_SIZES[1 - edition]:,} rows",
-                belongs_to=_NAMES[1 - edition],
-            ),
-        ),
+        files=files,
+        variants=variants,
         units={"latitude": "°", "longitude": "°"},
         meaning={0: "normal", 1: "attack"},
         parse=partial(_parse, stamped=edition == 0),
@@ -332,25 +318,8 @@ def _entry(edition: int, *changed: tuple[int, str, str]) -> Entry:
         twin_size=_SIZES[edition],
         twin_minimum=200,
         twin_version=1,
+        loader_version=1,
     )
 
 
-_LF = "the same values, line ends changed from CRLF to LF"
-_NO_BOM = "the same values, without the byte order mark at the start"
-_NEITHER = "the same values, line ends changed from CRLF to LF and without the byte order mark at the start"
-ENTRY = register(
-    _entry(
-        0,
-        (3_755_205, "eacf3898b05c2b2dd52330986bfde088effc2883220fe903a73bd811fe74ad57", _LF),
-        (3_814_163, "6dec532a0734b07a38122b8441540084fffe9e777ea7733c162a2c470236b1bc", _NO_BOM),
-        (3_755_202, "95fa843339c369ac1c2dd384e41e291729afdecd30df8a7aa62cdfe181d4a565", _NEITHER),
-    )
-)
-ENTRY_38960 = register(
-    _entry(
-        1,
-        (2_084_006, "39fb7fb18eabfebb98eec4ffe1acac43f2e39a5d8a762db74910ff260ebe2b3b", _LF),
-        (2_122_964, "ad06365aa7462f9f01e1b6b1d2385317668877456c958e37cd23938fc63b9d38", _NO_BOM),
-        (2_084_003, "99bbec1083e15fd3e835e469ea7289b673f902869f1d68f6cef36a204c3b810c", _NEITHER),
-    )
-)
+ENTRY, ENTRY_38960 = register(_entry(0)), register(_entry(1))

@@ -124,7 +124,7 @@ def _state(prints: dict[tuple[str, str], str]) -> dict[str, str]:
     found = {"Python": ".".join(map(str, sys.version_info[:2])), "code": code_digest()}
     for name, source in prints:
         try:
-            found[f"data set {name}"] = datasets.load(name, source=source).fingerprint
+            found[f"data set {name}"] = datasets.fingerprint(name, source)
         except datasets.DatasetError as error:
             found[f"data set {name}"] = f"missing ({str(error).splitlines()[0]})"
     return found

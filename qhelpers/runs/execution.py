@@ -382,7 +382,7 @@ def _load(name: str, source: str) -> Any:
 
 @lru_cache(maxsize=64)
 def _fingerprint(name: str, source: str) -> str:
-    return _load(name, source).fingerprint
+    return datasets.fingerprint(name, source)
 
 
 def _forget_peak_memory() -> None:

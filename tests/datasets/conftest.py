@@ -2,12 +2,17 @@
 
 import functools
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from qhelpers import datasets
+from qhelpers.datasets import loading
 from qhelpers.datasets.files import find
+
+pytest.register_assert_rewrite("contract", "faults")
+sys.path.insert(0, str(Path(__file__).parent))  # where the tests of each set find `contract`
 
 
 def _where_data_are(function):
@@ -19,6 +24,9 @@ def _where_data_are(function):
         with pytest.MonkeyPatch.context() as patch:
             for key, value in places.items():
                 patch.delenv(key, raising=False) if value is None else patch.setenv(key, value)
+            # What was kept of the files by an older loader is not what is tested, and nothing is left in the user's folder.
+            patch.setattr(loading, "kept", lambda *_: None)
+            patch.setattr(loading, "keep", lambda *_: None)
             return function(name)
 
     return call

@@ -4,13 +4,16 @@ import gzip
 import hashlib
 import io
 import lzma
+import re
+import shutil
 import zipfile
 from dataclasses import replace
 
+import contract
 import pytest
 
 from qhelpers import datasets
-from qhelpers.datasets import files
+from qhelpers.datasets import files, manifest
 from qhelpers.datasets.base import OfficialFile, Variant
 from qhelpers.datasets.files import find
 
@@ -32,6 +35,7 @@ ITEM = replace(
         Variant("one.txt", len(ONE) + 1, sha(ONE + b"\n"), "one.txt with a line more"),
         Variant("both.csv", len(ONE + TWO), sha(ONE + TWO), "both in one", instead_of_all=True),
     ),
+    first_lines=False,
 )
 
 
@@ -135,6 +139,13 @@ def test_variant_that_pools_all_files(folder):
     assert list(find(ITEM, frozenset({sha(ONE + TWO)}))) == ["both.csv"]
 
 
+def test_a_file_with_the_name_of_a_variant_and_another_content_is_named(folder):
+    put(folder / "both.csv", ONE + TWO + b"edited")
+    with pytest.raises(datasets.DatasetError, match=r"both\.csv has the name of a known variant, but not its content") as caught:
+        find(ITEM)
+    assert "accept=" not in str(caught.value)
+
+
 def test_accepting_what_is_not_there(folder):
     put(folder / "one.txt", ONE)
     put(folder / "two.txt", TWO)
@@ -220,3 +231,100 @@ def test_what_is_no_xz_or_gzip_has_no_known_length():
     assert files._xz_size(io.BytesIO(footer_only)) is None
     assert files._xz_size(io.BytesIO(bytes(300) + footer_only)) is None
     assert files._gzip_size(io.BytesIO(b"short")) is None
+
+
+# --- sets of thousands of files ----------------------------------------------------------------------------------
+
+
+def many(count):
+    """A set whose publisher tells files apart by their folders: the same name in each."""
+    contents = {f"bearing{number}/acc_{k}.csv": b"%d;%d" % (number, k) for number in range(2) for k in range(count // 2)}
+    return replace(contract.as_official(ITEM, contents), first_lines=False), contents
+
+
+def test_files_of_one_name_are_told_apart_by_their_folder(folder):
+    item, contents = many(4)
+    changed = contents | {"bearing1/acc_0.csv": b"edited"}
+    for name, raw in changed.items():
+        put(folder / "set" / f"{name}.gz", raw)
+    with pytest.raises(datasets.DatasetError, match=r"bearing1/acc_0\.csv not found") as caught:
+        find(item)
+    assert str(caught.value).count("unknown edition") == 1
+    found = find(item, frozenset({sha(b"edited")}))
+    assert {name: content(one) for name, one in found.items()} == changed
+    (folder / "set" / "bearing1" / "acc_0.csv.gz").rename(folder / "acc_0.csv.gz")
+    with pytest.raises(datasets.DatasetError, match="no file with this content"):
+        find(item, frozenset({sha(b"edited")}))
+
+
+def test_messages_about_thousands_of_files_stay_short(folder):
+    item, contents = many(3000)
+    with pytest.raises(datasets.DatasetError) as caught:
+        find(item)
+    assert "acc_4.csv and 2,995 more not found" in str(caught.value) and len(str(caught.value)) < 1500
+    for name in list(contents)[:40]:
+        put(folder / name, b"x" + name.encode())
+    with pytest.raises(datasets.DatasetError) as caught:
+        find(item)
+    assert str(caught.value).count("unknown edition") == 6 and "35 more unknown editions" in str(caught.value)
+
+
+def test_twice_as_many_files_are_twice_the_work(folder, calls):
+    work = []
+    for count in (300, 600):
+        item, contents = many(count)
+        for name, raw in contents.items():
+            put(folder / str(count) / name, raw)
+        with calls() as counted:
+            assert len(find(item)) == count
+        work.append(counted())
+        shutil.rmtree(folder / str(count))
+    assert work[1] < 2.2 * work[0]
+
+
+# --- the list of files beside a loader ---------------------------------------------------------------------------
+
+LINES = [
+    "name,bytes,sha256,what,pooled,belongs_to",
+    f"a/1.csv,7,{'0' * 64},,,",
+    f'a/1.csv,8,{"1" * 64},"with, a comma",yes,other',
+]
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "_HERE", tmp_path)
+    return lambda lines: (tmp_path / "trial.files.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_a_list_of_files_is_read_when_it_is_looked_into(table):
+    official, variants = manifest.listed("trial")
+    table(LINES)
+    assert list(official) == [OfficialFile("a/1.csv", 7, "0" * 64)] and official[0].size == 7 and len(official) == 1
+    assert list(variants) == [Variant("a/1.csv", 8, "1" * 64, "with, a comma", instead_of_all=True, belongs_to="other")]
+    table(["name,size,sha256"])
+    with pytest.raises(ValueError, match=r"trial\.files\.csv, line 1: the header is"):
+        manifest._read.__wrapped__(manifest._HERE / "trial.files.csv")
+
+
+def test_a_long_list_is_read_once_and_a_few_calls_a_line(table, calls):
+    table([LINES[0], *(f"b/acc_{k}.csv,{k},{k:064x},,," for k in range(7534))])
+    official, _ = manifest.listed("trial")
+    with calls() as counted:
+        assert len(official) == 7534
+    assert counted() < 3 * 7534
+    with calls() as again:
+        assert official[7533].name == "b/acc_7533.csv"
+    assert again() < 10
+
+
+@pytest.mark.parametrize("name", datasets.names())
+def test_lists_of_files_are_sound(name):
+    item = datasets.entry(name)
+    hashes = [one.sha256 for one in (*item.files, *item.variants)]
+    assert len(item.files) > 0 and len(set(hashes)) == len(hashes)
+    for one in (*item.files, *item.variants):
+        assert re.fullmatch("[0-9a-f]{64}", one.sha256) and one.size > 0
+    for variant in item.variants:
+        assert variant.instead_of_all or variant.name in {file.name for file in item.files}
+        assert variant.belongs_to is None or variant.sha256 in {file.sha256 for file in datasets.entry(variant.belongs_to).files}

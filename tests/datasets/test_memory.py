@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from qhelpers import datasets
 from qhelpers.datasets import base
-from qhelpers.datasets.base import Columns, OfficialFile
+from qhelpers.datasets.base import Arrays, OfficialFile
 from qhelpers.datasets.tables import decimal, one_of, read_table
 
 def many_columns(files):
@@ -39,12 +39,12 @@ def many_columns(files):
         values[:, block.rows] = [block[f"c{k}"] for k in range(44)]
         y[block.rows] = block["class"] != b"normal"
     X = pd.DataFrame(values.T, columns=[f"c{k}" for k in range(44)], copy=False)
-    return Columns(X=X, y=y, groups=y.astype("U1"), time=y.astype("datetime64[s]"))
+    return Arrays(X=X, y=y, groups=y.astype("U1"), time=y.astype("datetime64[s]"))
 
 name, meta = sys.argv[1], json.loads(sys.argv[2])
 item = base.entry("occupancy" if name == "wide" else name)
 if name == "wide":
-    item = replace(item, parse=many_columns)
+    item = replace(item, parse=many_columns, units={f"c{k}": "" for k in range(44)})
 base._REGISTRY[item.name] = replace(item, files=tuple(OfficialFile(*file) for file in meta), variants=())
 kilobytes = lambda key: next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(key))
 Path("/proc/self/clear_refs").write_text("5")
