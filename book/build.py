@@ -134,7 +134,10 @@ def clean(path: Path) -> dict[str, Any]:
         cell.get("metadata", {}).pop("execution", None)
         if cell.get("cell_type") == "code":
             cell["outputs"], cell["execution_count"] = [], None
-    notebook.get("metadata", {}).pop("papermill", None)
+    metadata = notebook.get("metadata", {})
+    metadata.pop("papermill", None)
+    if "language_info" in metadata:  # JupyterLab adds the version of Python to a notebook that is only opened
+        metadata["language_info"] = {"name": "python"}
     return notebook
 
 

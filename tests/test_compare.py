@@ -20,7 +20,7 @@ CELLS = (
     'figures.show(fig, alt="A line.", caption="A line.")',
     'figures.table(pd.DataFrame({"a": [1.0]}), caption="A table.")',
     'page.say(" ".join({"one", "two", "three", "four", "five"}))',
-    "import locale, matplotlib, os, sys, time\nlocale.setlocale(locale.LC_ALL, '')\n(f'{1234.5:n}', time.tzname, locale.getlocale())",
+    "import locale, matplotlib, os, sys, time\nlocale.setlocale(locale.LC_ALL, '')\n(time.tzname, locale.getlocale())",
     "('mpl-data' in matplotlib.matplotlib_fname(), matplotlib.get_backend(), get_ipython().ast_node_interactivity)",
     "pd.DataFrame({'a': [1 / 3]})",
     "(sys.flags, sys.warnoptions, {'sitecustomize', 'usercustomize'} & set(sys.modules))",
