@@ -169,15 +169,10 @@ def test_a_chapter_reads_as_on_the_site(seen: dict[str, Any], name: str) -> None
     assert found["raw"] == []
     assert found["solutions"] == len(re.findall(r"^:::+\{dropdown\}", text, re.MULTILINE))
     assert found["unfolded"] == 0
-    assert found["admonitions"] == len(re.findall(r"^:::+\{\w+\}", text, re.MULTILINE))
+    assert found["admonitions"] == len(re.findall(r"^:::+\{(?:admonition|dropdown|note|tip|warning)\}", text, re.MULTILINE))
     assert bool(found["formulas"]) == ("$" in re.sub(r"```[\s\S]*?```|`[^`]*`", "", text))
-    folded = ["hide-input" in tags or "hide-cell" in tags for tags in tags_of(cells)]
-    assert found["shown"] == [not one for one in folded]
-
-
-def tags_of(cells: list[dict[str, Any]]) -> list[list[str]]:
-    """Tags of the code cells."""
-    return [cell["metadata"].get("tags", []) for cell in cells if cell["cell_type"] == "code"]
+    code = [cell["metadata"] for cell in cells if cell["cell_type"] == "code"]
+    assert found["shown"] == [not one.get("jupyter", {}).get("source_hidden", False) for one in code]
 
 
 def test_after_run_all_figures_are_there_whatever_the_readers_settings(seen: dict[str, Any]) -> None:
