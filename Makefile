@@ -40,9 +40,13 @@ book: set-up ## execute the notebooks and render the site into build/site
 # LabApp's settings outrank those of the same name that a user's own configuration has, old names included; --ip does not.
 LOOPBACK := --LabApp.ip=127.0.0.1 --LabApp.allow_remote_access=False --LabApp.allow_origin= --LabApp.allow_origin_pat= \
 	--KernelManager.ip=127.0.0.1 --AsyncIOLoopKernelManager.ip=127.0.0.1
+# It asks no other host: neither for news nor for newer versions, nor for what else could be installed.
+QUIET := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.extension_manager=readonly
+# In a workspace of its own, so that it does not bring back what was open in other projects.
+START := --LabApp.app_settings_dir=book/lab --LabApp.default_url=/lab/workspaces/book/tree/start-here.md
 
 lab: set-up ## open JupyterLab on the notebooks (this machine only)
-	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks $(LOOPBACK) $(if $(filter 0,$(shell id -u)),--allow-root)
+	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks $(LOOPBACK) $(QUIET) $(START) $(if $(filter 0,$(shell id -u)),--allow-root)
 
 serve: ## show the built site at http://127.0.0.1:8000/ (this machine only)
 	@$(PYTHON) book/serve.py '$(PORT)'

@@ -46,11 +46,14 @@ CELL_SECONDS = {"quick": 600}
 #: Memory that a notebook with torch and PennyLane needs, in GB; fewer run at a time where there is less.
 NOTEBOOK_GB = 1.5
 
-#: Files of `book/` that build it and are no pages.
-NOT_PAGES = {"build.py", "bootstrap.py", "compare.py", "serve.py"}
+#: Files of `book/` that build it, or set up JupyterLab, and are no pages.
+NOT_PAGES = {"build.py", "bootstrap.py", "compare.py", "serve.py", "overrides.json", "page_config.json"}
 
 #: One thread a process: threads of several processes on the same cores slow each other down many times over.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+#: What of the user's environment reaches a build: where programs and libraries are, where temporary files go, and our own.
+KEPT = re.compile(r"PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|QHELPERS_\w+")
 
 #: `python -m` does not start Jupyter Book, and its script may be missing from PATH.
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
@@ -131,7 +134,10 @@ def clean(path: Path) -> dict[str, Any]:
         cell.get("metadata", {}).pop("execution", None)
         if cell.get("cell_type") == "code":
             cell["outputs"], cell["execution_count"] = [], None
-    notebook.get("metadata", {}).pop("papermill", None)
+    metadata = notebook.get("metadata", {})
+    metadata.pop("papermill", None)
+    if "language_info" in metadata:  # JupyterLab adds the version of Python to a notebook that is only opened
+        metadata["language_info"] = {"name": "python"}
     return notebook
 
 
@@ -224,6 +230,45 @@ def write_json(path: Path, content: Any) -> None:
     new = path.with_name(f"{path.name}.new{os.getpid()}")
     new.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     new.replace(path)
+
+
+def environment(root: Path, scratch: Path) -> dict[str, str]:
+    """Return the variables for a process of the build, which reads no configuration of the user's.
+
+    Parameters
+    ----------
+    root : Path
+        Of the project. The home folder of all its builds is below, so that matplotlib lists the fonts only once.
+    scratch : Path
+        Folder of this process alone.
+    """
+    # "~" is the user's home, which the process does not see.
+    env = {
+        name: os.pathsep.join(map(os.path.expanduser, value.split(os.pathsep)))
+        for name, value in os.environ.items()
+        if KEPT.fullmatch(name)
+    }
+    home = root / "build" / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    folders = {"IPYTHONDIR": "ipython", **{f"JUPYTER_{name}_DIR": name.lower() for name in ("CONFIG", "DATA", "RUNTIME")}}
+    return {
+        **env,
+        **ONE_THREAD,
+        **{name: str(scratch / folder) for name, folder in folders.items()},
+        "HOME": str(home),
+        # The data home stays where it is, see `qhelpers.datasets`.
+        "XDG_DATA_HOME": os.path.expanduser(os.environ.get("XDG_DATA_HOME") or "~/.local/share"),
+        # The project's own kernel and packages.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        # What else would make another page of the same notebook.
+        "PYTHONHASHSEED": "0",
+        "PYTHONUTF8": "1",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
 
 
 def papermill_one(source: str, target: str, parameters: dict[str, Any]) -> int:
@@ -331,19 +376,10 @@ def execute_one(job: Job, processes: Processes) -> Outcome:
     job.cached.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="notebook-", dir=job.root / "build") as scratch:
         target, log, answer = (Path(scratch) / name for name in ("executed.ipynb", "log.txt", "answer.txt"))
-        env = os.environ | ONE_THREAD
-        env |= {
-            # The project's own kernel, and no start-up files of the user's.
-            "JUPYTER_PREFER_ENV_PATH": "1",
-            "JUPYTER_PLATFORM_DIRS": "1",
-            "IPYTHONDIR": str(Path(scratch) / "ipython"),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            "PYTHONHASHSEED": "0",
-        }
         command = [sys.executable, str(Path(__file__).resolve()), "--worker"]
         command += [str(job.source), str(target), json.dumps(job.parameters)]
         started = time.monotonic()
-        code, usage = processes.run(command, env, job.root, log, answer)
+        code, usage = processes.run(command, environment(job.root, Path(scratch)), job.root, log, answer)
         seconds = time.monotonic() - started
         if code:
             # The worker's own words; where it had none left, what it and the kernel printed.
@@ -516,7 +552,7 @@ def render(root: Path, force: bool = False) -> None:
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(build / "book"), "--path-output", str(build)]
     command += ["-W", "-n", "--keep-going"]
     processes = Processes()
-    env = os.environ | ONE_THREAD | {"JUPYTER_PLATFORM_DIRS": "1", "PYTHONWARNINGS": "ignore"}
+    env = environment(root, build / "scratch") | {"PYTHONWARNINGS": "ignore"}
     try:
         code, _ = processes.run(command, env, root, log)
     except BaseException:

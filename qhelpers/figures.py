@@ -31,11 +31,13 @@ _count = itertools.count(1)
 
 
 def style() -> None:
-    """Set matplotlib's defaults to the look of the book: open axes, quiet grid, transparent ground."""
+    """Set matplotlib to the look of the book, whatever the user's own settings: open axes, quiet grid, transparent ground."""
     matplotlib = require("matplotlib", "figures")
     require("matplotlib.style", "figures")
+    matplotlib.rcdefaults()
     matplotlib.rcParams.update(
         {
+            "timezone": "UTC",  # not reset with the others
             "figure.figsize": (7.2, 3.4),
             "figure.facecolor": "none",
             "axes.facecolor": "none",

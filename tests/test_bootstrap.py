@@ -1,8 +1,11 @@
 """The set-up: what it takes from pip's configuration, and when an environment counts as ready."""
 
 import ast
+import importlib.util
 import json
 import os
+import subprocess
+import venv
 from pathlib import Path
 
 import pytest
@@ -106,7 +109,7 @@ def test_an_environment_without_python_is_built_anew(bootstrap, root):
     assert not bootstrap.usable(root)
 
 
-@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("step", range(4))
 def test_an_interrupted_set_up_never_counts(bootstrap, root, monkeypatch, capsys, step):
     (root / "requirements.lock").write_text("numpy==2.1\n")
     steps = []
@@ -135,6 +138,28 @@ def test_a_failed_step_is_told_and_never_counts(bootstrap, root, monkeypatch, ca
     assert "installing requirements.lock failed" in capsys.readouterr().err
     assert not bootstrap.is_ready(root)
     assert not bootstrap.usable(root)
+
+
+def test_packages_are_compiled_whatever_the_environment_says(bootstrap, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = bootstrap.python_of(tmp_path / "venv")
+    said = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    package = Path(said.strip()) / "trial"
+    for name in ("a.py", "tests/b.py", "torn.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("def torn(" if name == "torn.py" else "x = 1")
+    bootstrap.run([python, "-c", bootstrap.COMPILE], os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, "compiling")
+    assert [Path(importlib.util.source_from_cache(made)).name for made in package.rglob("*.pyc")] == ["a.py"]
+
+
+@pytest.mark.parametrize("name", ["torch", "pennylane", "qiskit", "sklearn", "pandas", "matplotlib"])
+def test_this_environment_is_compiled(name):
+    folder = Path(importlib.util.find_spec(name).origin).parent
+    sources = [path for path in folder.rglob("*.py") if not {"test", "tests"} & set(path.parts)]
+    lacking = [path for path in sources if not Path(importlib.util.cache_from_source(path)).exists()]
+    assert len(sources) > 100
+    # A few are written for a Python that this one is not.
+    assert len(lacking) < 5, "make set-up has not compiled them"
 
 
 @pytest.fixture

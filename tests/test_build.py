@@ -1,8 +1,10 @@
 """The build pipeline, on small books of its own."""
 
 import contextlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,13 +30,12 @@ def notebook(*sources, parameters=HEAD):
     made[1]["metadata"]["tags"] = ["parameters"]
     made += [cell(number, "code", text, **empty) for number, text in enumerate(sources, 2)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    """A book of one chapter, without site configuration of its own."""
-    monkeypatch.delenv("QHELPERS_RECORDS", raising=False)
+def small_book(folder):
+    """Write a book of one chapter, without site configuration of its own."""
     files = {
         "notebooks/0-start/0.1-one.ipynb": notebook("print('seed is', seed, 'on', source)"),
         "qhelpers/__init__.py": "",
@@ -46,10 +47,32 @@ def book(tmp_path, monkeypatch):
         "book/build.py": "raise SystemExit('no page')\n",
     }
     for name, text in files.items():
-        path = tmp_path / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return tmp_path
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_records(monkeypatch):
+    """The records are those of the small book."""
+    monkeypatch.delenv("QHELPERS_RECORDS", raising=False)
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A book that is still to be built."""
+    return small_book(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(build, tmp_path_factory):
+    """A book that is built, not to be changed; and whether that went well, and what was said."""
+    folder = small_book(tmp_path_factory.mktemp("built"))
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as told:
+        patch.delenv("QHELPERS_RECORDS", raising=False)
+        code = build.main([], folder)
+    return folder, code, told.getvalue()
 
 
 def only_key(build, root, **changed):
@@ -57,9 +80,9 @@ def only_key(build, root, **changed):
     return job.key
 
 
-def test_a_book_is_built_and_what_is_unchanged_is_not_built_again(build, book, capsys):
-    assert build.main([], book) == 0
-    told = capsys.readouterr().out
+def test_a_book_is_built_and_what_is_unchanged_is_not_built_again(build, built, capsys):
+    book, code, told = built
+    assert code == 0
     assert "1 to execute, 0 unchanged" in told
     assert "1/1  0-start/0.1-one" in told
     page = (book / "build/site/0-start/0.1-one.html").read_text()
@@ -81,9 +104,9 @@ def test_a_book_is_built_and_what_is_unchanged_is_not_built_again(build, book, c
     assert (book / "build/site/index.html").stat().st_mtime_ns == before
 
 
-def test_a_warning_fails_the_build_each_time_and_leaves_the_former_site(build, book, capsys):
+def test_a_warning_fails_the_build_each_time_and_leaves_the_former_site(build, built, tmp_path, capsys):
+    book = shutil.copytree(built[0], tmp_path / "book")
     site = book / "build/site/index.html"
-    site.parent.mkdir(parents=True)
     site.write_text("the former site")
     (book / "book/index.md").write_text("# Small\n\nSee {doc}`nowhere`.\n")
     for _ in range(2):
@@ -147,6 +170,7 @@ def test_outputs_left_by_a_reader_change_neither_key_nor_download(build, book):
     dirty = json.loads(path.read_text())
     dirty["cells"][2] |= {"execution_count": 7, "outputs": [{"output_type": "stream", "name": "stdout", "text": "x"}]}
     dirty["metadata"]["papermill"] = {"input_path": "x"}
+    dirty["metadata"]["language_info"] = {"name": "python", "version": "3.11.7"}  # JupyterLab writes it
     path.write_text(json.dumps(dirty))
     assert only_key(build, book) == before
     assert build.clean(path) == download

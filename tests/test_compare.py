@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = '<p class="qh-cost">3 s</p><table class="qh-costs"><td class="num qh-cost">2 s</td><td>5</td></table>'
-#: A chapter of all that pages show: text, a figure, a table, a set, a time.
+#: A chapter of all that pages show: text, a figure, a table, a set, a time; and of what a user's settings would change.
 CELLS = (
     'profile = "quick"\nsource = "twin"\nseed = 0',
     'from qhelpers import chapter, figures\npage = chapter.start("0.1", profile=profile, source=source, seed=seed)',
@@ -20,6 +20,11 @@ CELLS = (
     'figures.show(fig, alt="A line.", caption="A line.")',
     'figures.table(pd.DataFrame({"a": [1.0]}), caption="A table.")',
     'page.say(" ".join({"one", "two", "three", "four", "five"}))',
+    "import locale, matplotlib, os, sys, time\nlocale.setlocale(locale.LC_ALL, '')\n(time.tzname, locale.getlocale())",
+    "('mpl-data' in matplotlib.matplotlib_fname(), matplotlib.get_backend(), get_ipython().ast_node_interactivity)",
+    "pd.DataFrame({'a': [1 / 3]})",
+    "(sys.flags, sys.warnoptions, {'sitecustomize', 'usercustomize'} & set(sys.modules))",
+    "sorted(name for name in os.environ if name.startswith(('MPL', 'MATPLOTLIB', 'PYTHON', 'QISKIT', 'LANG', 'LC_', 'JUPYTER')))",
     "import time\npage.took(f'{time.time_ns()} ns')\npage.finish()",
 )
 
@@ -128,17 +133,45 @@ def paths_told(site, *folders):
     ]
 
 
+#: Settings of a user's own that would change or break a page, by file below the home folder.
+SETTINGS = {
+    "matplotlib/matplotlibrc": "text.usetex: True\nfont.family: A font that is not here\nsavefig.dpi: 300\naxes.grid.axis: x\n",
+    "ipython/profile_default/startup/first.py": "import pandas\npandas.options.display.precision = 2\nprint('hello')\n",
+    "ipython/profile_default/ipython_config.py": "c.InteractiveShell.ast_node_interactivity = 'all'\n",
+    "jupyter/jupyter_config.py": "c.ExecutePreprocessor.allow_errors = c.NotebookClient.allow_errors = True\n",
+    "share/kernels/python3/kernel.json": json.dumps({"argv": ["false"], "display_name": "Broken", "language": "python"}),
+    "python/sitecustomize.py": "import builtins\nbuiltins.print = lambda *_: None\n",
+    "python/startup.py": "print('hello')\n",
+}
+
+
+def somebody(home, monkeypatch):
+    """Be somebody with settings of their own, named by variables and lying where programs look for them unasked."""
+    named = {"MPLCONFIGDIR": "matplotlib", "IPYTHONDIR": "ipython", "JUPYTER_CONFIG_DIR": "jupyter", "JUPYTER_DATA_DIR": "share"}
+    named |= {"JUPYTER_PATH": "share", "PYTHONPATH": "python", "PYTHONSTARTUP": "python/startup.py", "HOME": ""}
+    unasked = {"matplotlib": ".config/matplotlib", "ipython": ".ipython", "jupyter": ".jupyter", "share": ".local/share/jupyter"}
+    for name, text in SETTINGS.items():
+        folder, _, file = name.partition("/")
+        for place in (folder, unasked.get(folder, folder)):
+            (home / place / file).parent.mkdir(parents=True, exist_ok=True)
+            (home / place / file).write_text(text)
+    for name, folder in named.items():
+        monkeypatch.setenv(name, str(home / folder))
+    for name, value in {"TZ": "Asia/Tokyo", "LC_ALL": "C", "LANG": "C", "MPLBACKEND": "svg", "PYTHONWARNINGS": "error"}.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.mark.timeout(600)
-def test_a_small_book_is_the_same_in_another_folder_at_another_time(build, compare, tmp_path, monkeypatch):
+def test_a_small_book_is_the_same_in_another_folder_at_another_time_for_somebody_else(build, compare, tmp_path, monkeypatch):
     monkeypatch.delenv("QHELPERS_RECORDS", raising=False)
     sites = []
-    for name, number, zone in (("one", "1", "UTC"), ("a/longer/name", "2", "Asia/Tokyo")):
+    for name, number in (("one", "1"), ("a/longer/name", "2")):
         monkeypatch.setenv("PYTHONHASHSEED", number)
-        monkeypatch.setenv("TZ", zone)
         book = small_book(tmp_path / name)
         assert build.main([], book) == 0
         sites.append(book / "build" / "site")
         assert not paths_told(sites[-1], book)
+        somebody(tmp_path / "home", monkeypatch)
     assert b" ns</p>" in (sites[0] / "0-start/0.1-one.html").read_bytes(), "the time is on the page"
     assert compare.differences(*sites) == []
 

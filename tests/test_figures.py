@@ -21,6 +21,18 @@ def drawn():
     return fig
 
 
+def test_the_look_is_the_same_whatever_the_users_own():
+    figures.style()
+    wanted = dict(plt.rcParams)
+    try:
+        plt.rcParams.update({"text.usetex": True, "font.family": "No such font", "axes.grid.axis": "x", "lines.linestyle": ":"})
+        plt.rcParams.update({"timezone": "Asia/Tokyo", "axes.formatter.use_locale": True, "image.cmap": "jet", "savefig.dpi": 30})
+        figures.style()
+        assert dict(plt.rcParams) == wanted
+    finally:
+        plt.rcParams.update(wanted)
+
+
 def test_svg_is_well_formed_labelled_and_fits_its_column():
     text = figures.svg(drawn(), alt='A line that rises, "steeply"')
     root = ET.fromstring(text)

@@ -17,6 +17,11 @@ NAMES = [path.relative_to(BASE).with_suffix("").as_posix() for path in NOTEBOOKS
 PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
 #: "About 12": what fits on a phone's screen without scrolling.
 LONGEST_CELL = 14
+#: Characters that the column shows, and paper.
+COLUMN = 85
+#: Tags with which the site folds or leaves out a cell's code, and its outputs.
+CODE_FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+OUTPUTS_FOLDED = {"hide-output", "hide-cell", "remove-output", "remove-cell"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 
@@ -69,15 +74,63 @@ def test_every_parameter_is_used(path):
     assert set(PARAMETERS) <= read
 
 
+def test_git_holds_no_outputs():
+    for path in NOTEBOOKS:
+        for cell in cells(path, "code"):
+            assert not cell["outputs"], path
+            assert cell["execution_count"] is None, path
+    command = [sys.executable, "-m", "nbstripout", "--verify", "--keep-id", *map(str, NOTEBOOKS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, "clean them with: nbstripout --keep-id\n" + done.stdout
+
+
+def folded_elsewhere(cell):
+    """What of a code cell is folded on the site, but not in JupyterLab, or the other way round."""
+    tags, folded = set(cell["metadata"].get("tags", [])), cell["metadata"].get("jupyter", {})
+    kinds = {"source_hidden": CODE_FOLDED, "outputs_hidden": OUTPUTS_FOLDED}
+    return [kind for kind, names in kinds.items() if folded.get(kind, False) is not bool(tags & names)]
+
+
 @every_notebook
-def test_git_holds_no_outputs(path):
-    for cell in cells(path, "code"):
-        assert not cell["outputs"]
-        assert cell["execution_count"] is None
-    done = subprocess.run(
-        [sys.executable, "-m", "nbstripout", "--verify", "--keep-id", str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"clean it with: nbstripout --keep-id {path.relative_to(ROOT)}"
+def test_what_the_site_folds_is_folded_in_jupyterlab(path):
+    wrong = {source(cell)[:40]: kinds for cell in cells(path, "code") if (kinds := folded_elsewhere(cell))}
+    assert not wrong, 'give a cell the tag "hide-input" and {"jupyter": {"source_hidden": true}}, or neither'
+
+
+@pytest.mark.parametrize(
+    ("tags", "folded", "wrong"),
+    [
+        (["hide-input"], {}, ["source_hidden"]),
+        ([], {"source_hidden": True}, ["source_hidden"]),
+        (["hide-cell"], {"source_hidden": True}, ["outputs_hidden"]),
+        (["remove-cell"], {"source_hidden": True, "outputs_hidden": True}, []),
+        (["parameters"], {"source_hidden": False}, []),
+    ],
+)
+def test_a_cell_that_is_folded_in_one_place_only_is_found(tags, folded, wrong):
+    assert folded_elsewhere({"metadata": {"tags": tags, "jupyter": folded}}) == wrong
+
+
+def cut_lines(cell):
+    """Lines of code that go beyond the column: of code that is seen, and of what a text shows between fences."""
+    if cell["cell_type"] == "code":
+        shown = [] if CODE_FOLDED & set(cell["metadata"].get("tags", [])) else [source(cell)]
+    else:
+        shown = [block[1] for block in re.findall(r"^ *(`{3,}|~{3,}).*\n([\s\S]*?)^ *\1", source(cell), re.MULTILINE)]
+    return [line for block in shown for line in block.splitlines() if len(line) > COLUMN]
+
+
+@every_notebook
+def test_code_fits_the_column(path):
+    assert [line for kind in ("code", "markdown") for cell in cells(path, kind) for line in cut_lines(cell)] == []
+
+
+def test_a_line_that_is_cut_is_found():
+    line, metadata = "x = 1  # " + "y" * COLUMN, {"tags": ["hide-input"]}
+    assert cut_lines({"cell_type": "code", "metadata": {}, "source": ["x = 0\n", line]}) == [line]
+    assert not cut_lines({"cell_type": "code", "metadata": metadata, "source": [line]})
+    text = f":::{{dropdown}} Solution\n```python\nx = 0\n{line}\n```\n:::\n{line}\n"
+    assert cut_lines({"cell_type": "markdown", "metadata": {}, "source": [text]}) == [line]
 
 
 @every_notebook
@@ -122,15 +175,19 @@ def test_it_runs_on_its_twin(build, path):
     assert not any(output["output_type"] == "error" for cell in executed["cells"] for output in cell.get("outputs", []))
 
 
-def first_of_each_part():
+def one_of_each_part():
+    """The notebook of each part that reads the most data, the shortest of several; a part may read none."""
     parts = {}
     for path in NOTEBOOKS:
-        parts.setdefault(path.parent, path)
-    return [pytest.param(path, id=path.relative_to(BASE).with_suffix("").as_posix()) for path in parts.values()]
+        code = [source(cell) for cell in cells(path, "code")]
+        reads = sum(text.count("page.dataset(") for text in code)
+        if reads:
+            parts.setdefault(path.parent, []).append((-reads, len(code), path))
+    return [pytest.param(min(found)[2], id=min(found)[2].stem) for found in parts.values()]
 
 
 @pytest.mark.needs_data
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", first_of_each_part())
+@pytest.mark.parametrize("path", one_of_each_part())
 def test_one_of_each_part_runs_on_real_data(build, path):
     run(build, path, PARAMETERS | {"source": "real"})

@@ -11,10 +11,10 @@ document.addEventListener("DOMContentLoaded", () => {
   if (table) addFilter(table);
 });
 
-/** Let the keyboard reach what is wider than its frame: tables, code, figures. */
+/** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. */
 function reach() {
   for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, .qh-claims .math, mjx-container")) {
-    const wide = box.scrollWidth > box.clientWidth + 1;
+    const wide = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
     if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     box.classList.toggle("qh-cut", wide);
     if (box.matches(".qh-table")) box.classList.toggle("qh-fits", !wide);

@@ -279,3 +279,20 @@ def test_the_policy_of_make_serve_keeps_others_out(chromium: Any, tmp_path: Path
     with as_served(tmp_path) as address, opened(chromium, address) as (_, violations):
         directives = {one.split()[0] for one in violations}
     assert directives == {"script-src-elem", "style-src-elem", "img-src", "frame-src", "connect-src", "script-src"}
+
+
+@pytest.mark.needs_browser
+def test_what_is_said_to_be_wider_scrolls(chromium: Any, tmp_path: Path) -> None:
+    """A note above what is cut off and scrolls; none above what fits, nor above what sticks out and cannot scroll."""
+    boxes = {"cut": "width: 200px; overflow-x: auto", "fits": "width: 400px; overflow-x: auto", "sticks": "width: 200px"}
+    shown = [f'<div class="qh-table" id="{name}" style="{look}"><p style="width: 300px">' for name, look in boxes.items()]
+    # the sheet makes tables scroll and figures stick out
+    shown[-1] = shown[-1].replace("qh-table", "qh-figure")
+    static = REPOSITORY / "book" / "_static"
+    for name in ("qh.css", "qh.js"):
+        (tmp_path / name).write_bytes((static / name).read_bytes())
+    head = '<!doctype html><link rel="stylesheet" href="qh.css"><script src="qh.js"></script>'
+    (tmp_path / "index.html").write_text(head + "</div>".join(shown))
+    with as_served(tmp_path) as address, opened(chromium, address) as (page, _):
+        note = "name => getComputedStyle(document.getElementById(name), '::before').content"
+        assert [name for name in boxes if "wider than the column" in page.evaluate(note, name)] == ["cut"]
