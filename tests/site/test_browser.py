@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,21 @@ THEME = "document.documentElement.dataset.theme"
 
 
 @pytest.fixture(scope="module")
-def wide(opening: Any, page_name: str) -> Iterator[Any]:
+def wide(visit: Any, page_name: str) -> Any:
     """A page on a desk, light; all its tests share it."""
-    page, watch = opening(page_name)
-    yield page, watch
-    page.context.close()
+    return visit(page_name, "wide, light")
 
 
 @pytest.fixture(scope="module")
-def phone(opening: Any, page_name: str) -> Iterator[Any]:
-    """The same page on a phone, dark."""
-    page, _ = opening(page_name, width=390, height=844, dark=True)
-    yield page
-    page.context.close()
+def on_phone(visit: Any, page_name: str) -> Any:
+    """The same page on a phone, dark, opened as a file, and what it asked for."""
+    return visit(page_name, "phone, dark")
+
+
+@pytest.fixture(scope="module")
+def phone(on_phone: Any) -> Any:
+    """The page alone."""
+    return on_phone[0]
 
 
 def test_page_opens_alone_and_light(wide: Any, findings: Any) -> None:
@@ -59,16 +60,12 @@ def test_links_within_the_page_lead_somewhere(wide: Any, findings: Any) -> None:
 def test_no_accessibility_finding(wide: Any, phone: Any, findings: Any, request: pytest.FixtureRequest) -> None:
     pytest.importorskip("axe_playwright_python", reason="axe is not installed; pip install 'qhelpers[test]'")
     pages = {"wide, light": wide[0], "phone, dark": phone}
-    crossed = [("wide, dark", wide[0], "dark"), ("phone, light", phone, "light")] if request.config.getoption("--slow") else []
-    found = {}
-    for page in pages.values():  # both at work at the same time
-        findings.begin_accessibility(page)
-    for name, page in pages.items():
-        found[name] = findings.accessibility(page)
+    every_word = request.config.getoption("--slow")
+    crossed = [("wide, dark", wide[0], "dark"), ("phone, light", phone, "light")] if every_word else []
+    found = {name: findings.accessibility(page, every_word=every_word) for name, page in pages.items()}
     for name, page, theme in crossed:
         findings.theme(page, theme)
-        findings.begin_accessibility(page)
-        found[name] = findings.accessibility(page)
+        found[name] = findings.accessibility(page, every_word=True)
         findings.theme(page, "light" if theme == "dark" else "dark")
     assert {name: told for name, told in found.items() if told} == {}
 
@@ -87,8 +84,8 @@ def test_page_can_be_printed_from_dark(phone: Any, findings: Any) -> None:
     assert phone.evaluate(THEME) == "dark"
 
 
-def test_page_reads_without_scripts(look: Any, page_name: str) -> None:
-    page, watch = look(page_name, java_script_enabled=False)
+def test_page_reads_without_scripts(visit: Any, page_name: str) -> None:
+    page, watch = visit(page_name, "without scripts")
     assert len(page.locator("main").inner_text()) > 50
     assert page.locator("nav.bd-links a").count() > 10
     inks = page.evaluate(f"[{GROUND}, getComputedStyle(document.querySelector('main')).color]")
@@ -97,17 +94,16 @@ def test_page_reads_without_scripts(look: Any, page_name: str) -> None:
     assert watch.elsewhere == watch.complaints == []
 
 
-def test_page_opens_as_a_file(chromium: Any, site: Path, findings: Any, page_name: str) -> None:
-    page = chromium.new_context().new_page()
-    told: list[str] = []
-    page.on("console", lambda one: one.type in ("error", "warning") and told.append(one.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("requestfailed", lambda request: told.append(request.url))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or told.append(request.url))
-    page.goto((site / page_name).as_uri(), wait_until="load")
-    findings.settle(page)
-    assert told + findings.mathematics(page) == []
-    page.context.close()
+def test_page_opens_as_a_file(on_phone: Any, findings: Any) -> None:
+    page, watch = on_phone
+    assert page.url.startswith("file:")
+    assert watch.complaints + watch.failures + watch.elsewhere + findings.mathematics(page) == []
+
+
+def test_page_leads_on(wide: Any, page_name: str) -> None:
+    page, _ = wide
+    for onward in page.locator("a.right-next, a.left-prev").all():
+        onward.click(trial=True)
 
 
 # ---- search ----
@@ -214,21 +210,6 @@ def test_notebook_can_be_downloaded(look: Any, tmp_path: Path) -> None:
     assert download.suggested_filename == "1.1-three-quantum-networks.ipynb"
     download.save_as(tmp_path / "one.ipynb")
     assert '"parameters"' in (tmp_path / "one.ipynb").read_text(encoding="utf-8")
-
-
-def test_every_page_leads_on(look: Any) -> None:
-    page, _ = look("index.html")
-    visited = ["index.html"]
-    while (onward := page.locator("a.right-next")).count():
-        goal = onward.evaluate("link => link.href")
-        onward.click()
-        page.wait_for_url(goal, wait_until="load")
-        visited.append(page.url)
-        assert page.locator("a.left-prev").count() == 1, page.url
-        assert len(visited) < 50
-    ends = [url.rsplit("/", 1)[-1] for url in visited]
-    assert {"how-to-read.html", "0.2-the-data.html", "1.1-three-quantum-networks.html", BOARD} <= set(ends)
-    assert ends[-1] == "execution.html"
 
 
 FOCUS = """() => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def pennylane(entangler: str, given: dict[str, Any], X: Any) -> Any:
     return node(np.take(angles, np.arange(4) % angles.shape[1], axis=1), np.asarray(given["weights.weights"], float))
 
 
+@functools.cache
 def task(name: str, seed: int = 0) -> Task:
     """A data set of the page with random circuits and 40 points to fit."""
     sensors = SENSORS[name]
