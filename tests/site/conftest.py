@@ -250,7 +250,7 @@ def visit(chromium: Any, server: Server, site: Path, findings: Any) -> Iterator[
     """
     readers: dict[str, tuple[Any, Watch]] = {}
 
-    def open_page(name: str, mode: str, **changed: Any) -> tuple[Any, Watch]:
+    def open_page(name: str, mode: str = "wide, light", **changed: Any) -> tuple[Any, Watch]:
         how = {**MODES[mode], **changed}
         view, theme = {"width": how["width"], "height": how["height"]}, "dark" if how.get("dark") else "light"
         scripts = how.get("java_script_enabled", True)

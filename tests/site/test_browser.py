@@ -16,96 +16,6 @@ GROUND = "getComputedStyle(document.body).backgroundColor"
 THEME = "document.documentElement.dataset.theme"
 
 
-# ---- every page ----
-
-
-@pytest.fixture(scope="module")
-def wide(visit: Any, page_name: str) -> Any:
-    """A page on a desk, light; all its tests share it."""
-    return visit(page_name, "wide, light")
-
-
-@pytest.fixture(scope="module")
-def on_phone(visit: Any, page_name: str) -> Any:
-    """The same page on a phone, dark, opened as a file, and what it asked for."""
-    return visit(page_name, "phone, dark")
-
-
-@pytest.fixture(scope="module")
-def phone(on_phone: Any) -> Any:
-    """The page alone."""
-    return on_phone[0]
-
-
-def test_page_opens_alone_and_light(wide: Any, findings: Any) -> None:
-    page, watch = wide
-    assert findings.linked(page) == []
-    assert watch.weight < 3e6, f"{watch.weight / 1e6:.2f} MB"
-    page.clock.fast_forward(3_600_000)
-    page.evaluate("() => new Promise(requestAnimationFrame)")
-    assert watch.elsewhere == []
-    assert watch.failures == []
-    assert watch.complaints == []
-    assert page.evaluate("async () => (await navigator.serviceWorker.getRegistrations()).length") == 0
-
-
-def test_mathematics_is_typeset(wide: Any, findings: Any) -> None:
-    assert findings.mathematics(wide[0]) == []
-
-
-def test_links_within_the_page_lead_somewhere(wide: Any, findings: Any) -> None:
-    assert findings.anchors(wide[0]) == []
-
-
-def test_no_accessibility_finding(wide: Any, phone: Any, findings: Any, request: pytest.FixtureRequest) -> None:
-    pytest.importorskip("axe_playwright_python", reason="axe is not installed; pip install 'qhelpers[test]'")
-    pages = {"wide, light": wide[0], "phone, dark": phone}
-    every_word = request.config.getoption("--slow")
-    crossed = [("wide, dark", wide[0], "dark"), ("phone, light", phone, "light")] if every_word else []
-    found = {name: findings.accessibility(page, every_word=every_word) for name, page in pages.items()}
-    for name, page, theme in crossed:
-        findings.theme(page, theme)
-        found[name] = findings.accessibility(page, every_word=True)
-        findings.theme(page, "light" if theme == "dark" else "dark")
-    assert {name: told for name, told in found.items() if told} == {}
-
-
-def test_words_in_figures_can_be_read(wide: Any, phone: Any, findings: Any) -> None:
-    assert {"light": findings.faint(wide[0]), "dark": findings.faint(phone)} == {"light": [], "dark": []}
-
-
-def test_page_fits_phones_and_twice_the_size(phone: Any, findings: Any) -> None:
-    # 640: a window of 1280 at 200 %
-    assert [one for width in (390, 320, 640) for one in findings.narrow(phone, width)] == []
-
-
-def test_page_can_be_printed_from_dark(phone: Any, findings: Any) -> None:
-    assert findings.printed(phone) == []
-    assert phone.evaluate(THEME) == "dark"
-
-
-def test_page_reads_without_scripts(visit: Any, page_name: str) -> None:
-    page, watch = visit(page_name, "without scripts")
-    assert len(page.locator("main").inner_text()) > 50
-    assert page.locator("nav.bd-links a").count() > 10
-    inks = page.evaluate(f"[{GROUND}, getComputedStyle(document.querySelector('main')).color]")
-    assert inks[0] != inks[1]
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    assert watch.elsewhere == watch.complaints == []
-
-
-def test_page_opens_as_a_file(on_phone: Any, findings: Any) -> None:
-    page, watch = on_phone
-    assert page.url.startswith("file:")
-    assert watch.complaints + watch.failures + watch.elsewhere + findings.mathematics(page) == []
-
-
-def test_page_leads_on(wide: Any, page_name: str) -> None:
-    page, _ = wide
-    for onward in page.locator("a.right-next, a.left-prev").all():
-        onward.click(trial=True)
-
-
 # ---- search ----
 
 
@@ -175,8 +85,8 @@ def test_dark_follows_the_system(look: Any, findings: Any) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
-    page, _ = look(NETWORKS, dark=dark)
+def test_drawings_take_the_colour_of_the_text(visit: Any, dark: bool) -> None:
+    page, _ = visit(NETWORKS, dark=dark)
     assert page.evaluate(THEME) == ("dark" if dark else "light")
     text = page.evaluate("getComputedStyle(document.querySelector('article p')).color")
     inks = page.evaluate(
@@ -191,8 +101,8 @@ def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
 # ---- the way through the book ----
 
 
-def test_bra_ket_has_both_bars(look: Any) -> None:
-    page, _ = look("glossary.html")
+def test_bra_ket_has_both_bars(visit: Any) -> None:
+    page, _ = visit("glossary.html")
     # \braket{\psi|Z|\psi} in the definition of an expectation value: angle, psi, bar, Z, bar, psi, angle
     formulas = page.locator("mjx-container")
     read = formulas.evaluate_all("all => all.map(one => one.querySelector('mjx-assistive-mml').textContent.replace(/\\s/g, ''))")
@@ -202,8 +112,8 @@ def test_bra_ket_has_both_bars(look: Any) -> None:
     assert drawn == ["27E8", "1D713", "7C", "1D44D", "7C", "1D713", "27E9"]
 
 
-def test_notebook_can_be_downloaded(look: Any, tmp_path: Path) -> None:
-    page, _ = look(NETWORKS, accept_downloads=True)
+def test_notebook_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
+    page, _ = visit(NETWORKS)
     with page.expect_download() as waiting:
         page.locator("a.qh-download").click()
     download = waiting.value
@@ -222,15 +132,15 @@ FOCUS = """() => {
 
 
 @pytest.mark.parametrize("name", ["index.html", "how-to-read.html", "9-back/circuits.html"])
-def test_the_keyboard_reaches_everything_and_is_seen(look: Any, name: str) -> None:
-    page, _ = look(name)
+def test_the_keyboard_reaches_everything_and_is_seen(visit: Any, name: str) -> None:
+    page, _ = visit(name)
     page.keyboard.press("Tab")
     first = page.evaluate(FOCUS)
     assert "skip" in first["name"].lower() and first["seen"]
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('main') !== null")
-    page, _ = look(name)
+    page, _ = visit(name)
     visited = []
     page.keyboard.press("Tab")
     while (focus := page.evaluate(FOCUS)) is not None and len(visited) < 250:
@@ -247,8 +157,8 @@ def test_the_keyboard_reaches_everything_and_is_seen(look: Any, name: str) -> No
 # ---- tables ----
 
 
-def test_claims_can_be_filtered(look: Any) -> None:
-    page, _ = look(BOARD)
+def test_claims_can_be_filtered(visit: Any) -> None:
+    page, _ = visit(BOARD)
     rows = page.locator("table.qh-claims tbody tr")
     total = rows.count()
     shown = page.locator("table.qh-claims tbody tr:visible")
@@ -263,13 +173,13 @@ def test_claims_can_be_filtered(look: Any) -> None:
     assert shown.count() == page.locator(f'table.qh-claims tr[data-verdict="{verdict}"]').count()
 
 
-def test_claims_are_all_there_without_scripts(look: Any) -> None:
-    page, _ = look(BOARD, java_script_enabled=False)
+def test_claims_are_all_there_without_scripts(visit: Any) -> None:
+    page, _ = visit(BOARD, "without scripts")
     assert page.locator("table.qh-claims tbody tr:visible").count() > 100
 
 
-def test_a_link_to_a_claim_marks_its_row(look: Any) -> None:
-    page, _ = look(BOARD + "#1.T1.qnn-p.accuracy")
+def test_a_link_to_a_claim_marks_its_row(visit: Any) -> None:
+    page, _ = visit(BOARD + "#1.T1.qnn-p.accuracy")
     row = page.locator("tr:target")
     assert row.count() == 1
     assert row.is_visible()
@@ -277,8 +187,8 @@ def test_a_link_to_a_claim_marks_its_row(look: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "table"), [(BOARD, "table.qh-claims"), (NETWORKS, ".cell_output .qh-table.qh-fits table")])
-def test_the_head_of_a_table_stays_in_sight(look: Any, name: str, table: str) -> None:
-    page, _ = look(name)
+def test_the_head_of_a_table_stays_in_sight(visit: Any, name: str, table: str) -> None:
+    page, _ = visit(name)
     tops = page.locator(table).first.evaluate(
         """table => { table.tBodies[0].rows[table.tBodies[0].rows.length - 2].scrollIntoView({block: 'end'});
              const rows = table.tBodies[0].rows, last = rows[rows.length - 2].getBoundingClientRect();
@@ -290,10 +200,10 @@ def test_the_head_of_a_table_stays_in_sight(look: Any, name: str, table: str) ->
     assert tops[2] - 2 <= tops[0] < 150
 
 
-def test_front_page_counts_are_the_ledgers(look: Any) -> None:
+def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     ledger = pytest.importorskip("qhelpers.ledger", reason="the package is not installed here")
     verdicts = list(ledger.verdicts())
-    page, _ = look("index.html")
+    page, _ = visit("index.html")
     counted = {}
     for line in page.locator(".qh-legend li").all_inner_texts():
         count, name = line.strip().split(" ", 1)
