@@ -200,13 +200,14 @@ class Watch:
         self.requests: list[str] = []
         self.failures: list[str] = []
         self.complaints: list[str] = []
+        self.before = len(self.server.elsewhere)
 
     @property
     def elsewhere(self) -> list[str]:
         """Requests to anything but the site itself: the page's, and what else of the browser's reached the server."""
         where = "file:" if self.page.url.startswith("file:") else self.server.address
         own = (where, "data:", "blob:")
-        return [url for url in self.requests if not url.startswith(own)] + self.server.elsewhere
+        return [url for url in self.requests if not url.startswith(own)] + self.server.elsewhere[self.before :]
 
     @property
     def weight(self) -> int:
