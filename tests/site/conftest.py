@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -86,6 +87,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             return False
         return True
 
+    def end_headers(self) -> None:
+        """Let a browser that has seen a page ask whether it is still the same: a fault may have been put in."""
+        if self.path.partition("?")[0].endswith(".html"):
+            self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
     def do_GET(self) -> None:
         """Send a page with a fault in it, where a test has put one in; else the file."""
         text = self.server.faults.get(self.path.partition("?")[0].lstrip("/"))
@@ -109,6 +116,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, site: Path) -> None:
         super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
+        self.site = site
         self.address = f"http://127.0.0.1:{self.server_port}/"
         #: What the browser, whichever part of it, asked of another host.
         self.elsewhere: list[str] = []
@@ -181,27 +189,34 @@ class Watch:
 
     def __init__(self, page: Any, server: Server) -> None:
         self.page = page
-        self.requests: list[str] = []
-        self.failures: list[str] = []
-        self.complaints: list[str] = []
         self.server = server
+        self.forget()
         page.context.on("request", lambda request: self.requests.append(request.url))  # service workers' too
         page.on("requestfailed", lambda request: self.failures.append(f"{request.url}: {request.failure}"))
         page.on("response", lambda one: one.status >= 400 and self.failures.append(f"{one.url}: {one.status}"))
         page.on("console", lambda one: one.type in ("error", "warning") and self.complaints.append(f"{one.type}: {one.text}"))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
+    def forget(self) -> None:
+        """Begin anew, before another page is opened."""
+        self.requests: list[str] = []
+        self.failures: list[str] = []
+        self.complaints: list[str] = []
+        self.before = len(self.server.elsewhere)
+
     @property
     def elsewhere(self) -> list[str]:
         """Requests to anything but the site itself: the page's, and what else of the browser's reached the server."""
-        own = (self.server.address, "data:", "blob:")
-        return [url for url in self.requests if not url.startswith(own)] + self.server.elsewhere
+        where = "file:" if self.page.url.startswith("file:") else self.server.address
+        own = (where, "data:", "blob:")
+        return [url for url in self.requests if not url.startswith(own)] + self.server.elsewhere[self.before :]
 
     @property
     def weight(self) -> int:
-        """Bytes that the page is made of, on the way."""
-        made = "performance.getEntries().reduce((sum, entry) => sum + (entry.encodedBodySize ?? 0), 0)"
-        return int(self.page.evaluate(made))
+        """Bytes that the page is made of, whether its browser had some already (the page's own account stops with its clock)."""
+        own = {url.partition("?")[0] for url in self.requests if url.startswith(self.server.address)}
+        files = [self.server.site / unquote(url.removeprefix(self.server.address)) for url in own]
+        return sum(file.stat().st_size for file in files if file.is_file())
 
 
 @pytest.fixture(scope="session")
@@ -220,6 +235,49 @@ def opening(chromium: Any, server: Server, findings: Any) -> Callable[..., tuple
         return page, watch
 
     return open_page
+
+
+#: How every page is visited, once each. The phone's reader has the site as files.
+MODES: dict[str, dict[str, Any]] = {
+    "wide, light": {"width": 1280, "height": 900},
+    "phone, dark": {"width": 390, "height": 844, "dark": True, "files": True},
+    "without scripts": {"width": 1280, "height": 900, "java_script_enabled": False},
+}
+
+
+@pytest.fixture(scope="session")
+def visit(chromium: Any, server: Server, site: Path, findings: Any) -> Iterator[Callable[..., tuple[Any, Watch]]]:
+    """Open a page as in one of `MODES`: ``visit("index.html", "wide, light")`` gives (page, watch).
+
+    One reader a mode goes from page to page, in a browser that has the scripts and fonts already: a fresh one for each page costs
+    three times as much. What a page stores is cleared before the next, its window and theme are as at the beginning.
+    """
+    readers: dict[str, tuple[Any, Watch]] = {}
+
+    def open_page(name: str, mode: str = "wide, light", **changed: Any) -> tuple[Any, Watch]:
+        how = {**MODES[mode], **changed}
+        view, theme = {"width": how["width"], "height": how["height"]}, "dark" if how.get("dark") else "light"
+        scripts = how.get("java_script_enabled", True)
+        if mode not in readers:
+            page = chromium.new_context(viewport=view, color_scheme=theme, java_script_enabled=scripts).new_page()
+            if scripts:
+                page.clock.install()  # so that a test can let an hour pass
+            readers[mode] = page, Watch(page, server)
+        page, watch = readers[mode]
+        if page.url != "about:blank":
+            page.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+            page.goto("about:blank")  # what a page asks for when it is left is not asked by the next
+        page.set_viewport_size(view)
+        page.emulate_media(media="screen", color_scheme=theme)
+        watch.forget()
+        page.goto((site.as_uri() + "/" if how.get("files") else server.address) + name, wait_until="load")
+        if scripts:
+            findings.settle(page)
+        return page, watch
+
+    yield open_page
+    for page, _ in readers.values():
+        page.context.close()
 
 
 @pytest.fixture

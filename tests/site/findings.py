@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +140,54 @@ PRINTED = """() => {
   return told;
 }"""
 
+#: Marks the words at which axe judges contrast. Words are of one kind when they, and all that is painted beneath them by the
+#: elements they stand in, have the same colours, opacity and letters; the first, the middle and the last of a kind are judged,
+#: and all that something else may be painted over or under: what is positioned, or pulled there by a margin.
+KINDS_OF_WORDS = r"""() => {
+  const kinds = new Map(), beneath = new Map([[null, '']]), loose = [], judged = [];
+  const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ELEMENT,
+    one => one.matches('svg, script, style') ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+  for (let one = walk.currentNode; one; one = walk.nextNode()) {
+    const style = getComputedStyle(one), {backgroundColor, backgroundImage, opacity, filter, mixBlendMode, textShadow} = style;
+    const paint = [backgroundColor, backgroundImage, opacity, filter, mixBlendMode, textShadow].join();
+    const plain = paint === 'rgba(0, 0, 0, 0),none,1,none,normal,none';
+    beneath.set(one, beneath.get(one.parentElement) + (plain ? '' : '/' + paint));
+    if (!one.checkVisibility()) continue;
+    const box = one.getBoundingClientRect();
+    const pulled = [style.marginTop, style.marginRight, style.marginBottom, style.marginLeft].some(m => m.startsWith('-'));
+    const moved = style.position !== 'static' || style.transform !== 'none' || style.float !== 'none';
+    if ((moved || pulled) && box.width > 1 && box.height > 1) loose.push([one, box]);
+    const words = [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (one.matches('input, select, textarea, button')) judged.push(one);
+    if (!words) continue;
+    const {color, fontSize, fontWeight} = style;
+    const kind = [color, fontSize, fontWeight, beneath.get(one)].join();
+    if (!kinds.has(kind)) kinds.set(kind, []);
+    kinds.get(kind).push([one, box]);
+  }
+  for (const alike of kinds.values()) {
+    for (const place of [0, alike.length >> 1, alike.length - 1]) judged.push(alike[place][0]);
+    for (const [one, box] of alike)
+      if (loose.some(([other, its]) => its.left < box.right && box.left < its.right && its.top < box.bottom
+          && box.top < its.bottom && !other.contains(one) && !one.contains(other))) judged.push(one);
+  }
+  for (const one of judged) one.setAttribute('data-judged', '');
+  axe.configure({rules: [{id: 'color-contrast', selector: '[data-judged]'}]});
+}"""
+#: What a figure with a text alternative and a formula with its assistive copy are drawn with is nobody's to read: excluded, and
+#: taken out while axe is at work, for it measures even what is excluded.
+VIOLATIONS = """async () => {
+  const drawn = [...document.querySelectorAll('svg[role=img], mjx-container > svg')].map(svg => [svg, [...svg.childNodes]]);
+  for (const [svg] of drawn) svg.replaceChildren();
+  const context = {exclude: [['svg[role=img] > *'], ['mjx-container > svg']]};
+  try {
+    const preload = location.protocol !== 'file:';  // its styles and sounds, which axe asks for once more
+    return (await axe.run(context, {resultTypes: ['violations'], preload})).violations;
+  } finally {
+    for (const [svg, parts] of drawn) svg.replaceChildren(...parts);
+  }
+}"""
+
 
 def settle(page: Any) -> None:
     """Wait until a page is what its reader sees, and hold it still."""
@@ -193,20 +240,17 @@ def printed(page: Any) -> list[str]:
     return told
 
 
-def begin_accessibility(page: Any) -> None:
-    """Set axe to work with all its rules, whatever the impact; `accessibility` waits for what it finds."""
+def accessibility(page: Any, *, every_word: bool = False) -> list[str]:
+    """Every violation that axe finds with all its rules, of any impact.
+
+    Contrast, nine tenths of the work, is judged at words of every kind (`KINDS_OF_WORDS`), or at every word.
+    """
     import axe_playwright_python
 
     page.evaluate(next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8"))
-    # what a figure with a text alternative and a formula with its assistive copy are drawn with is nobody's to read
-    context = {"exclude": [["svg[role=img] > *"], ["mjx-container > svg"]]}
-    page.evaluate(f"() => {{ window.qhFound = axe.run({json.dumps(context)}, {{resultTypes: ['violations']}}) }}")
-
-
-def accessibility(page: Any) -> list[str]:
-    """Every violation that axe finds, of any impact."""
-    found = page.evaluate("() => window.qhFound.then(found => found.violations)")
+    if not every_word:
+        page.evaluate(KINDS_OF_WORDS)
     return [
         f"{one['id']} ({one['impact']}): " + "; ".join(f"{node['target']} {node['html'][:120]}" for node in one["nodes"][:3])
-        for one in found
+        for one in page.evaluate(VIOLATIONS)
     ]

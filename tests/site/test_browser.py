@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,99 +14,6 @@ NETWORKS = "1-low-energy/1.1-three-quantum-networks.html"
 BOARD = "scoreboard.html"
 GROUND = "getComputedStyle(document.body).backgroundColor"
 THEME = "document.documentElement.dataset.theme"
-
-
-# ---- every page ----
-
-
-@pytest.fixture(scope="module")
-def wide(opening: Any, page_name: str) -> Iterator[Any]:
-    """A page on a desk, light; all its tests share it."""
-    page, watch = opening(page_name)
-    yield page, watch
-    page.context.close()
-
-
-@pytest.fixture(scope="module")
-def phone(opening: Any, page_name: str) -> Iterator[Any]:
-    """The same page on a phone, dark."""
-    page, _ = opening(page_name, width=390, height=844, dark=True)
-    yield page
-    page.context.close()
-
-
-def test_page_opens_alone_and_light(wide: Any, findings: Any) -> None:
-    page, watch = wide
-    assert findings.linked(page) == []
-    assert watch.weight < 3e6, f"{watch.weight / 1e6:.2f} MB"
-    page.clock.fast_forward(3_600_000)
-    page.evaluate("() => new Promise(requestAnimationFrame)")
-    assert watch.elsewhere == []
-    assert watch.failures == []
-    assert watch.complaints == []
-    assert page.evaluate("async () => (await navigator.serviceWorker.getRegistrations()).length") == 0
-
-
-def test_mathematics_is_typeset(wide: Any, findings: Any) -> None:
-    assert findings.mathematics(wide[0]) == []
-
-
-def test_links_within_the_page_lead_somewhere(wide: Any, findings: Any) -> None:
-    assert findings.anchors(wide[0]) == []
-
-
-def test_no_accessibility_finding(wide: Any, phone: Any, findings: Any, request: pytest.FixtureRequest) -> None:
-    pytest.importorskip("axe_playwright_python", reason="axe is not installed; pip install 'qhelpers[test]'")
-    pages = {"wide, light": wide[0], "phone, dark": phone}
-    crossed = [("wide, dark", wide[0], "dark"), ("phone, light", phone, "light")] if request.config.getoption("--slow") else []
-    found = {}
-    for page in pages.values():  # both at work at the same time
-        findings.begin_accessibility(page)
-    for name, page in pages.items():
-        found[name] = findings.accessibility(page)
-    for name, page, theme in crossed:
-        findings.theme(page, theme)
-        findings.begin_accessibility(page)
-        found[name] = findings.accessibility(page)
-        findings.theme(page, "light" if theme == "dark" else "dark")
-    assert {name: told for name, told in found.items() if told} == {}
-
-
-def test_words_in_figures_can_be_read(wide: Any, phone: Any, findings: Any) -> None:
-    assert {"light": findings.faint(wide[0]), "dark": findings.faint(phone)} == {"light": [], "dark": []}
-
-
-def test_page_fits_phones_and_twice_the_size(phone: Any, findings: Any) -> None:
-    # 640: a window of 1280 at 200 %
-    assert [one for width in (390, 320, 640) for one in findings.narrow(phone, width)] == []
-
-
-def test_page_can_be_printed_from_dark(phone: Any, findings: Any) -> None:
-    assert findings.printed(phone) == []
-    assert phone.evaluate(THEME) == "dark"
-
-
-def test_page_reads_without_scripts(look: Any, page_name: str) -> None:
-    page, watch = look(page_name, java_script_enabled=False)
-    assert len(page.locator("main").inner_text()) > 50
-    assert page.locator("nav.bd-links a").count() > 10
-    inks = page.evaluate(f"[{GROUND}, getComputedStyle(document.querySelector('main')).color]")
-    assert inks[0] != inks[1]
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    assert watch.elsewhere == watch.complaints == []
-
-
-def test_page_opens_as_a_file(chromium: Any, site: Path, findings: Any, page_name: str) -> None:
-    page = chromium.new_context().new_page()
-    told: list[str] = []
-    page.on("console", lambda one: one.type in ("error", "warning") and told.append(one.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("requestfailed", lambda request: told.append(request.url))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or told.append(request.url))
-    page.goto((site / page_name).as_uri(), wait_until="load")
-    findings.settle(page)
-    assert told + findings.mathematics(page) == []
-    page.context.close()
 
 
 # ---- search ----
@@ -179,8 +85,8 @@ def test_dark_follows_the_system(look: Any, findings: Any) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
-    page, _ = look(NETWORKS, dark=dark)
+def test_drawings_take_the_colour_of_the_text(visit: Any, dark: bool) -> None:
+    page, _ = visit(NETWORKS, dark=dark)
     assert page.evaluate(THEME) == ("dark" if dark else "light")
     text = page.evaluate("getComputedStyle(document.querySelector('article p')).color")
     inks = page.evaluate(
@@ -195,8 +101,8 @@ def test_drawings_take_the_colour_of_the_text(look: Any, dark: bool) -> None:
 # ---- the way through the book ----
 
 
-def test_bra_ket_has_both_bars(look: Any) -> None:
-    page, _ = look("glossary.html")
+def test_bra_ket_has_both_bars(visit: Any) -> None:
+    page, _ = visit("glossary.html")
     # \braket{\psi|Z|\psi} in the definition of an expectation value: angle, psi, bar, Z, bar, psi, angle
     formulas = page.locator("mjx-container")
     read = formulas.evaluate_all("all => all.map(one => one.querySelector('mjx-assistive-mml').textContent.replace(/\\s/g, ''))")
@@ -206,29 +112,14 @@ def test_bra_ket_has_both_bars(look: Any) -> None:
     assert drawn == ["27E8", "1D713", "7C", "1D44D", "7C", "1D713", "27E9"]
 
 
-def test_notebook_can_be_downloaded(look: Any, tmp_path: Path) -> None:
-    page, _ = look(NETWORKS, accept_downloads=True)
+def test_notebook_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
+    page, _ = visit(NETWORKS)
     with page.expect_download() as waiting:
         page.locator("a.qh-download").click()
     download = waiting.value
     assert download.suggested_filename == "1.1-three-quantum-networks.ipynb"
     download.save_as(tmp_path / "one.ipynb")
     assert '"parameters"' in (tmp_path / "one.ipynb").read_text(encoding="utf-8")
-
-
-def test_every_page_leads_on(look: Any) -> None:
-    page, _ = look("index.html")
-    visited = ["index.html"]
-    while (onward := page.locator("a.right-next")).count():
-        goal = onward.evaluate("link => link.href")
-        onward.click()
-        page.wait_for_url(goal, wait_until="load")
-        visited.append(page.url)
-        assert page.locator("a.left-prev").count() == 1, page.url
-        assert len(visited) < 50
-    ends = [url.rsplit("/", 1)[-1] for url in visited]
-    assert {"how-to-read.html", "0.2-the-data.html", "1.1-three-quantum-networks.html", BOARD} <= set(ends)
-    assert ends[-1] == "execution.html"
 
 
 FOCUS = """() => {
@@ -241,15 +132,15 @@ FOCUS = """() => {
 
 
 @pytest.mark.parametrize("name", ["index.html", "how-to-read.html", "9-back/circuits.html"])
-def test_the_keyboard_reaches_everything_and_is_seen(look: Any, name: str) -> None:
-    page, _ = look(name)
+def test_the_keyboard_reaches_everything_and_is_seen(visit: Any, name: str) -> None:
+    page, _ = visit(name)
     page.keyboard.press("Tab")
     first = page.evaluate(FOCUS)
     assert "skip" in first["name"].lower() and first["seen"]
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('main') !== null")
-    page, _ = look(name)
+    page, _ = visit(name)
     visited = []
     page.keyboard.press("Tab")
     while (focus := page.evaluate(FOCUS)) is not None and len(visited) < 250:
@@ -266,8 +157,8 @@ def test_the_keyboard_reaches_everything_and_is_seen(look: Any, name: str) -> No
 # ---- tables ----
 
 
-def test_claims_can_be_filtered(look: Any) -> None:
-    page, _ = look(BOARD)
+def test_claims_can_be_filtered(visit: Any) -> None:
+    page, _ = visit(BOARD)
     rows = page.locator("table.qh-claims tbody tr")
     total = rows.count()
     shown = page.locator("table.qh-claims tbody tr:visible")
@@ -282,13 +173,13 @@ def test_claims_can_be_filtered(look: Any) -> None:
     assert shown.count() == page.locator(f'table.qh-claims tr[data-verdict="{verdict}"]').count()
 
 
-def test_claims_are_all_there_without_scripts(look: Any) -> None:
-    page, _ = look(BOARD, java_script_enabled=False)
+def test_claims_are_all_there_without_scripts(visit: Any) -> None:
+    page, _ = visit(BOARD, "without scripts")
     assert page.locator("table.qh-claims tbody tr:visible").count() > 100
 
 
-def test_a_link_to_a_claim_marks_its_row(look: Any) -> None:
-    page, _ = look(BOARD + "#1.T1.qnn-p.accuracy")
+def test_a_link_to_a_claim_marks_its_row(visit: Any) -> None:
+    page, _ = visit(BOARD + "#1.T1.qnn-p.accuracy")
     row = page.locator("tr:target")
     assert row.count() == 1
     assert row.is_visible()
@@ -296,8 +187,8 @@ def test_a_link_to_a_claim_marks_its_row(look: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "table"), [(BOARD, "table.qh-claims"), (NETWORKS, ".cell_output .qh-table.qh-fits table")])
-def test_the_head_of_a_table_stays_in_sight(look: Any, name: str, table: str) -> None:
-    page, _ = look(name)
+def test_the_head_of_a_table_stays_in_sight(visit: Any, name: str, table: str) -> None:
+    page, _ = visit(name)
     tops = page.locator(table).first.evaluate(
         """table => { table.tBodies[0].rows[table.tBodies[0].rows.length - 2].scrollIntoView({block: 'end'});
              const rows = table.tBodies[0].rows, last = rows[rows.length - 2].getBoundingClientRect();
@@ -309,10 +200,10 @@ def test_the_head_of_a_table_stays_in_sight(look: Any, name: str, table: str) ->
     assert tops[2] - 2 <= tops[0] < 150
 
 
-def test_front_page_counts_are_the_ledgers(look: Any) -> None:
+def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     ledger = pytest.importorskip("qhelpers.ledger", reason="the package is not installed here")
     verdicts = list(ledger.verdicts())
-    page, _ = look("index.html")
+    page, _ = visit("index.html")
     counted = {}
     for line in page.locator(".qh-legend li").all_inner_texts():
         count, name = line.strip().split(" ", 1)

@@ -34,6 +34,7 @@ class Outline(HTMLParser):
         self.links: list[str] = []
         self.fetched: list[str] = []
         self.nameless: list[str] = []
+        self.onward: dict[str, list[str]] = {"left-prev": [], "right-next": []}
         self.titles = 0
         self.feed(text)
 
@@ -44,6 +45,9 @@ class Outline(HTMLParser):
             self.ids.add(given["id"] or "")
         if tag == "a" and given.get("href"):
             self.links.append(given["href"] or "")
+            for way in self.onward:
+                if way in (given.get("class") or "").split():
+                    self.onward[way].append(given["href"] or "")
         for element, attribute in FETCHING:
             if tag == element and given.get(attribute) and given.get("rel") not in ("next", "prev", "canonical"):
                 self.fetched.append(given[attribute] or "")
@@ -159,6 +163,18 @@ def test_one_title_a_page(outlines: dict[str, Outline], page_name: str) -> None:
         pytest.skip("a page of the theme's own")
     printed = 1  # the theme repeats the title in a block that only print shows
     assert outlines[page_name].titles - printed == 1
+
+
+def test_every_page_leads_on(outlines: dict[str, Outline]) -> None:
+    visited = ["index.html"]
+    while onward := outlines[visited[-1]].onward["right-next"]:
+        assert len(onward) == 1, visited[-1]
+        visited.append(urldefrag(urljoin(visited[-1], onward[0])).url)
+        assert len(outlines[visited[-1]].onward["left-prev"]) == 1, visited[-1]
+        assert len(visited) < 50
+    ends = [name.rsplit("/", 1)[-1] for name in visited]
+    assert {"how-to-read.html", "0.2-the-data.html", "1.1-three-quantum-networks.html", "scoreboard.html"} <= set(ends)
+    assert ends[-1] == "execution.html"
 
 
 def test_site_is_light(site: Path) -> None:

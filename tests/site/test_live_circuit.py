@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ def pennylane(entangler: str, given: dict[str, Any], X: Any) -> Any:
     return node(np.take(angles, np.arange(4) % angles.shape[1], axis=1), np.asarray(given["weights.weights"], float))
 
 
+@functools.cache
 def task(name: str, seed: int = 0) -> Task:
     """A data set of the page with random circuits and 40 points to fit."""
     sensors = SENSORS[name]
@@ -315,10 +317,10 @@ def chapter(site: Path, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.needs_browser
-def test_the_page_runs_the_recorded_circuits(look: Any, chapter: str) -> None:
+def test_the_page_runs_the_recorded_circuits(visit: Any, chapter: str) -> None:
     from qhelpers.runs import records
 
-    page, watch = look(chapter)
+    page, watch = visit(chapter)
     known = {record.id: record for record in records.read("low-energy")}
     for one in embedded(page)["tasks"]:
         choose(page, one["name"])
@@ -339,8 +341,8 @@ def test_the_page_runs_the_recorded_circuits(look: Any, chapter: str) -> None:
 
 @pytest.mark.needs_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_it_fits_a_phone_and_stays_in_sight(look: Any, chapter: str, dark: bool) -> None:
-    page, _ = look(chapter, width=390, height=844, dark=dark)
+def test_it_fits_a_phone_and_stays_in_sight(visit: Any, chapter: str, dark: bool) -> None:
+    page, _ = visit(chapter, "phone, dark", files=False, dark=dark)
     page.get_by_role("radio", name="ring", exact=True).check()
     page.get_by_role("button", name="Show all 80 terms").click()
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0

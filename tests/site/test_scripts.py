@@ -231,20 +231,22 @@ def own_address(site: Path) -> Iterator[str]:
         yield address
 
 
-@contextlib.contextmanager
-def opened(chromium: Any, address: str) -> Iterator[tuple[Any, list[str]]]:
-    """A page, and what its Content-Security-Policy kept out; nothing but loopback is reached."""
-    context = chromium.new_context(proxy={"server": "http://127.0.0.1:9", "bypass": "127.0.0.1"})
-    try:
-        page = context.new_page()
-        page.add_init_script(
-            "window.violations = [];"
-            "addEventListener('securitypolicyviolation', e => violations.push(`${e.effectiveDirective} ${e.blockedURI}`))"
-        )
-        page.goto(address, wait_until="networkidle")
-        yield page, page.evaluate("violations")
-    finally:
-        context.close()
+@pytest.fixture(scope="module")
+def cut_off(chromium: Any) -> Iterator[Any]:
+    """A page that reaches nothing but loopback and notes what its Content-Security-Policy keeps out."""
+    page = chromium.new_context(proxy={"server": "http://127.0.0.1:9", "bypass": "127.0.0.1"}).new_page()
+    page.add_init_script(
+        "window.violations = [];"
+        "addEventListener('securitypolicyviolation', e => violations.push(`${e.effectiveDirective} ${e.blockedURI}`))"
+    )
+    yield page
+    page.context.close()
+
+
+def violations(page: Any, address: str) -> list[str]:
+    """What the policy kept out of a page until it asked for nothing more."""
+    page.goto(address, wait_until="networkidle")
+    return list(page.evaluate("violations"))
 
 
 #: A page of each kind: plain, with mathematics, with a circuit that runs in the page, with a filtered table, with search results.
@@ -254,30 +256,28 @@ KINDS += ["scoreboard.html", "search.html?q=occupancy"]
 
 @pytest.mark.needs_browser
 @pytest.mark.parametrize("name", KINDS)
-def test_each_kind_of_page_works_under_the_policy_that_make_serve_sends(chromium: Any, own_address: str, name: str) -> None:
-    with opened(chromium, own_address + name) as (page, violations):
-        assert violations == []
-        assert page.locator("button.theme-switch-button").count() > 0, "the theme's scripts did not run"
+def test_each_kind_of_page_works_under_the_policy_that_make_serve_sends(cut_off: Any, own_address: str, name: str) -> None:
+    assert violations(cut_off, own_address + name) == []
+    assert cut_off.locator("button.theme-switch-button").count() > 0, "the theme's scripts did not run"
 
 
 @pytest.mark.slow
 @pytest.mark.needs_browser
-def test_every_page_works_under_the_policy_that_make_serve_sends(chromium: Any, own_address: str, page_name: str) -> None:
-    with opened(chromium, own_address + page_name) as (page, violations):
-        assert violations == []
-        assert page.locator("button.theme-switch-button").count() > 0, "the theme's scripts did not run"
+def test_every_page_works_under_the_policy_that_make_serve_sends(cut_off: Any, own_address: str, page_name: str) -> None:
+    assert violations(cut_off, own_address + page_name) == []
+    assert cut_off.locator("button.theme-switch-button").count() > 0, "the theme's scripts did not run"
 
 
 @pytest.mark.needs_browser
-def test_the_policy_of_make_serve_keeps_others_out(chromium: Any, tmp_path: Path) -> None:
+def test_the_policy_of_make_serve_keeps_others_out(cut_off: Any, tmp_path: Path) -> None:
     other = "https://x.example/a"
     (tmp_path / "index.html").write_text(
         f'<script src="{other}.js"></script><link rel="stylesheet" href="{other}.css">'
         f'<img src="{other}.png"><iframe src="{other}"></iframe>'
         f"<script>fetch('{other}').catch(() => 0); try {{ eval('1') }} catch {{}}</script>"
     )
-    with as_served(tmp_path) as address, opened(chromium, address) as (_, violations):
-        directives = {one.split()[0] for one in violations}
+    with as_served(tmp_path) as address:
+        directives = {one.split()[0] for one in violations(cut_off, address)}
     assert directives == {"script-src-elem", "style-src-elem", "img-src", "frame-src", "connect-src", "script-src"}
 
 
