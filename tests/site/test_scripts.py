@@ -293,6 +293,11 @@ def test_what_is_said_to_be_wider_scrolls(chromium: Any, tmp_path: Path) -> None
         (tmp_path / name).write_bytes((static / name).read_bytes())
     head = '<!doctype html><link rel="stylesheet" href="qh.css"><script src="qh.js"></script>'
     (tmp_path / "index.html").write_text(head + "</div>".join(shown))
-    with as_served(tmp_path) as address, opened(chromium, address) as (page, _):
+    with (
+        as_served(tmp_path) as address,
+        contextlib.closing(chromium.new_context(viewport={"width": 1280, "height": 900})) as reader,
+    ):
+        page = reader.new_page()
+        page.goto(address)
         note = "name => getComputedStyle(document.getElementById(name), '::before').content"
         assert [name for name in boxes if "wider than the column" in page.evaluate(note, name)] == ["cut"]
