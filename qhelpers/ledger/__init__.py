@@ -1,7 +1,8 @@
 """The ledger: every number that the papers print, whether it can be true, and what became of it."""
 
+from qhelpers.ledger.counting import scoreboard
 from qhelpers.ledger.intervals import Interval, printed_interval
-from qhelpers.ledger.judgement import ReadingVerdict, Verdict, holds_in, scoreboard, verdict, verdicts
+from qhelpers.ledger.judgement import ReadingVerdict, Verdict, holds_in, verdict, verdicts
 from qhelpers.ledger.statements import Claim, Paper, claim, claims, paper, papers
 from qhelpers.verdicts import VERDICTS
 

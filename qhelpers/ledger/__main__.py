@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from qhelpers import _pipes
 from qhelpers.ledger.checks import CheckResult, check_row, check_rows, failed_groups
-from qhelpers.ledger.judgement import Verdict, chance, verdict, verdicts
+from qhelpers.ledger.counting import chance
+from qhelpers.ledger.judgement import Verdict, verdict, verdicts
 from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.statements import claims, near_ids, paper, papers
 from qhelpers.verdicts import VERDICTS

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,16 +15,12 @@ from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
 from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
 from qhelpers.ledger.predicates import Term, evaluate, terms
 from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
-from qhelpers.verdicts import VERDICTS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Below this many pairs there are estimates and intervals, no test.
 FEWEST_PAIRS = 9
 
-# What counts as measured, the most favourable to the paper first: refuted is what is so under every reading that was run.
-_FAVOUR = ("holds", "holds, for another reason", "inconclusive", "exceeded", "falls short", "pending")
+#: What counts as measured, the most favourable to the paper first: refuted is what is so under every reading that was run.
+MEASURED = ("holds", "holds, for another reason", "inconclusive", "exceeded", "falls short", "pending")
 LEVEL = 0.95
 N_BOOTSTRAPS = 2000
 
@@ -260,70 +256,6 @@ def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> li
     return [_verdict(book, claim, failed.get(claim.id, []), doubted.get(claim.id, []), evidence) for claim in book.claims]
 
 
-def scoreboard(folder: Path | None = None) -> pd.DataFrame:
-    """Verdicts counted by paper, with what chance alone would do.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Records folder.
-
-    Returns
-    -------
-    DataFrame
-        A row a paper: claims, one column a verdict, and ``tested`` (results set beside at least three seeds; one that is
-        printed in several places counts once), ``refuted`` (outside the interval under every reading that was run),
-        ``refuted_fdr`` (those that Benjamini and Hochberg leave at 5 %), ``expected_by_chance`` (how many of the tested would
-        be refuted if all were true, at most).
-    """
-    import pandas as pd
-
-    found = verdicts(folder=folder)
-    rows = []
-    for number in papers():
-        own = [one for one in found if one.paper == number]
-        counts = {name: sum(one.verdict == name for one in own) for name in VERDICTS}
-        rows.append({"paper": number, "claims": len(own), **counts, **chance(own)})
-    return pd.DataFrame(rows).set_index("paper")
-
-
-def chance(found: Sequence[Verdict]) -> dict[str, float]:
-    """How many refutations chance alone would make, and how many are left when that is controlled.
-
-    Parameters
-    ----------
-    found : sequence of Verdict
-        The verdicts that are counted together.
-
-    Returns
-    -------
-    dict
-        ``tested``, ``refuted``, ``refuted_fdr``, ``expected_by_chance``, as in `scoreboard`.
-
-    Notes
-    -----
-    A claim is true if it is under one of its readings, and so refuted only if it is under all of them: its p-value is the
-    largest of theirs. The headline's alone would not do, since a true claim may fall short under a reading that was not meant.
-    A result that is printed in several places is one test, and refuted only if each of its prints is.
-    """
-    from qhelpers.evaluation.comparison import benjamini_hochberg
-
-    tested: dict[str, list[Verdict]] = {}
-    for one in found:
-        if one.p is not None and one.verdict in _FAVOUR:
-            tested.setdefault(f"{one.paper}: {one.result or one.id}", []).append(one)
-    run = [[reading for one in prints for reading in one.readings if reading.p is not None] for prints in tested.values()]
-    corrected = benjamini_hochberg([max(float(reading.p or 0.0) for reading in readings) for readings in run])
-    refuted = [all(reading.verdict in ("falls short", "exceeded") for reading in readings) for readings in run]
-    kept = sum(bad and p < 1 - LEVEL for bad, p in zip(refuted, corrected, strict=True))
-    return {
-        "tested": len(tested),
-        "refuted": sum(refuted),
-        "refuted_fdr": int(kept),
-        "expected_by_chance": round((1 - LEVEL) * len(tested), 2),
-    }
-
-
 def _verdict(
     book: Paper, claim: Claim, failed: Sequence[tuple[CheckResult, ...]], doubts: Sequence[CheckResult], evidence: Evidence
 ) -> Verdict:
@@ -332,7 +264,7 @@ def _verdict(
     readings = _readings(book, claim, evidence)
     measured = [one for one in readings if one.n > 0]
     if claim.kind == "number":
-        headline = None if claim.needs else min(measured or readings, key=lambda one: _FAVOUR.index(one.verdict), default=None)
+        headline = None if claim.needs else min(measured or readings, key=lambda one: MEASURED.index(one.verdict), default=None)
     else:  # all readings count; shown is the first that was run, the main one
         headline = next(iter(measured or readings), None)
     nearest = None

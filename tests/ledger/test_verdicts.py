@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qhelpers import ledger
-from qhelpers.ledger import VERDICTS, judgement, statements
+from qhelpers.ledger import VERDICTS, counting, judgement, statements
 from qhelpers.ledger.checks import check_claims
 from qhelpers.ledger.evidence import Evidence, Sample
 
@@ -516,13 +516,13 @@ def test_a_setting_is_compared_with_what_ran(tmp_path):
     (wrong,) = judge(tmp_path, [of | by | {"printed": "3"}])
     assert (right.verdict, right.sentence) == ("holds", "What ran here has 4, as printed (3 runs).")
     assert wrong.verdict in ("exceeded", "falls short")
-    assert judgement.chance([right, wrong])["tested"] == 0
+    assert counting.chance([right, wrong])["tested"] == 0
 
 
 def test_a_result_that_is_printed_twice_is_tested_once(tmp_path):
     write(tmp_path, scores(0.80, 0.01))
     found = judge(tmp_path, [entry("a", "0.95"), entry("b", "0.95"), entry("c", "0.80", of={"model": "net", "data": "rooms"})])
-    assert judgement.chance(found) == {"tested": 2, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.1}
+    assert counting.chance(found) == {"tested": 2, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.1}
 
 
 def test_a_sentence_that_the_tables_contradict_cannot_hold(tmp_path):
@@ -690,10 +690,10 @@ def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):
     write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.93, 0.06, regime="small"))
     (open_,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
     assert open_.verdict == "inconclusive"
-    assert judgement.chance([open_])["refuted"] == 0
-    assert judgement.chance([open_])["tested"] == 1
+    assert counting.chance([open_])["refuted"] == 0
+    assert counting.chance([open_])["tested"] == 1
     (closed,) = judge(tmp_path, [entry("a", "0.20")], HEAD + READINGS)
-    assert judgement.chance([closed]) == {"tested": 1, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.05}
+    assert counting.chance([closed]) == {"tested": 1, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.05}
 
 
 def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated():
@@ -714,7 +714,7 @@ def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated
             key = ("made-up", frozenset((("data", "rooms"), ("model", "net-without"), ("regime", regime))), "accuracy")
             evidence._samples[key] = Sample((), np.array([]), ())
         found += judgement.judge(claim, [], evidence)
-    counts = judgement.chance(found)
+    counts = counting.chance(found)
     assert counts["expected_by_chance"] == 20
     assert 8 <= counts["refuted"] <= 34
     assert sum(one.verdict in ("falls short", "exceeded") for one in found) == counts["refuted"]

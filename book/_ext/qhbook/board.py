@@ -158,9 +158,9 @@ def table(rows: Sequence[Any]) -> str:
 
 def chance(rows: Sequence[Any]) -> str:
     """Return in a sentence how many verdicts chance alone would make."""
-    from qhelpers.ledger import judgement
+    from qhelpers.ledger import counting
 
-    counts = judgement.chance(rows)
+    counts = counting.chance(rows)
     if not counts["tested"]:
         return "<p>No number has been set beside enough runs yet to say how many verdicts fall by chance.</p>"
     return (
