@@ -380,7 +380,7 @@ class Files:
         self._try_one(folder, drawn)
 
     @pytest.mark.slow
-    @settings(max_examples=4000, **QUIET)
+    @settings(max_examples=2000, **QUIET)
     @given(drawn=FAULT)
     def test_thousands_of_faults_are_refused_or_harmless(self, folder, drawn):
         self._try_one(folder, drawn)
