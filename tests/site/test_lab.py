@@ -28,7 +28,6 @@ pytestmark = [pytest.mark.needs_browser, pytest.mark.timeout(600)]
 #: What somebody has set for JupyterLab and matplotlib on their own; the last two let a test open notebooks, and see them whole.
 SETTINGS = {
     ".config/matplotlib/matplotlibrc": "text.usetex: True\nfont.family: A font that is not here\n",
-    ".config/jupyter/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "true"}',
     ".config/jupyter/jupyter_lab_config.py": "c.LabApp.expose_app_in_browser = True\n",
     ".config/jupyter/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
 }
