@@ -188,9 +188,9 @@ class Page:
         # the frame is written into the element: JupyterLab has none of the site's style
         frame = "border: 2px solid #009e73; border-radius: 0.4rem; padding: 0.7rem 1rem"
         box = f'<div class="qh-finding-box" style="{frame}"><p class="qh-finding-name">What we found</p><p>{text}</p></div>'
-        shown = f'<figure class="qh-figure">{figures.svg(picture, alt)}<figcaption>{caption}</figcaption></figure>'
+        shown = box + figures.figure_html(picture, alt, caption)
         plain = html.unescape(re.sub("<[^>]+>", "", text))
-        _show(f'<section class="qh-finding" aria-label="What we found">{box}{shown}</section>', f"What we found: {plain}\n{alt}")
+        _show(f'<section class="qh-finding" aria-label="What we found">{shown}</section>', f"What we found: {plain}\n{alt}")
 
     def banner(self) -> None:
         """Say on which data the live cells run: where they begin, if `start` was told to leave it out."""

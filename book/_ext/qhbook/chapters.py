@@ -58,10 +58,10 @@ def reading_minutes(cells: Iterable[dict[str, Any]]) -> float:
             for output in [] if tags & NO_OUTPUT else cell.get("outputs", []):
                 data = {kind: "".join(value) for kind, value in output.get("data", {}).items() if kind.startswith("text/")}
                 shown = re.sub(r"<details\b.*?</details>", "", data.get("text/html", ""), flags=re.DOTALL)
-                shown, n = re.subn(r'<div class="qh-live">.*|<svg\b.*?</svg>', "", shown, flags=re.DOTALL)
-                figures += n + any(kind.startswith("image/") for kind in output.get("data", {}))
+                shown = re.sub(r'<div class="qh-live">.*', "<figure>", shown, flags=re.DOTALL)
+                figures += shown.count("<figure") + any(kind.startswith("image/") for kind in output.get("data", {}))
                 lines += len(re.findall(r"<tr\b", shown.partition("<tbody")[2]))
-                shown = re.sub(r"<(style|script|thead|tbody)\b.*?</\1>", "", shown, flags=re.DOTALL)
+                shown = re.sub(r"<(style|script|svg|thead|tbody)\b.*?</\1>", "", shown, flags=re.DOTALL)
                 words += _words(re.sub(r"<[^>]+>", " ", shown))
                 if "text/html" not in data:
                     words += _words(data.get("text/markdown", ""))
@@ -139,7 +139,7 @@ def add_head(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
         return
     chapter = read_chapter(Path(app.env.doc2path(pagename)), pagename)
     run, before = runs(app).get(pagename), "Before you start</p>"
-    facts = [escape(caption)] if (caption := part(app.env, pagename)) else []
+    facts = [escape(f"Part {caption}" if caption[0].isdigit() else caption)] if (caption := part(app.env, pagename)) else []
     facts += [] if chapter.stated else [f"{chapter.minutes} minutes to read"]
     if run and before in context["body"]:
         told = f'{before}\n<p class="qh-chapter-cost">This page {cost(run)}.</p>'
