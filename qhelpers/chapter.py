@@ -187,7 +187,8 @@ class Page:
         """
         # the frame is written into the element: JupyterLab has none of the site's style
         frame = "border: 2px solid #009e73; border-radius: 0.4rem; padding: 0.7rem 1rem"
-        box = f'<div class="qh-finding-box" style="{frame}"><p class="qh-finding-name">What we found</p><p>{text}</p></div>'
+        name = '<p class="qh-finding-name"><strong>What we found</strong></p>'
+        box = f'<div class="qh-finding-box" style="{frame}">{name}<p>{text}</p></div>'
         shown = box + figures.figure_html(picture, alt, caption)
         plain = html.unescape(re.sub("<[^>]+>", "", text))
         _show(f'<section class="qh-finding" aria-label="What we found">{shown}</section>', f"What we found: {plain}\n{alt}")
@@ -195,7 +196,8 @@ class Page:
     def banner(self) -> None:
         """Say on which data the live cells run: where they begin, if `start` was told to leave it out."""
         data = (
-            "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a measurement)"
+            "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a "
+            "measurement)"
             if self.source == "twin"
             else "the <strong>real data</strong>"
         )
@@ -222,7 +224,8 @@ class Page:
             raise ValueError(f"under {title!r} something else is shown than figures and tables; show it outside")
         inner = "".join(data["text/html"] for data in told)
         plain = "\n".join([title, *(data.get("text/plain", "") for data in told)])
-        _show(f'<details class="qh-folded"><summary>{html.escape(title)}</summary>{inner}</details>', plain)
+        summary = f'<summary style="display: list-item; cursor: pointer">{html.escape(title)}</summary>'
+        _show(f'<details class="qh-folded">{summary}{inner}</details>', plain)
 
     def control(self, run: Callable[..., None], **choices: Sequence[Any]) -> None:
         """Run something for the first value of each choice; in JupyterLab, with a menu for each that runs it again.
@@ -238,7 +241,11 @@ class Page:
         """
         if _someone_runs_this():
             widgets = require("ipywidgets", "book")
-            menus = {name: widgets.Dropdown(options=list(v), description=name.replace("_", " ")) for name, v in choices.items()}
+            look = {"description_width": "initial"}
+            menus = {
+                name: widgets.Dropdown(options=list(values), description=name.replace("_", " "), style=look)
+                for name, values in choices.items()
+            }
             widgets.interact(run, **menus)
         else:
             run(**{name: values[0] for name, values in choices.items()})

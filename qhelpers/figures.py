@@ -120,8 +120,9 @@ def show(fig: Figure | Sequence[Figure], *, alt: str, caption: str) -> None:
 def figure_html(fig: Figure | Sequence[Figure], alt: str, caption: str) -> str:
     """`show` as HTML."""
     if isinstance(fig, Sequence):
-        told = [alt] if len(fig) == 1 else [f"{alt} Panel {place} of {len(fig)}." for place in range(1, len(fig) + 1)]
-        panels = [svg(one, text) for one, text in zip(fig, told, strict=True)]
+        told = [alt] if len(fig) == 1 else [f"{alt} Panel {n} of {len(fig)}." for n in range(1, len(fig) + 1)]
+        place = 'style="flex: 1 1 18rem; min-width: 0; '
+        panels = [svg(one, text).replace('style="', place, 1) for one, text in zip(fig, told, strict=True)]
         drawn = f'<div class="qh-panels" style="display: flex; flex-wrap: wrap; gap: 0.5rem">{"".join(panels)}</div>'
     else:
         drawn = svg(fig, alt)
