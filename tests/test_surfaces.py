@@ -573,7 +573,7 @@ def test_notebooks_say_nothing_of_who_ran_them():
         assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}, path
         assert notebook["metadata"]["kernelspec"] == KERNEL, path
         for cell in notebook["cells"]:
-            assert set(cell["metadata"]) <= {"tags", "mystnb"}, path
+            assert set(cell["metadata"]) <= {"tags", "mystnb", "jupyter"}, path
             assert not cell.get("attachments"), path
 
 

@@ -12,16 +12,16 @@ pytestmark = pytest.mark.needs_browser
 SCREENS = {"desk": (1280, 800), "phone": (390, 844)}
 
 
-def opening(site: Path) -> list[str]:
+def with_finding(site: Path) -> list[str]:
     """Pages that open with a finding."""
-    pages = sorted(page for page in site.rglob("*.html") if 'class="qh-finding"' in page.read_text(encoding="utf-8"))
+    pages = sorted(page for page in site.rglob("*.html") if '<section class="qh-finding"' in page.read_text(encoding="utf-8"))
     return [page.relative_to(site).as_posix() for page in pages]
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_question_finding_and_picture_are_seen_at_once(look: Any, site: Path, screen: str) -> None:
     width, height = SCREENS[screen]
-    names = opening(site)
+    names = with_finding(site)
     assert names, "no page opens with a finding; build the site with: make book"
     for name in names:
         page, _ = look(name, width=width, height=height)
