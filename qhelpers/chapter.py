@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import platform
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from qhelpers.runs.records import PROFILES, SOURCES, check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _SHOWN = ("qhelpers", "numpy", "scikit-learn", "torch", "pennylane", "qiskit", "qiskit-machine-learning", "matplotlib")
 
@@ -173,6 +176,83 @@ class Page:
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, name)))
         _claim_table(rows, caption)
 
+    def finding(self, text: str, picture: Figure, *, alt: str, caption: str) -> None:
+        """Show what the chapter found, in the box that opens every chapter, and one picture of it.
+
+        Parameters
+        ----------
+        text : str
+            One to three plain sentences whose numbers were put in by code; inline HTML.
+        picture : matplotlib.figure.Figure
+            Understood in ten seconds; at most 5.5 inches wide, so that its words can be read on a phone.
+        alt, caption : str
+            As for `qhelpers.figures.show`.
+        """
+        # the frame is written into the element: JupyterLab has none of the site's style
+        frame = "border: 2px solid #009e73; border-radius: 0.4rem; padding: 0.7rem 1rem"
+        name = '<p class="qh-finding-name"><strong>What we found</strong></p>'
+        box = f'<div class="qh-finding-box" style="{frame}">{name}<p>{text}</p></div>'
+        shown = box + figures.figure_html(picture, alt, caption)
+        plain = html.unescape(re.sub("<[^>]+>", "", text))
+        _show(f'<section class="qh-finding" aria-label="What we found">{shown}</section>', f"What we found: {plain}\n{alt}")
+
+    def banner(self) -> None:
+        """Say on which data the live cells run: where they begin, if `start` was told to leave it out."""
+        data = (
+            "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a "
+            "measurement)"
+            if self.source == "twin"
+            else "the <strong>real data</strong>"
+        )
+        text = (
+            f"What runs live on this page uses {data}, profile <code>{self.profile}</code>, seed {self.seed}. "
+            "What is called <strong>recorded</strong> was measured on the real data."
+        )
+        plain = f"live: {self.source}, {self.profile}, seed {self.seed}"
+        _show(f'<div class="qh-banner qh-{self.source}" role="note">{text}</div>', plain)
+
+    @contextlib.contextmanager
+    def folded(self, title: str) -> Iterator[None]:
+        """Put the figures, tables and HTML that are shown within under a line that unfolds them.
+
+        Raises
+        ------
+        ValueError
+            If something else is shown: what is no HTML cannot be folded.
+        """
+        with require("IPython.utils.capture", "book").capture_output() as caught:
+            yield
+        told = [output.data for output in caught.outputs]
+        if not told or caught.stdout.strip() or not all("text/html" in data for data in told):
+            raise ValueError(f"under {title!r} something else is shown than figures and tables; show it outside")
+        inner = "".join(data["text/html"] for data in told)
+        plain = "\n".join([title, *(data.get("text/plain", "") for data in told)])
+        summary = f'<summary style="display: list-item; cursor: pointer">{html.escape(title)}</summary>'
+        _show(f'<details class="qh-folded">{summary}{inner}</details>', plain)
+
+    def control(self, run: Callable[..., None], **choices: Sequence[Any]) -> None:
+        """Run something for the first value of each choice; in JupyterLab, with a menu for each that runs it again.
+
+        Where nobody is there to choose, what it shows stands alone: a page of the site holds no widget.
+
+        Parameters
+        ----------
+        run : callable
+            Takes the choices by name and shows what comes of them.
+        **choices
+            What can be chosen, the first value first.
+        """
+        if _someone_runs_this():
+            widgets = require("ipywidgets", "book")
+            look = {"description_width": "initial"}
+            menus = {
+                name: widgets.Dropdown(options=list(values), description=name.replace("_", " "), style=look)
+                for name, values in choices.items()
+            }
+            widgets.interact(run, **menus)
+        else:
+            run(**{name: values[0] for name, values in choices.items()})
+
     def say(self, text: str) -> None:
         """Show a sentence in Markdown whose numbers were put in by code."""
         require("IPython.display", "book").display_markdown(text, raw=True)
@@ -214,7 +294,7 @@ class Page:
         _show(f'<p class="qh-footer">{markup}</p>', f"This run: {spent}{text}")
 
 
-def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
+def start(chapter: str, *, profile: str, source: str, seed: int, banner: bool = True) -> Page:
     """Check a notebook's parameters, set the look of its figures and say what runs live and what was recorded.
 
     Parameters
@@ -227,6 +307,8 @@ def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
         Synthetic twin, which ships as code, or the official files.
     seed : int
         From which everything random in the notebook follows, 0 to `LARGEST_SEED`.
+    banner : bool, default=True
+        Say at once which data run live; without, `Page.banner` does so where live cells begin.
 
     Returns
     -------
@@ -242,17 +324,16 @@ def start(chapter: str, *, profile: str, source: str, seed: int) -> Page:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
         raise ValueError(f"seed {seed!r}; allowed is a whole number from 0 to {LARGEST_SEED}: give one with -p seed 0")
     figures.style()
-    data = (
-        "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a measurement)"
-        if source == "twin"
-        else "the <strong>real data</strong>"
-    )
-    text = (
-        f"What runs live on this page uses {data}, profile <code>{profile}</code>, seed {seed}. "
-        "What is called <strong>recorded</strong> was measured on the real data."
-    )
-    _show(f'<div class="qh-banner qh-{source}" role="note">{text}</div>', f"live: {source}, {profile}, seed {seed}")
-    return Page(chapter, profile, source, seed)
+    page = Page(chapter, profile, source, seed)
+    if banner:
+        page.banner()
+    return page
+
+
+def _someone_runs_this() -> bool:
+    """Whether somebody runs the cells: a user interface names the cell that it sends, a program that executes them does not."""
+    kernel = getattr(require("IPython", "book").get_ipython(), "kernel", None)
+    return kernel is not None and "cellId" in kernel.get_parent("shell").get("metadata", {})
 
 
 def _main(verdict: Any) -> Any:

@@ -104,18 +104,32 @@ def svg(fig: Figure, alt: str) -> str:
     return re.sub(r"\n\s*\n+", "\n", text)
 
 
-def show(fig: Figure, *, alt: str, caption: str) -> None:
+def show(fig: Figure | Sequence[Figure], *, alt: str, caption: str) -> None:
     """Display a figure with its caption in a notebook.
 
     Parameters
     ----------
-    fig : matplotlib.figure.Figure
+    fig : matplotlib.figure.Figure or sequence of them
+        Panels: side by side where there is room for them, below each other and never wider than the page on a phone. A
+        panel of at most 5.5 inches can be read there.
     alt : str
         What the figure shows, in a sentence.
     caption : str
         What to see in it; plain text or inline HTML.
     """
-    _display(f'<figure class="qh-figure">{svg(fig, alt)}<figcaption>{caption}</figcaption></figure>', alt)
+    _display(figure_html(fig, alt, caption), alt)
+
+
+def figure_html(fig: Figure | Sequence[Figure], alt: str, caption: str) -> str:
+    """`show` as HTML."""
+    if isinstance(fig, Sequence):
+        told = [alt] if len(fig) == 1 else [f"{alt} Panel {n} of {len(fig)}." for n in range(1, len(fig) + 1)]
+        place = 'style="flex: 1 1 18rem; min-width: 0; '
+        panels = [svg(one, text).replace('style="', place, 1) for one, text in zip(fig, told, strict=True)]
+        drawn = f'<div class="qh-panels" style="display: flex; flex-wrap: wrap; gap: 0.5rem">{"".join(panels)}</div>'
+    else:
+        drawn = svg(fig, alt)
+    return f'<figure class="qh-figure">{drawn}<figcaption>{caption}</figcaption></figure>'
 
 
 def table(

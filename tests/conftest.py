@@ -49,6 +49,12 @@ def build():
 
 
 @pytest.fixture(scope="session")
+def chapters():
+    """What the site knows of chapters, `book/_ext/qhbook/chapters.py`."""
+    return load_script("_ext/qhbook/chapters")
+
+
+@pytest.fixture(scope="session")
 def bootstrap():
     """The set-up, `book/bootstrap.py`."""
     return load_script("bootstrap")

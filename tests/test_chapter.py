@@ -1,11 +1,13 @@
 """What every chapter starts with refuses wrong parameters and never passes a twin off as a measurement."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pytest
 
-from qhelpers import chapter, ledger
+from qhelpers import chapter, figures, ledger
 from qhelpers.runs import records
 from qhelpers.runs.records import RecordsError
 
@@ -85,3 +87,81 @@ def test_the_foot_names_versions_and_seconds(shown, monkeypatch):
 def test_times_of_this_run_are_marked(shown):
     chapter.start("1.1", profile="quick", source="twin", seed=0).took("a step takes 3 ms & more")
     assert shown[-1] == '<p class="qh-cost">a step takes 3 ms &amp; more</p>'
+
+
+@pytest.fixture
+def page(shown):
+    """A chapter that has shown nothing yet."""
+    found = chapter.start("1.1", profile="quick", source="twin", seed=0, banner=False)
+    assert not shown
+    return found
+
+
+def test_the_banner_can_wait_until_live_cells_begin(page, shown):
+    page.banner()
+    assert len(shown) == 1 and "none of their numbers is a measurement" in shown[0]
+
+
+def test_the_finding_is_a_box_and_its_picture_in_one_piece(page, shown):
+    page.finding("It gets 96.7 %, <em>not</em> 93.9 %.", plt.figure(), alt="Two bars.", caption="Recorded.")
+    (markup,) = shown
+    assert re.match(r'<section class="qh-finding" aria-label="What we found">', markup)
+    box, figure = markup.index("It gets 96.7 %, <em>not</em> 93.9 %."), markup.index("<figure")
+    assert 'class="qh-finding-box"' in markup[:box] and box < figure
+    assert 'aria-label="Two bars."' in markup and "<figcaption>Recorded.</figcaption>" in markup
+    with pytest.raises(ValueError, match="alt text"):
+        page.finding("It gets 96.7 %.", plt.figure(), alt=" ", caption="Recorded.")
+
+
+@pytest.fixture
+def shell():
+    """A running IPython, as a notebook has."""
+    interactive = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell
+    yield interactive.instance()
+    interactive.clear_instance()
+
+
+def test_what_is_folded_stands_whole_under_its_line(page, shown, shell):
+    with page.folded("Four rows & more"):
+        figures.show(plt.figure(), alt="A line.", caption="c")
+        figures.show(plt.figure(), alt="Another.", caption="d")
+    (markup,) = shown
+    assert re.match(r'<details class="qh-folded"><summary[^>]*>Four rows &amp; more</summary><figure', markup)
+    assert markup.count("</figure>") == 2 and markup.endswith("</details>")
+
+
+@pytest.mark.parametrize("what", ["print('x')", "display_markdown('x', raw=True)", "pass"])
+def test_what_cannot_be_folded_is_refused(page, shown, shell, what):
+    from IPython.display import display_markdown
+
+    with pytest.raises(ValueError, match="under 'Rows' something else is shown"), page.folded("Rows"):
+        exec(what, {"display_markdown": display_markdown})
+    assert not shown
+
+
+def test_without_a_reader_the_first_choice_is_run(page, monkeypatch):
+    monkeypatch.setattr(chapter, "_someone_runs_this", lambda: False)
+    runs = []
+    page.control(lambda **chosen: runs.append(chosen), kind=["chain", "ring"], training_points=[300, 20])
+    assert runs == [{"kind": "chain", "training_points": 300}]
+
+
+def test_a_reader_gets_a_menu_for_each_choice(page, monkeypatch):
+    widgets = pytest.importorskip("ipywidgets", reason="ipywidgets is not installed; pip install 'qhelpers[book]'")
+    monkeypatch.setattr(chapter, "_someone_runs_this", lambda: True)
+    given = {}
+    monkeypatch.setattr(widgets, "interact", lambda run, **menus: given.update(menus))
+    page.control(print, kind=["chain", "ring"], training_points=[300, 20])
+    assert {name: (menu.options, menu.value, menu.description) for name, menu in given.items()} == {
+        "kind": (("chain", "ring"), "chain", "kind"),
+        "training_points": ((300, 20), 300, "training points"),
+    }
+
+
+@pytest.mark.parametrize(("metadata", "someone"), [({"cellId": "c01"}, True), ({}, False), (None, False)])
+def test_a_program_that_executes_a_notebook_is_nobody(monkeypatch, metadata, someone):
+    kernel = SimpleNamespace(get_parent=lambda channel: {} if metadata is None else {"metadata": metadata})
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    assert chapter._someone_runs_this() is someone
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    assert chapter._someone_runs_this() is False

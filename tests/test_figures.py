@@ -48,6 +48,14 @@ def test_black_takes_the_colour_of_the_page():
     assert "#0072b2" in text.lower(), "other colours stay"
 
 
+def test_panels_are_told_apart_and_may_shrink():
+    markup = figures.figure_html([drawn(), drawn()], "A cross.", "c")
+    assert re.findall(r'aria-label="([^"]+)"', markup) == ["A cross. Panel 1 of 2.", "A cross. Panel 2 of 2."]
+    assert markup.count("min-width: 0") == 2 and markup.count("<figcaption>c</figcaption>") == 1
+    assert 'aria-label="A cross."' in figures.figure_html([drawn()], "A cross.", "c")
+    assert "qh-panels" not in figures.figure_html(drawn(), "A cross.", "c")
+
+
 def test_two_figures_on_a_page_share_no_identifier():
     first, second = (set(re.findall(r'\bid="([^"]+)"', figures.svg(drawn(), alt="a"))) for _ in range(2))
     assert first and second and not first & second

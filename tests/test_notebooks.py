@@ -15,6 +15,22 @@ BASE = ROOT / "notebooks"
 NOTEBOOKS = sorted(path for path in BASE.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
 NAMES = [path.relative_to(BASE).with_suffix("").as_posix() for path in NOTEBOOKS]
 PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
+#: Chapters that are not yet brought to the shape of the others: a question answered in the first screen, at most
+#: `MOST_MINUTES` to read. They still say their reading time themselves.
+NOT_YET = {
+    "0-start/0.1-circuits-in-an-afternoon",
+    "0-start/0.2-the-data",
+    "0-start/0.3-a-fair-fight",
+    "1-low-energy/1.1-three-quantum-networks",
+    "1-low-energy/1.2-against-nine-classical-models",
+    "1-low-energy/1.3-noise",
+    "1-low-energy/1.5-energy",
+    "1-low-energy/1.6-verdict",
+    "9-back/circuits",
+    "9-back/many-machines",
+    "9-back/speed",
+}
+MOST_MINUTES = 20
 #: "About 12": what fits on a phone's screen without scrolling.
 LONGEST_CELL = 14
 #: Characters that the column shows, and paper.
@@ -24,6 +40,9 @@ CODE_FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 OUTPUTS_FOLDED = {"hide-output", "hide-cell", "remove-output", "remove-cell"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+every_brought = pytest.mark.parametrize(
+    "path", [pytest.param(path, id=name) for path, name in zip(NOTEBOOKS, NAMES, strict=True) if name not in NOT_YET]
+)
 
 
 def cells(path, kind):
@@ -157,6 +176,67 @@ def test_the_subtitle_is_a_question(path):
     assert re.match(r"# \S", title)
     paragraph = re.split(r"\n\s*\n", rest.strip())[0].strip()
     assert re.fullmatch(r"([*_])[^*_].*\?\1", paragraph, re.DOTALL), "under the title stands the chapter's question, in italics"
+
+
+# ---- shape and length ----
+
+
+def test_the_list_of_chapters_not_yet_brought_to_the_shape_is_true():
+    stated = {
+        name for path, name in zip(NOTEBOOKS, NAMES, strict=True) if "**Reading time**" in source(cells(path, "markdown")[0])
+    }
+    assert stated == NOT_YET, "a chapter of the shape states no reading time (the site counts it) and stands not in NOT_YET"
+
+
+@every_brought
+@pytest.mark.timeout(900)
+def test_a_chapter_is_read_in_twenty_minutes(build, chapters, path):
+    minutes = chapters.reading_minutes(run(build, path, PARAMETERS)["cells"])
+    assert 3 < minutes <= MOST_MINUTES, "fold what can wait, or make two chapters of it"
+
+
+@every_brought
+def test_a_chapter_opens_with_what_it_found(path):
+    hidden = {"remove-input", "remove-cell"}
+    shown = json.loads(path.read_text(encoding="utf-8"))["cells"][1:]
+    place = [number for number, cell in enumerate(shown) if re.search(r"^page\.finding\(", source(cell), re.MULTILINE)]
+    assert len(place) == 1, "one call of page.finding"
+    for cell in shown[: place[0] + 1]:
+        assert cell["cell_type"] == "code", "before the finding stands the question alone"
+        assert hidden & set(cell["metadata"]["tags"]), "a bar of code stands before the finding"
+        assert cell["metadata"]["jupyter"]["source_hidden"]
+
+
+def shown(html="", **more):
+    return {"output_type": "display_data", "data": {"text/html": html, "text/plain": "x"} | more}
+
+
+def test_reading_time_counts_what_is_shown(chapters):
+    words = {
+        "cell_type": "markdown",
+        "source": ["one two\n", "\n", ":::{dropdown} Solution\n", "much " * 900, "\n:::\n", "three"],
+    }
+    code = {"cell_type": "code", "source": "a = 1\n\nb = 2", "metadata": {}, "outputs": []}
+    folded = code | {"metadata": {"tags": ["hide-input"]}}
+    table = "<table><caption>four</caption><thead><tr><th>x</th></tr></thead><tbody><tr><td>1</td></tr><tr></tr></tbody></table>"
+    figure = "<figure><svg><text>no word</text></svg><figcaption>five six</figcaption></figure>"
+    printed = {"output_type": "stream", "name": "stdout", "text": ["7\n", "8\n"]}
+    warned = {"output_type": "stream", "name": "stderr", "text": "step 1\nstep 2"}
+    said = {"output_type": "display_data", "data": {"text/markdown": "seven eight", "text/plain": "x"}}
+
+    def seconds(*found, cell=folded):
+        return round(60 * chapters.reading_minutes([cell | {"outputs": list(found)} if found else cell]), 6)
+
+    a_word = 60 / 200
+    assert seconds(cell=words) == round(3 * a_word, 6)
+    assert (seconds(cell=code), seconds()) == (4, 0)
+    assert seconds(shown(table)) == round(2 * 2 + a_word, 6)
+    assert seconds(shown(figure)) == round(20 + 2 * a_word, 6)
+    assert seconds(shown(f"<details><summary>t</summary>{table}{figure}</details>")) == 0
+    assert seconds(shown(f'<div class="qh-live"><script>{{}}</script>{table}</div>')) == 20
+    assert (seconds(printed), seconds(warned), seconds(said)) == (4, 0, round(2 * a_word, 6))
+    hidden = code | {"metadata": {"tags": ["remove-cell"]}}
+    assert seconds(shown(figure), cell=hidden) == 0
 
 
 def run(build, path, parameters):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -14,9 +16,13 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
-#: Words a minute of a careful reader, and minutes for a code cell with its output.
+#: Words a minute of a careful reader; seconds for a figure, and for a line of visible code, of its output, or of a table.
 READING_SPEED = 200
-MINUTES_PER_CELL = 0.3
+SECONDS_A_FIGURE = 20
+SECONDS_A_LINE = 2
+#: Tags of cells whose code is folded or left out, and whose output is.
+NO_INPUT = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
+NO_OUTPUT = {"hide-output", "remove-output", "hide-cell", "remove-cell"}
 CLASS = ' class="num"'
 #: What a run cost. The elements of this class are all that differs between two builds of the same book.
 COST = "qh-cost"
@@ -33,24 +39,60 @@ class Chapter:
     stated: bool = False
 
 
+def reading_minutes(cells: Iterable[dict[str, Any]]) -> float:
+    """Return the minutes that a notebook takes to read: what a page shows, without what is folded.
+
+    Of an executed notebook the outputs count too: words, figures, and rows of tables. The live circuit counts as a figure.
+    """
+    words = figures = lines = 0
+    for cell in cells:
+        text = "".join(cell["source"])
+        tags = set(cell.get("metadata", {}).get("tags", []))
+        if cell["cell_type"] == "markdown":
+            text = re.sub(r"^(:{3,})\{dropdown\}.*?^\1[ \t]*$", "", text, flags=re.MULTILINE | re.DOTALL)
+            code = re.findall(r"^```[^{\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+            lines += sum(map(_lines, code))
+            words += _words(re.sub(r"^```.*?^```|^:{3,}.*?$|\]\([^)]*\)|<d\d[^>]*>", " ", text, flags=re.MULTILINE | re.DOTALL))
+        elif cell["cell_type"] == "code":
+            lines += 0 if tags & NO_INPUT else _lines(text)
+            for output in [] if tags & NO_OUTPUT else cell.get("outputs", []):
+                data = {kind: "".join(value) for kind, value in output.get("data", {}).items() if kind.startswith("text/")}
+                shown = re.sub(r"<details\b.*?</details>", "", data.get("text/html", ""), flags=re.DOTALL)
+                shown = re.sub(r'<div class="qh-live">.*', "<figure>", shown, flags=re.DOTALL)
+                figures += shown.count("<figure") + any(kind.startswith("image/") for kind in output.get("data", {}))
+                lines += len(re.findall(r"<tr\b", shown.partition("<tbody")[2]))
+                shown = re.sub(r"<(style|script|svg|thead|tbody)\b.*?</\1>", "", shown, flags=re.DOTALL)
+                words += _words(re.sub(r"<[^>]+>", " ", shown))
+                if "text/html" not in data:
+                    words += _words(data.get("text/markdown", ""))
+                    lines += 0 if "text/markdown" in data else _lines(data.get("text/plain", ""))
+                lines += _lines("".join(output["text"])) if output.get("name") == "stdout" else 0
+    return words / READING_SPEED + (figures * SECONDS_A_FIGURE + lines * SECONDS_A_LINE) / 60
+
+
+def _words(text: str) -> int:
+    return sum(any(character.isalnum() for character in word) for word in text.split())
+
+
+def _lines(text: str) -> int:
+    return sum(bool(line.strip()) for line in text.splitlines())
+
+
 def read_chapter(file: Path, name: str) -> Chapter:
     """Read title, question (the line in italics under the title) and length from a notebook.
 
-    The minutes are those that the first cell states ("**Reading time** 20 minutes"), else an estimate.
+    The minutes are those that the first cell states ("**Reading time** 20 minutes"), else what `reading_minutes` counts.
     """
     cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    first = texts[0] if texts else ""
+    first = next(("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"), "")
     title = re.search(r"^#\s+(.+)$", first, re.MULTILINE)
     question = re.search(r"^[*_]([^*_].*?)[*_]\s*$", first, re.MULTILINE | re.DOTALL)
     stated = re.search(r"\*\*Reading time\*\*\s+(\d+)\s+minutes", first)
-    words = sum(len(text.split()) for text in texts)
-    code = sum(cell["cell_type"] == "code" for cell in cells)
     return Chapter(
         name,
         title[1].strip() if title else name,
         " ".join(question[1].split()) if question else "",
-        int(stated[1]) if stated else max(1, round(words / READING_SPEED + code * MINUTES_PER_CELL)),
+        int(stated[1]) if stated else math.ceil(reading_minutes(cells)),
         stated is not None,
     )
 
@@ -85,19 +127,31 @@ def cost(run: dict[str, Any]) -> str:
     return f"ran in {spent} ({escape(run['parameters']['profile'])} profile, {data})"
 
 
+def part(env: BuildEnvironment, page: str) -> str:
+    """Return the caption, in the table of contents, of the part that a page is in; nothing where there are no parts."""
+    trees = env.external_site_map.root.subtrees  # type: ignore[attr-defined]
+    return next((tree.caption for tree in trees if tree.caption and page in map(str, tree.items)), "")
+
+
 def add_head(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Put reading time, cost and the notebook's download under the title of a chapter."""
+    """Put part, reading time and the notebook's download under the title of a chapter, and its cost with what to know first."""
     if doctree is None or not app.env.doc2path(pagename).endswith(".ipynb"):
         return
     chapter = read_chapter(Path(app.env.doc2path(pagename)), pagename)
-    run = runs(app).get(pagename)
-    facts = ([] if chapter.stated else [f"{chapter.minutes} minutes to read"]) + ([cost(run)] if run else [])
+    run, before = runs(app).get(pagename), "Before you start</p>"
+    facts = [escape(f"Part {caption}" if caption[0].isdigit() else caption)] if (caption := part(app.env, pagename)) else []
+    facts += [] if chapter.stated else [f"{chapter.minutes} minutes to read"]
+    if run and before in context["body"]:
+        told = f'{before}\n<p class="qh-chapter-cost">This page {cost(run)}.</p>'
+        context["body"] = context["body"].replace(before, told, 1)
+    elif run:
+        facts.append(cost(run))
     address = context["pathto"](f"_static/notebooks/{pagename}.ipynb", 1)
     head = (
         '<div class="qh-chapter-head">'
         + "".join(f"<span>{fact}</span>" for fact in facts)
         + f'<a class="qh-download" href="{escape(address)}" download><i class="fa-solid fa-download" aria-hidden="true"></i>'
-        "Download this notebook</a></div>"
+        "Notebook</a></div>"
     )
     context["body"] = context["body"].replace("</h1>", "</h1>\n" + head, 1)
 
