@@ -7,6 +7,7 @@ import http.client
 import importlib.metadata
 import io
 import json
+import lzma
 import os
 import re
 import signal
@@ -334,7 +335,7 @@ def unpacked(path):
     if zipfile.is_zipfile(io.BytesIO(data)):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             data += b"".join(archive.read(name) for name in archive.namelist())
-    return data
+    return data + lzma.decompress(data) if path.suffix == ".xz" else data
 
 
 def leaks(paths, words=None):
@@ -462,13 +463,19 @@ def plain(value):
     return not re.search(rf"{drive_or_host}|{key}", value) and not SECRETS.search(value.encode())
 
 
+def lines_of(path):
+    """Lines of a records file, compressed or not."""
+    raw = path.read_bytes()
+    return (lzma.decompress(raw) if path.suffix == ".xz" else raw).decode().splitlines()
+
+
 def foreign_entries(path):
     """What the lines of a records file hold beyond the entries of a record, each of its form."""
     allowed = {
         re.sub(r"[-_.]+", "-", line.split("==")[0].lower()) for line in (ROOT / "requirements.lock").open() if "==" in line
     }
     wrong = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines_of(path), 1):
         record = json.loads(line)
         if set(record) != {*PATTERNS, *STRUCTURES, *NUMBERS, "versions"}:
             wrong.append((number, sorted(set(record) ^ {*PATTERNS, *STRUCTURES, *NUMBERS, "versions"})))
@@ -482,7 +489,7 @@ def foreign_entries(path):
     return wrong
 
 
-RECORD_FILES = sorted(path for path in (ROOT / "records").rglob("*.jsonl"))
+RECORD_FILES = sorted(path for path in (ROOT / "records").rglob("*.jsonl*"))
 
 
 @pytest.mark.parametrize("path", RECORD_FILES, ids=[path.relative_to(ROOT / "records").as_posix() for path in RECORD_FILES])
@@ -510,7 +517,7 @@ def test_committed_records_hold_the_entries_of_a_record_and_nothing_else(path):
     ],
 )
 def test_a_foreign_entry_is_found(tmp_path, changes):
-    record = json.loads(RECORD_FILES[0].read_text(encoding="utf-8").splitlines()[0])
+    record = json.loads(lines_of(RECORD_FILES[0])[0])
     file = tmp_path / "runs.jsonl"
     file.write_text(json.dumps(record))
     assert not foreign_entries(file)

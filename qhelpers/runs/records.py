@@ -356,8 +356,8 @@ def measured(experiment: str, version: str | None = None, folder: Path | None = 
     if version is None:
         version = max((r.version for r in found), key=lambda text: [int(part) for part in text.split(".")], default="")
     found = [r for r in found if r.version == version]
-    latest = {r.config.get("data"): r.fingerprint for r in sorted(found, key=lambda r: r.finished)}
-    return [r for r in found if r.fingerprint == latest[r.config.get("data")]]
+    latest = {spell(r.config.get("data")): r.fingerprint for r in sorted(found, key=lambda r: r.finished)}
+    return [r for r in found if r.fingerprint == latest[spell(r.config.get("data"))]]
 
 
 def _parse(path: Path, number: int, line: bytes) -> Record:
