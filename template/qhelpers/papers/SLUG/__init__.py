@@ -1,0 +1,1 @@
+"""Paper NUMBER: in a line, what it claims of which machines."""
