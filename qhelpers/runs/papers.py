@@ -104,4 +104,4 @@ def papers() -> tuple[Paper, ...]:
                         f"the {what} {name!r} is taken by {owners[name]} and by {one.folder}; choose another in one of them"
                     )
                 owners[name] = one.folder
-    return tuple(sorted(found, key=lambda one: one.number))
+    return tuple(sorted(found, key=lambda one: (len(one.number), one.number)))  # 2 before 10

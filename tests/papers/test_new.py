@@ -19,7 +19,7 @@ PARTS = ("qhelpers", "notebooks", "book", "template", "tests", "pyproject.toml",
 PAGE = (ROOT / "book" / "add-a-paper.md").read_text(encoding="utf-8")
 #: Of the tests that `make test` runs those that a new paper could turn red, and that take no minutes.
 CONCERNED = "pump_station or pump-station or " + " or ".join(
-    ("knows_no_paper", "import_each_other", "table_of_contents", "no_outputs", "of_a_kind", "some_page")
+    ("knows_no_paper", "import_each_other", "table_of_contents", "no_outputs", "brought_to_the_shape", "of_a_kind", "some_page")
 )
 
 
@@ -60,7 +60,12 @@ def test_a_new_paper_is_run_judged_and_built(copy):
     files = "tests/papers/pump_station tests/test_house.py tests/test_notebooks.py tests/test_reruns.py"
     chosen = f"-m 'not needs_data and not slow' -k '{CONCERNED}'"
     tests = said(copy, f".venv/bin/python -m pytest -q -rA -p no:cacheprovider {files} {chosen}")
-    for name in ("a_page_shows_no_nonsense", "it_runs_on_its_twin", "the_subtitle_is_a_question", "code_fits_the_column"):
+    for name in (
+        "a_page_shows_no_nonsense",
+        "it_runs_on_its_twin",
+        "a_chapter_is_read_in_twenty_minutes",
+        "a_chapter_opens_with_what_it_found",
+    ):
         assert f"test_{name}[{number}-pump-station/{number}.1-one-qubit]" in tests, tests
     for name in ("rooms_import_one_way[papers.pump_station.experiments.toy]", "no_two_files_import_each_other"):
         assert f"test_{name}" in tests
