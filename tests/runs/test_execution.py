@@ -142,6 +142,18 @@ def test_dry_run_says_the_cost_and_makes_nothing(folder, capsys):
     assert not folder.exists()
 
 
+def test_asking_what_is_left_loads_no_data(folder, monkeypatch, capsys):
+    def load(*arguments, **options):
+        raise AssertionError("data were loaded to say what is left")
+
+    monkeypatch.setattr(datasets, "load", load)
+    execution._load.cache_clear()
+    execution._fingerprint.cache_clear()
+    assert main(["status", "low-energy", "--profile", "quick", "--source", "twin"]) == 0
+    assert main(["run", "low-energy", *ONLY, "--dry-run"]) == 0
+    assert "runs recorded in" in capsys.readouterr().out
+
+
 def test_ctrl_c_leaves_whole_records_and_the_next_run_goes_on(sweep):
     cut = sweep(seeds=20)
     process = cut.start("--workers", "2")
