@@ -368,12 +368,9 @@ def stored(one_record, tmp_path):
 
     def store(arrays=None, **changes):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        records.append(
-            replace(one_record, chosen={"trials": [[0.1, 3], [0.3, 5]]}) if not changes else replace(one_record, **changes),
-            arrays if arrays is not None else {"w": np.arange(3.0)},
-            folder,
-        )
-        return records.read("trial", folder)[0]
+        changes = {"experiment": "splits"} | (changes or {"chosen": {"trials": [[0.1, 3], [0.3, 5]]}})
+        records.append(replace(one_record, **changes), arrays if arrays is not None else {"w": np.arange(3.0)}, folder)
+        return records.read("splits", folder)[0]
 
     return store
 

@@ -1,7 +1,7 @@
 """What several papers share: quantum estimators around any circuit, and plain models as scikit-learn estimators."""
 
 from qhelpers.models.baselines import BASELINES, baseline, tuned
-from qhelpers.models.quantum import CircuitClassifier, QuantumClassifier
+from qhelpers.models.quantum import CircuitClassifier, QuantumClassifier, circuit_module
 from qhelpers.models.trigonometric import RandomCircuitFeature, TrigonometricFeatures
 from qhelpers.models.tuning import tune
 
@@ -12,6 +12,7 @@ __all__ = [
     "RandomCircuitFeature",
     "TrigonometricFeatures",
     "baseline",
+    "circuit_module",
     "tune",
     "tuned",
 ]

@@ -1,6 +1,6 @@
 """Experiments, profiles and records. Importing this loads nothing heavy."""
 
-from qhelpers.runs.experiment import Experiment, Outcome, get, names
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, get, names
 from qhelpers.runs.records import PROFILES, SOURCES, Record, RecordsError
 
-__all__ = ["PROFILES", "SOURCES", "Experiment", "Outcome", "Record", "RecordsError", "get", "names"]
+__all__ = ["PROFILES", "SOURCES", "Experiment", "Needs", "Outcome", "Record", "RecordsError", "get", "names"]

@@ -15,7 +15,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch.func import functional_call, grad, grad_and_value, jacrev, vmap
 
-from qhelpers.circuits import Ansatz, Encoding, NoiseModel, QuantumLayer, UnsupportedCircuitError, VariationalCircuit, engine
+from qhelpers.circuits import Ansatz, Encoding, NoiseModel, QuantumLayer, UnsupportedCircuitError, VariationalCircuit, prepared
 from qhelpers.circuits.engine import PATHS
 
 _spec = importlib.util.spec_from_file_location("random_circuits", Path(__file__).with_name("random_circuits.py"))
@@ -267,7 +267,7 @@ def test_without_inputs():
 
 
 def test_large_batches_are_computed_in_parts(monkeypatch):
-    monkeypatch.setattr(engine, "_CHUNK_NUMBERS", 300)
+    monkeypatch.setattr(prepared, "_CHUNK_NUMBERS", 300)
     for circuit in PAPERS:
         x, w = points_of(circuit, 7)
         expected = drawing.graded(of_weights(layer_of(circuit)), x, w)
@@ -339,7 +339,7 @@ def test_the_first_call_may_be_inside_a_transform(n_inputs):
 
 def test_many_samples_and_seeds_together(monkeypatch):
     """Computing in parts and mapping over seeds go together."""
-    monkeypatch.setattr(engine, "_CHUNK_NUMBERS", 100)
+    monkeypatch.setattr(prepared, "_CHUNK_NUMBERS", 100)
     circuit = PAPERS[0]
     x, _ = points_of(circuit, 9)
     stack = torch.rand(3, *circuit.weight_shape, dtype=torch.float64)
@@ -488,7 +488,7 @@ def test_a_path_that_is_not_possible():
 
 
 def test_compiled_needs_numba(monkeypatch):
-    monkeypatch.setattr(engine, "COMPILED", False)
+    monkeypatch.setattr(prepared, "COMPILED", False)
     with pytest.raises(ValueError, match=r"compiled=True needs numba, .* pip install numba, or leave compiled out"):
         layer_of(PAPERS[0], compiled=True)
     assert not layer_of(PAPERS[0]).plan().compiled

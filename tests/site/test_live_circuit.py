@@ -336,7 +336,6 @@ def test_the_page_runs_the_recorded_circuits(visit: Any, chapter: str) -> None:
             assert page.locator(".qh-live-unseen").count() == int((~np.array(formula["seen"])).sum())
             assert formula["weights"] == [int(layer.light_cone().weights.sum()), 24]
     assert watch.complaints == watch.failures == watch.elsewhere == []
-    assert watch.weight < 3e6
 
 
 @pytest.mark.needs_browser
