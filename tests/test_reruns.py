@@ -307,9 +307,13 @@ def cheap(name, *keys):
     return [sorted(kind, key=lambda record: record.cpu_seconds)[len(kind) // 3] for kind in kinds.values()]
 
 
+#: Experiments whose smallest run takes a minute: what they train is trained by others too.
+LONG = {"exploration"}
+
+
 @pytest.mark.needs_data
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", experiment.names())
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in experiment.names()])
 def test_a_recorded_run_gives_its_numbers_again(name, tmp_path):
     record = min(again.find([name]), key=lambda record: record.cpu_seconds)
     job = execution.Job(record.experiment, record.config, record.seed, record.source, record.profile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
@@ -62,6 +63,8 @@ def connected(
             f"--scheduler {address!r} is no address; allowed is what `dask scheduler` prints, for instance tcp://127.0.0.1:8786"
         )
     try:
+        parts = urlsplit(address)  # distributed would try again for as long as it has, even where nobody listens
+        socket.create_connection((str(parts.hostname), int(parts.port or 0)), CONNECT_SECONDS).close()
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -398,9 +398,15 @@ for case in sys.argv[1:]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
-def test_memory():
+@pytest.mark.parametrize(
+    "cases",
+    [
+        ["14,2000,auto,each", "10,100000,train,parity"],
+        pytest.param(["14,2000,train,parity", "14,2000,state,each", "10,100000,auto,each"], marks=pytest.mark.slow),
+    ],
+)
+def test_memory(cases):
     """A whole process, with torch and PennyLane in it, stays under 2 GB: forward and backward, gradients of inputs too."""
-    cases = ["14,2000,auto,each", "14,2000,train,parity", "14,2000,state,each", "10,100000,auto,each", "10,100000,train,parity"]
     done = subprocess.run([sys.executable, "-c", MEASURE, *cases], capture_output=True, text=True, check=False)
     print(done.stdout)
     assert not done.returncode, done.stderr
