@@ -1,5 +1,6 @@
 """The engine computes what PennyLane and Qiskit compute: values and gradients, on every path, in both precisions."""
 
+import copy
 import importlib.util
 import subprocess
 import sys
@@ -28,12 +29,19 @@ EXACT = 1e-10
 
 
 def ways(make):
-    """Every path that is possible, compiled and in plain torch: (path, compiled, layer)."""
+    """Every path that is possible, compiled and in plain torch: (path, compiled, layer). The circuit is read once for all."""
+    read = make()
+
+    def layer(noise, path="auto", compiled=None):
+        one = copy.deepcopy(read)  # shares what was read, and nothing that computes
+        one.noise, one._path, one._compiled = noise, path, compiled
+        return one
+
     for noise in (None, NO_NOISE):
-        possible = [path for path in PATHS if path not in make(noise=noise).engine().reasons()]
+        possible = [path for path in PATHS if path not in layer(noise).engine().reasons()]
         for path in possible if noise is None else set(possible) & {"density"}:
             for compiled in (True, False):
-                yield path, compiled, make(noise=noise, path=path, compiled=compiled)
+                yield path, compiled, layer(noise, path, compiled)
 
 
 def of_weights(layer):
