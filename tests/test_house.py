@@ -249,19 +249,12 @@ def test_the_layering_test_can_fail():
 
 
 def test_no_two_files_import_each_other():
-    reached = {module_name(path): {name for name, _ in of_file(path)} for path in SOURCES}
+    reached = {module_name(path): set(ours(path)) for path in SOURCES}
     inside = {one: {other for other in found if other in reached} for one, found in reached.items()}
     both = {
         tuple(sorted((one, other))) for one, found in inside.items() for other in found if one != other and one in inside[other]
     }
     assert both == set()
-
-
-def of_file(path):
-    """Imports of our own files by their dotted names below `qhelpers`, when a file is loaded."""
-    for name, late in imports(path):
-        if name.startswith("qhelpers.") and not late:
-            yield name.removeprefix("qhelpers."), late
 
 
 # --- shared rooms that know no paper ---------------------------------------------------------------------------------

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    from qhelpers.datasets.files import Found
 
 #: Ending of a download that is not finished; such a file is never taken for data.
 PARTIAL = ".part"
@@ -308,7 +305,7 @@ class Entry:
     units, meaning : dict
         Passed on to the data set.
     parse : callable
-        ``parse(files) -> Arrays``, `files` a dict of file name to `Found`, to be read in blocks.
+        ``parse(files) -> Arrays``, `files` a dict of file name to `qhelpers.datasets.files.Found`, to be read in blocks.
     twin : callable
         ``twin(n, rng) -> Arrays``.
     twin_size, twin_minimum, twin_version : int
@@ -333,7 +330,7 @@ class Entry:
     variants: Sequence[Variant]
     units: dict[str, str]
     meaning: dict[int, str]
-    parse: Callable[[dict[str, Found]], Arrays]
+    parse: Callable[[dict[str, Any]], Arrays]
     twin: Callable[[int, np.random.Generator], Arrays]
     twin_size: int
     twin_minimum: int
