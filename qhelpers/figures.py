@@ -519,7 +519,12 @@ def bloch(ax: Axes, vectors: Mapping[str, ArrayLike], *, elevation: float = 0.25
 
 
 def light_cone(
-    ax: Axes, inputs: ArrayLike, weights: ArrayLike, names: Sequence[str], pairs: Sequence[tuple[int, int]] = ()
+    ax: Axes,
+    inputs: ArrayLike,
+    weights: ArrayLike,
+    names: Sequence[str],
+    pairs: Sequence[tuple[int, int]] = (),
+    colors: Sequence[str] = (PALETTE[1], PALETTE[0]),
 ) -> None:
     """Draw a layered circuit whose inputs and weights are filled where the measurement of qubit 0 can see them.
 
@@ -534,6 +539,8 @@ def light_cone(
         Names of the inputs.
     pairs : sequence of (int, int)
         Control and target of each layer's CNOTs.
+    colors : (str, str)
+        Of inputs and of weights, for a page on which the usual ones mean something else.
     """
     shown, seen = np.asarray(inputs, dtype=bool), np.asarray(weights, dtype=bool)
     n_layers, n_qubits, n_rotations = seen.shape
@@ -542,9 +549,9 @@ def light_cone(
     mark: dict[str, Any] = {"s": 150, "linewidths": 1.2, "zorder": 3, "marker": "s"}
     for qubit in range(n_qubits):
         ax.plot([-0.6, end], [qubit] * 2, color=PALETTE[6], linewidth=1, zorder=1)
-        cells = [(0.0, shown[qubit], PALETTE[1])]
+        cells = [(0.0, shown[qubit], colors[0])]
         cells += [
-            (1.4 + layer * width + k, seen[layer, qubit, k], PALETTE[0]) for layer in range(n_layers) for k in range(n_rotations)
+            (1.4 + layer * width + k, seen[layer, qubit, k], colors[1]) for layer in range(n_layers) for k in range(n_rotations)
         ]
         for x, filled, color in cells:
             ax.scatter([x], [qubit], facecolor=color if filled else "none", edgecolor=color if filled else PALETTE[6], **mark)

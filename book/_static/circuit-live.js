@@ -384,8 +384,8 @@
       outcome.replaceChildren(
         make("div", { class: "qh-table", tabindex: 0, role: "region", "aria-label": "What the fit reached" },
           make("table", {},
-            make("caption", {}, `On ${given.data}, no measurement: ${train.rows.length} points that the coefficients were fitted to, ` +
-              `and ${test.rows.length} others. The trained circuit comes from the real data and has not seen these points.`),
+            make("caption", {}, `On ${given.data}, no measurement: ${train.rows.length} rows that the coefficients were fitted to, ` +
+              `and ${test.rows.length} others. The trained circuit comes from the real data and has not seen these rows.`),
             make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
             make("tbody", {}, line("of the trained circuit", formula().coefficients), line("fitted anew, here", c)))));
     }
@@ -413,7 +413,7 @@
       list, sum, more,
       make("p", { class: "qh-live-title", role: "heading", "aria-level": 3 }, "Set its coefficients free"),
       make("p", { class: "qh-live-about" }, "The circuit's weights tie the coefficients of its terms to each other. Here they are " +
-        `free: the same terms, fitted in your browser to points of ${given.data} by ${STEPS} steps of Adam on the mean squared error.`),
+        `free: the same terms, fitted in your browser to rows of ${given.data} by ${STEPS} steps of Adam on the mean squared error.`),
       fit);
     list.setAttribute("aria-labelledby", `${id}-title`);
     build();
