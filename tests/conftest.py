@@ -55,6 +55,12 @@ def chapters():
 
 
 @pytest.fixture(scope="session")
+def board():
+    """How claims are shown, `book/_ext/qhbook/board.py`."""
+    return load_script("_ext/qhbook/board")
+
+
+@pytest.fixture(scope="session")
 def bootstrap():
     """The set-up, `book/bootstrap.py`."""
     return load_script("bootstrap")

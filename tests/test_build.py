@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -293,3 +294,9 @@ def test_an_interruption_ends_everything_and_leaves_nothing_half_written(book, h
             time.sleep(0.1)
     left = [path.relative_to(book / "build") for path in (book / "build").rglob("*") if path.is_file()]
     assert left == []
+
+
+def test_the_board_shows_only_verdicts_that_some_claim_has_and_a_dash_for_what_was_not_measured(board):
+    drawn = board.figure([SimpleNamespace(paper="1", verdict="holds")])
+    assert "<strong>1</strong> holds" in drawn and "<strong>0</strong>" not in drawn
+    assert board.measured(SimpleNamespace(id="none", measured=None)) == "–"

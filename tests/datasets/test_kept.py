@@ -233,6 +233,20 @@ def test_a_kill_at_any_moment_leaves_a_whole_folder_or_none(item, monkeypatch):
     assert cached().name.startswith(data.fingerprint[:32])  # what the killed ones left is gone
 
 
+def test_what_is_kept_is_on_the_disk_before_it_has_its_name(item, monkeypatch):
+    flushed, genuine = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.add(os.fstat(handle).st_ino) or genuine(handle))
+    rename, loose = os.rename, []
+
+    def renamed(source, target):
+        loose.extend(path.name for path in [source, *source.iterdir()] if path.stat().st_ino not in flushed)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    parsed.keep(item, "f" * 64, parse(find(item)))
+    assert parsed.kept(item, "f" * 64) is not None and loose == []
+
+
 #: Functions of the system by which a folder is made.
 STEPS = {"mkdir", "open", "write", "tofile", "flush", "fsync", "__exit__", "rename", "unlink", "rmdir", "scandir"}
 

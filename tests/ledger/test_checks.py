@@ -150,6 +150,9 @@ def test_rows_of_one_test_set_agree_and_a_foreign_row_is_named():
     result = checks.one_test_set(rows)
     assert not result.passed
     assert result.details["excluded"] == ["foreign"]
+    common = result.details["common"]
+    kept = [share for name, share in result.details["share"].items() if name != "foreign"]
+    assert all(share.lo <= common.lo <= common.hi <= share.hi for share in kept)
     assert result.probability == 0.0
     low, high = result.details["share"]["m0"].lo, result.details["share"]["m0"].hi
     assert low <= 0.5 <= high

@@ -118,3 +118,5 @@ claims:
     assert [proof.errors(claim, book, text) for claim in book.claims] == [[], []]
     assert proof.errors(book.claims[0], book, text.replace("0.91", "0.92")) != []
     assert proof.missing(book, text.replace("TABLE I: Rooms", "TABLE I: Trackers")) != []
+    elsewhere = dataclasses.replace(book.claims[0], where="Section XII")
+    assert proof.errors(elsewhere, book, text) == ["there is no Section XII"]

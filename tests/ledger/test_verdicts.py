@@ -696,6 +696,13 @@ def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):
     assert counting.chance([closed]) == {"tested": 1, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.05}
 
 
+def test_a_reading_that_nobody_ran_keeps_no_claim_from_being_refuted(tmp_path):
+    write(tmp_path, scores(0.80, 0.01, regime="large"))
+    (one,) = judge(tmp_path, [entry("a", "0.20")], HEAD + READINGS)
+    assert [reading.p is None for reading in one.readings].count(True) == 1
+    assert counting.chance([one]) == {"tested": 1, "refuted": 1, "refuted_fdr": 1, "expected_by_chance": 0.05}
+
+
 def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated():
     """Only one reading is what the paper did; the other is far off and precise."""
     rng = np.random.default_rng(0)

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import qhelpers
 from qhelpers.runs import execution, records
+from qhelpers.runs.cluster import ClusterError, _check
 
 pytest.importorskip("distributed", reason="distributed is not installed; pip install 'qhelpers[cluster]'")
 pytestmark = pytest.mark.timeout(900)
@@ -166,6 +168,13 @@ def test_what_a_cluster_cannot_do_is_one_sentence(cluster, sweep, tmp_path):
     assert code == 1
     assert re.search(r"worker tcp://\S+ differs in code: .* there, .* here; make them the same", said)
     assert one.lines() == 0
+
+
+def test_a_worker_without_the_package_is_one_sentence():
+    missing = ModuleNotFoundError("No module named 'qhelpers'")
+    client = SimpleNamespace(nthreads=lambda: {"tcp://w:1": 1}, run=lambda *_, **__: {"tcp://w:1": missing})
+    with pytest.raises(ClusterError, match=r"tcp://w:1 cannot make these runs \(ModuleNotFoundError: .*\); install qhelpers"):
+        _check(client, "tcp://s:1", {})
 
 
 @pytest.mark.needs_data("occupancy", "ton_iot_gps")

@@ -230,6 +230,18 @@ def test_runs_on_a_graphics_card_come_one_at_a_time_or_are_refused(monkeypatch):
     assert execution.processes([job]) == 1
 
 
+def test_another_version_of_an_experiment_is_another_run(monkeypatch):
+    found = experiment.get("low-energy")
+    (job, *_) = execution.jobs(found, "quick", "twin", 1, model="lda", data="occupancy", regime="300")
+    before = execution.run_id(job)
+    monkeypatch.setattr(execution, "get", lambda _: dataclasses.replace(found, version=found.version + "x"))
+    assert execution.run_id(job) != before
+
+
+def test_nothing_to_run_is_no_error(folder):
+    assert list(execution.run([], folder)) == []
+
+
 def test_a_run_that_fails_is_named_and_stops_no_other(folder):
     good = execution.jobs(experiment.get("low-energy"), "quick", "twin", 2, model="lda", data="occupancy", regime="300")
     bad = execution.Job("low-energy", good[0].config | {"model": "vqe"}, 7, "twin", "quick")

@@ -29,6 +29,11 @@ def test_round_trip_with_arrays(tmp_path, record):
     assert records.read("other", tmp_path) == []
 
 
+def test_a_record_without_large_weights_says_so(record):
+    with pytest.raises(RecordsError, match="has no large weights"):
+        record(1).large_weights()
+
+
 def test_same_id_is_stored_once(tmp_path, record):
     records.append(record(1), {}, tmp_path)
     records.append(record(1, seconds=9.0), {}, tmp_path)
