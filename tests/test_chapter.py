@@ -165,3 +165,27 @@ def test_a_program_that_executes_a_notebook_is_nobody(monkeypatch, metadata, som
     assert chapter._someone_runs_this() is someone
     monkeypatch.setattr("IPython.get_ipython", lambda: None)
     assert chapter._someone_runs_this() is False
+
+
+def test_a_number_that_the_text_lost_is_called_lost(monkeypatch):
+    claim = SimpleNamespace(printed=None, where='Table 4, "an error of {}"')
+    assert chapter._printed(claim) == "lost" and chapter._where(claim) == 'Table 4, "an error of lost"'
+    kept = SimpleNamespace(printed="0.95", where="{}")
+    assert chapter._printed(kept) == chapter._where(kept) == "0.95"
+
+
+def test_a_path_through_chapters_that_are_not_there_is_refused_by_name(chapters, monkeypatch):
+    known = [SimpleNamespace(name=f"0-start/{number}-x", title="t", question="?", minutes=3) for number in ("0.1", "0.2")]
+    monkeypatch.setattr(chapters, "chapters", lambda env: known)
+    page = SimpleNamespace(
+        note_reread=lambda: None, app=SimpleNamespace(builder=SimpleNamespace(get_relative_uri=lambda *_: "x"))
+    )
+    page.docname = "index"
+    path = chapters.PathDirective.__new__(chapters.PathDirective)
+    path.state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=page)))
+    path.options = {"only": ["0.1", "9.9"]}
+    path.error = ValueError
+    with pytest.raises(ValueError, match=r"no chapter 9\.9; there are 0\.1, 0\.2"):
+        path.run()
+    path.options = {"only": ["0.2"]}
+    assert "Together 3 minutes." in path.run()[0].astext()

@@ -14,6 +14,7 @@ document.addEventListener("DOMContentLoaded", () => {
 /** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. */
 function reach() {
   for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, .qh-claims .math, mjx-container")) {
+    box.classList.remove("qh-fits");  // or what fitted a wider window would never scroll in a narrow one
     const wide = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
     if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     box.classList.toggle("qh-cut", wide);

@@ -300,8 +300,13 @@ def _pool(n: int) -> Iterator[Place]:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"  # inherited by the workers, before they import anything
     pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_start_worker)
+
+    def submit(*call: Any) -> Future[Any]:
+        with _uninterrupted():
+            return pool.submit(*call)
+
     try:
-        yield pool.submit, lambda: n
+        yield submit, lambda: n
     except BrokenProcessPool:
         raise RunsFailed(
             "a process died (killed, or out of memory); what had ended is recorded. Run again, with fewer --workers if memory "
@@ -313,6 +318,19 @@ def _pool(n: int) -> Iterator[Place]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back, also from processes that are started meanwhile: they ignore it once they run (`_start_worker`)."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cluster(address: str, todo: list[Job]) -> AbstractContextManager[Place]:

@@ -16,7 +16,16 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch.func import functional_call, grad, grad_and_value, jacrev, vmap
 
-from qhelpers.circuits import Ansatz, Encoding, NoiseModel, QuantumLayer, UnsupportedCircuitError, VariationalCircuit, prepared
+from qhelpers.circuits import (
+    Ansatz,
+    Encoding,
+    NoiseModel,
+    QuantumLayer,
+    UnsupportedCircuitError,
+    VariationalCircuit,
+    analysis,
+    prepared,
+)
 from qhelpers.circuits.engine import PATHS
 
 _spec = importlib.util.spec_from_file_location("random_circuits", Path(__file__).with_name("random_circuits.py"))
@@ -596,3 +605,14 @@ def test_observables_of_qiskit_keep_their_order():
     circuit.x(0)
     layer = QuantumLayer.from_qiskit(circuit, observables=[SparsePauliOp("IZ"), SparsePauliOp("ZI")])
     torch.testing.assert_close(layer(torch.zeros(1, 0)), torch.tensor([[-1.0, 1.0]]))
+
+
+@pytest.mark.parametrize("path", PATHS[:3])
+def test_an_output_that_nothing_can_change_has_no_gradient(path):
+    def circuit(inputs, weights):
+        qml.RX(0.3, wires=0)
+        return [qml.expval(qml.PauliZ(0))]
+
+    layer = QuantumLayer(circuit, {"weights": (1,)}, n_inputs=1, path=path)
+    found = analysis.gradients(layer.engine(), torch.Generator().manual_seed(0))
+    assert not any(one.any() for one in found)
