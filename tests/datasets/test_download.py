@@ -21,6 +21,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import tqdm
 
 from qhelpers import cli, datasets
 from qhelpers.datasets import base, download
@@ -122,6 +123,7 @@ class Command:
             os.closerange(3, 1024)  # the server's sockets among them
             sys.stdout, sys.stderr = open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            tqdm.tqdm.set_lock(threading.RLock())  # tqdm's own is shared with this process, which a killed child would lock out
             if home:
                 os.environ["QHELPERS_HOME"] = str(home)
             while go and not go.exists():
