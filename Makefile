@@ -55,7 +55,7 @@ test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 data: set-up ## download the official data into your data home
 	@$(BIN)/python -m qhelpers.datasets download $(ARGS)

@@ -23,6 +23,33 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
+#: Files that take a minute or more: they begin first, so that no process is left alone with one at the end.
+LONG = (
+    "site/test_pages_on_a_desk.py",
+    "site/test_pages_on_a_phone.py",
+    "test_reruns.py",
+    "runs/test_cluster.py",
+    "runs/test_kills.py",
+    "circuits/test_engine.py",
+    "circuits/test_read_qiskit.py",
+    "test_notebooks.py",
+    "papers/low_energy/test_costs.py",
+    "test_build.py",
+    "papers/test_new.py",
+    "site/test_lab.py",
+    "site/test_live_circuit.py",
+    "runs/test_execution.py",
+    "circuits/test_surrogate.py",
+    "test_compare.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, all else as it was."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--require-site",
