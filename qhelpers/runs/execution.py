@@ -247,8 +247,7 @@ def run(
     queue, waiting = deque(todo), dict[Future[Any], Job]()
     failures: list[str] = []
     try:
-        n = min(workers or processes(todo), len(todo))
-        with _pool(n) if scheduler is None else _cluster(scheduler, todo) as (submit, size):
+        with _here(workers, todo) if scheduler is None else _cluster(scheduler, todo) as (submit, size):
             while queue or waiting:
                 room, unseen = 2 * size() - len(waiting), len(queue)
                 while room > 0 and unseen > 0:
@@ -292,6 +291,11 @@ def _collect(waiting: dict[Future[Any], Job], folder: Path, locks: Locks, failur
         else:
             failures.append(f"{job}: it was made with other code or data than are here; make them the same on all workers")
             locks.drop(run_id(job))
+
+
+def _here(workers: int | None, todo: list[Job]) -> AbstractContextManager[Place]:
+    room = processes(todo)  # asked in any case: it refuses what this machine cannot do
+    return _pool(min(workers or room, len(todo)))
 
 
 @contextmanager

@@ -226,6 +226,9 @@ def test_runs_on_a_graphics_card_come_one_at_a_time_or_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match=r"need a graphics card \(CUDA\), and torch finds none"):
         execution.processes([job])
+    for workers in (None, 2):  # whatever was asked for; a cluster's machines may have one
+        with pytest.raises(ValueError, match="need a graphics card"):
+            execution._here(workers, [job])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert execution.processes([job]) == 1
 
