@@ -622,7 +622,7 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
         source, target, parameters = argv[1:]
         return papermill_one(source, target, json.loads(parameters))
     options = parse(argv)
-    signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, interrupt)
     started = time.monotonic()
     try:
         parameters = {"profile": options.profile, "source": options.source, "seed": options.seed}
@@ -640,6 +640,8 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
     except KeyboardInterrupt:
         print("\nbook: interrupted; what was finished is kept, the next run goes on from there", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     say(f"book: done after {time.monotonic() - started:.0f} s")
     return 0
 

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -91,6 +92,14 @@ def board():
 def bootstrap():
     """The set-up, `book/bootstrap.py`."""
     return load_script("bootstrap")
+
+
+@pytest.fixture(autouse=True)
+def signals_are_left_as_they_were():
+    """What a test does with signals ends with it: processes that later tests fork would have it from this one."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    assert {one: signal.getsignal(one) for one in before} == before
 
 
 def missing(config, reason):

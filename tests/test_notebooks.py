@@ -255,19 +255,19 @@ def test_it_runs_on_its_twin(build, path):
     assert not any(output["output_type"] == "error" for cell in executed["cells"] for output in cell.get("outputs", []))
 
 
-def one_of_each_part():
-    """The notebook of each part that reads the most data, the shortest of several; a part may read none."""
+def with_data():
+    """The shortest notebook of each part that reads data (a part may read none); the others with --slow."""
     parts = {}
     for path in NOTEBOOKS:
         code = [source(cell) for cell in cells(path, "code")]
-        reads = sum(text.count("page.dataset(") for text in code)
-        if reads:
-            parts.setdefault(path.parent, []).append((-reads, len(code), path))
-    return [pytest.param(min(found)[2], id=min(found)[2].stem) for found in parts.values()]
+        if any("page.dataset(" in text for text in code):
+            parts.setdefault(path.parent, []).append((len(code), path))
+    listed = [(path, path == min(found)[1]) for found in parts.values() for _, path in found]
+    return [pytest.param(path, id=path.stem, marks=() if first else pytest.mark.slow) for path, first in listed]
 
 
 @pytest.mark.needs_data
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", one_of_each_part())
-def test_one_of_each_part_runs_on_real_data(build, path):
+@pytest.mark.parametrize("path", with_data())
+def test_it_runs_on_real_data(build, path):
     run(build, path, PARAMETERS | {"source": "real"})

@@ -58,7 +58,7 @@ def kill_again_and_again(sweep, times, draw):
     return sweep.complete()
 
 
-@pytest.mark.parametrize(("times", "sweeps"), [(10, {"seeds": 40}), (2, {"seeds": 30, "name": "low-energy", "model": "lda"})])
+@pytest.mark.parametrize(("times", "sweeps"), [(8, {"seeds": 40}), (1, {"seeds": 15, "name": "low-energy", "model": "lda"})])
 def test_kills_lose_nothing_and_double_nothing(sweep, times, sweeps):
     """On runs of NumPy alone, and on those of a paper; many more runs than the kills need, however fast the machine is."""
     killed = sweep(**sweeps)

@@ -28,12 +28,15 @@ CHROMIUM_ARGS = [
     "--disable-extensions",
     "--disable-default-apps",
     "--disable-component-extensions-with-background-pages",
-    "--disable-features=AutofillServerCommunication,OptimizationHints,NetworkTimeServiceQuerying,MediaRouter,DialMediaRouteProvider",
-    # what cannot be switched off asks nobody on this machine: else Chromium calls its maker, whatever page it shows
+    "--disable-features=AimEnabled,AutofillServerCommunication,DialMediaRouteProvider,MediaRouter,NetworkTimeServiceQuerying,"
+    "OptimizationHints,PreconnectToSearch",
     "--gaia-url=http://127.0.0.1:9/",
     "--component-updater=url-source=http://127.0.0.1:9/",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+
+#: Way out of what the browser asks for itself, its maker's news among it: none. Pages have the server's.
+NOWHERE = {"server": "http://127.0.0.1:9", "bypass": "127.0.0.1"}
 
 
 def missing(request: pytest.FixtureRequest, reason: str) -> None:
@@ -82,7 +85,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         if self.path.startswith(self.server.address):
             self.path = self.path.removeprefix(self.server.address.rstrip("/"))
         elif not self.path.startswith("/"):
-            self.server.elsewhere.append(f"{self.command} {self.path}")
+            if (asked := f"{self.command} {self.path}") not in self.server.own:
+                self.server.elsewhere.append(asked)
             self.send_error(403)
             return False
         return True
@@ -118,8 +122,10 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=str(site)))
         self.site = site
         self.address = f"http://127.0.0.1:{self.server_port}/"
-        #: What the browser, whichever part of it, asked of another host.
+        #: What a page, or the browser on its behalf, asked of another host.
         self.elsewhere: list[str] = []
+        #: What it asks in any case, whatever page it shows.
+        self.own: frozenset[str] = frozenset()
         #: Pages that are sent in the place of those of the site.
         self.faults: dict[str, str] = {}
 
@@ -161,9 +167,9 @@ def program(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def quiet_arguments() -> list[str]:
-    """Arguments with which Chromium itself asks nobody anything."""
-    return CHROMIUM_ARGS
+def quiet() -> dict[str, Any]:
+    """How Chromium is started so that what it asks for itself (which changes with every version of it) reaches nobody."""
+    return {"args": CHROMIUM_ARGS, "proxy": NOWHERE}
 
 
 @pytest.fixture(scope="session")
@@ -175,10 +181,16 @@ def playwright() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def chromium(playwright: Any, program: str, server: Server) -> Iterator[Any]:
-    """A headless Chromium whose every request, its own included, goes through the server."""
-    way = {"server": server.address, "bypass": "<-loopback>"}
-    browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGS, proxy=way)
+def chromium(playwright: Any, program: str, server: Server, quiet: dict[str, Any]) -> Iterator[Any]:
+    """A headless Chromium in which every request of a page, of whatever kind, goes through the server."""
+    browser = playwright.chromium.launch(executable_path=program, **quiet)
+    fresh, way = browser.new_context, {"server": server.address, "bypass": "<-loopback>"}
+    browser.new_context = lambda **how: fresh(**{"proxy": way, **how})
+    blank = browser.new_context().new_page()
+    blank.wait_for_timeout(2000)
+    blank.context.close()
+    server.own = frozenset(server.elsewhere)  # asked with no page in sight: the browser's, if its next version asks more
+    server.elsewhere.clear()
     yield browser
     browser.close()
     assert server.elsewhere == [], "the browser asked other hosts, after the page that a test looked at was left"
@@ -206,7 +218,7 @@ class Watch:
 
     @property
     def elsewhere(self) -> list[str]:
-        """Requests to anything but the site itself: the page's, and what else of the browser's reached the server."""
+        """Requests to anything but the site itself: those the page tells of, and what else of its reader reached the server."""
         where = "file:" if self.page.url.startswith("file:") else self.server.address
         own = (where, "data:", "blob:")
         return [url for url in self.requests if not url.startswith(own)] + self.server.elsewhere[self.before :]

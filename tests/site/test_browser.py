@@ -215,30 +215,27 @@ def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
 
 
 def spoken_to(log: Path) -> set[str]:
-    """Every address that Chromium connected or sent to, and every one that it asked for, in its log of its own network stack."""
+    """Every address that Chromium connected or sent to or looked for, in its log of its own network stack."""
     text = json.loads(log.read_text(encoding="utf-8"))
     names = {number: name for name, number in text["constants"]["logEventTypes"].items()}
-    keys = {
-        "TCP_CONNECT_ATTEMPT": "address",
-        "URL_REQUEST_START_JOB": "url",
-        "UDP_BYTES_SENT": "address",
-        "HOST_RESOLVER_DNS_TASK": "host",
-    }
+    keys = {"TCP_CONNECT_ATTEMPT": "address", "UDP_BYTES_SENT": "address", "HOST_RESOLVER_DNS_TASK": "host"}
     given = [(keys.get(names[event["type"]], ""), event.get("params") or {}) for event in text["events"]]
     return {str(params[key]) for key, params in given if key in params}
 
 
-def test_the_browser_speaks_to_nobody_else(
-    playwright: Any, program: str, quiet_arguments: list[str], address: str, tmp_path: Path
-) -> None:
-    log = tmp_path / "net.json"
-    browser = playwright.chromium.launch(executable_path=program, args=[*quiet_arguments, f"--log-net-log={log}"])  # and no proxy
-    page = browser.new_page()
+def test_nothing_goes_past_the_server(playwright: Any, program: str, quiet: dict[str, Any], server: Any, tmp_path: Path) -> None:
+    """What the tests read off the server is all there is: no name looked for, nothing sent, on any other way."""
+    log, before = tmp_path / "net.json", len(server.elsewhere)
+    arguments = [*quiet["args"], f"--log-net-log={log}"]
+    browser = playwright.chromium.launch(executable_path=program, args=arguments, proxy=quiet["proxy"])
+    page = browser.new_context(proxy={"server": server.address, "bypass": "<-loopback>"}).new_page()
     for name in ("index.html", NETWORKS, "search.html?q=occupancy"):
-        page.goto(address + name, wait_until="networkidle")
+        page.goto(server.address + name, wait_until="networkidle")
+    page.evaluate("fetch('https://example.org/').catch(() => {})")
+    page.wait_for_timeout(200)
     browser.close()
+    assert server.elsewhere[before:] == ["CONNECT example.org:443"]
+    del server.elsewhere[before:]
     spoken = spoken_to(log)
-    assert any(NETWORKS in one for one in spoken)
-    assert any(one.startswith("127.0.0.1:") for one in spoken)
-    own = ("127.0.0.1:", "http://127.0.0.1:", "data:", "blob:", "chrome", "devtools:", "about:")
-    assert {one for one in spoken if not one.startswith(own)} == set()
+    assert server.address.removeprefix("http://").rstrip("/") in spoken
+    assert {one for one in spoken if not one.startswith("127.0.0.1:")} == set()

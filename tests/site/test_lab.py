@@ -116,9 +116,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def seen(lab: str, playwright: Any, program: str, quiet_arguments: list[str]) -> Iterator[dict[str, Any]]:
+def seen(lab: str, playwright: Any, program: str, quiet: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What one visit shows: the first page, every notebook, and one notebook after *Run all*."""
-    browser = playwright.chromium.launch(executable_path=program, args=quiet_arguments)
+    browser = playwright.chromium.launch(executable_path=program, **quiet)
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url))
