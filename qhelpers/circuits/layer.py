@@ -20,9 +20,9 @@ from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.engine import Engine, Plan
 from qhelpers.circuits.functions import outside_transforms
 from qhelpers.circuits.noise import NoiseModel
-from qhelpers.circuits.read_pennylane import read_pennylane
+from qhelpers.circuits.read_pennylane import check_node, read_pennylane
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
-from qhelpers.circuits.tracing import Circuit
+from qhelpers.circuits.tracing import Circuit, UnsupportedCircuitError
 
 _INPUTS = "inputs"
 
@@ -35,9 +35,10 @@ class QuantumLayer(torch.nn.Module):
 
     Parameters
     ----------
-    circuit : callable or pennylane.QNode
+    qnode : pennylane.QNode or callable
         A quantum function ``circuit(inputs, ...)`` with an argument a weight tensor, that returns an expectation value
-        (``qml.expval`` of Pauli words or their sums), probabilities (``qml.probs``), or a list of them.
+        (``qml.expval`` of Pauli words or their sums), probabilities (``qml.probs``), or a list of them; or a QNode of one, on a
+        device that computes it exactly.
     weight_shapes : dict of str to tuple of int
         Shape of each weight tensor.
     init_method : callable or dict of str to (callable or tensor), optional
@@ -67,7 +68,7 @@ class QuantumLayer(torch.nn.Module):
 
     def __init__(
         self,
-        circuit: Any,
+        qnode: Any,
         weight_shapes: Mapping[str, Any],
         init_method: Callable[..., Any] | Mapping[str, Any] | None = None,
         *,
@@ -80,20 +81,21 @@ class QuantumLayer(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.weight_shapes = {name: _shape(size) for name, size in weight_shapes.items()}
-        wires = None
-        if hasattr(circuit, "func") and hasattr(circuit, "device"):  # a QNode
-            if circuit.device.wires:
-                wires = list(circuit.device.wires)
-            if getattr(circuit, "shots", None) is not None and circuit.shots.total_shots:
-                raise ValueError(f"the QNode has {circuit.shots.total_shots} shots; give the layer shots= instead")
-            circuit = circuit.func
-        _check_signature(circuit, self.weight_shapes)
+        function = qnode
+        if hasattr(qnode, "func") and hasattr(qnode, "device"):  # a QNode
+            function = qnode.func
+            if getattr(qnode, "shots", None) is not None and qnode.shots.total_shots:
+                raise ValueError(f"the QNode has {qnode.shots.total_shots} shots; give the layer shots= instead")
+            if qnode.interface not in ("auto", "torch"):
+                raise ValueError(f"Invalid interface {qnode.interface!r}; allowed are 'auto' and 'torch'")
+            check_node(qnode)
+        _check_signature(function, self.weight_shapes)
         for name, size in self.weight_shapes.items():
             self.register_parameter(name, torch.nn.Parameter(_initial(name, size, init_method)))
-        read = functools.partial(_read_pennylane, circuit, self.weight_shapes, wires)
-        self._set_up(
-            read, getattr(circuit, "__name__", type(circuit).__name__), n_inputs, noise, shots, path, compiled, max_memory
-        )
+        self.qnode = qnode
+        read = functools.partial(_read_pennylane, qnode, self.weight_shapes)
+        name = getattr(function, "__name__", type(function).__name__)
+        self._set_up(read, name, n_inputs, noise, shots, path, compiled, max_memory)
 
     @classmethod
     def from_qiskit(
@@ -354,6 +356,8 @@ class QuantumLayer(torch.nn.Module):
                 "inputs have no dimension; allowed is (..., n_inputs): a vector for one sample, a matrix for a batch"
             )
         engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
+        if inputs.ndim > 1 and engine.circuit.angles.batch_problem:
+            raise UnsupportedCircuitError(engine.circuit.angles.batch_problem)
         batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
         _check_finite(batch)
         outputs = engine.step(batch, self._own_weights()) if self.shots is None else self._sample(batch, engine)
@@ -421,8 +425,8 @@ def _initial(name: str, size: tuple[int, ...], method: Any) -> Tensor:
     return drawn
 
 
-def _read_pennylane(circuit: Any, shapes: dict[str, tuple[int, ...]], wires: Any, n_inputs: int) -> Circuit:
-    return read_pennylane(circuit, n_inputs, shapes, _INPUTS, wires)
+def _read_pennylane(qnode: Any, shapes: dict[str, tuple[int, ...]], n_inputs: int) -> Circuit:
+    return read_pennylane(qnode, n_inputs, shapes, _INPUTS)
 
 
 def _check_finite(inputs: Tensor) -> None:

@@ -61,7 +61,7 @@ class AngleMap:
         if self.by_weight.any():
             found = found + weights.to(inputs) @ torch.as_tensor(self.by_weight).to(inputs).T
         if self.general is not None:
-            values = torch.func.vmap(self.general, in_dims=(0, None))(inputs, weights.to(inputs)).to(inputs)[:, self.rows]
+            values = self.general(inputs, weights.to(inputs))[:, self.rows]
             found = found.index_copy(1, torch.as_tensor(self.targets, dtype=torch.long, device=inputs.device), values)
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import pi
 from typing import Any
 
@@ -33,38 +33,52 @@ def read_pennylane(
     n_inputs: int,
     weight_shapes: Mapping[str, tuple[int, ...]],
     input_name: str = "inputs",
-    wires: Any = None,
 ) -> Circuit:
-    """Read a quantum function ``circuit(inputs, **weights)``.
+    """Read a QNode or a quantum function ``circuit(inputs, **weights)``.
 
     Parameters
     ----------
-    circuit : callable
-        A PennyLane quantum function that returns measurements; it is called with inputs of shape (n_inputs,), or (1, n_inputs)
-        if it does not work with the former.
+    circuit : QNode or callable
+        Its transforms are applied, mid-circuit measurements deferred. It is called with inputs of shape (n_inputs,), or
+        (1, n_inputs) if it does not work with the former. The wires are in the device's order; without one, as PennyLane takes
+        them: 0, 1, ... where they are these, else in the order of first use.
     n_inputs : int
     weight_shapes : mapping of str to tuple of int
     input_name : str, default="inputs"
-    wires : sequence, optional
-        Order of the wires; by default 0, 1, ... for integers, else the order of first use.
 
     Raises
     ------
     UnsupportedCircuitError
-        If an operation or a measurement is not supported, or the circuit depends on the values of its arguments.
+        If an operation, a measurement, a transform or the device is not supported, or the circuit depends on the values of its
+        arguments.
     """
     qml = require("pennylane", "circuits")
+    symbols = require("qhelpers.circuits.symbols", "circuits")
     names = list(weight_shapes)
     held: dict[str, Any] = {}
+    node = circuit if isinstance(circuit, qml.QNode) else None
+    function = circuit if node is None else node.func
+    wires = None if node is None else list(check_node(node).wires or []) or None
 
     def tape(inputs: Any, weights: list[Any]) -> Any:
         with qml.queuing.AnnotatedQueue() as queue:
-            returned = circuit(**{input_name: inputs}, **dict(zip(names, weights, strict=True)))
-        return qml.tape.QuantumScript.from_queue(queue), returned
+            returned = function(**{input_name: inputs}, **dict(zip(names, weights, strict=True)))
+        script = qml.tape.QuantumScript.from_queue(queue)
+        if node is not None and len(node.compile_pipeline):
+            script = _transformed(node, script)
+        if any(type(one).__name__ in ("MidMeasure", "MidMeasureMP", "Conditional", "PauliMeasure") for one in script.operations):
+            before, script = set(script.wires), _deferred(script)
+            held["extra"] = [wire for wire in script.wires if wire not in before]
+        if len(script.measurements) > 1 or isinstance(returned, (list, tuple)):
+            return script, list(script.measurements) if script.measurements else returned
+        return script, script.measurements[0] if script.measurements else returned
 
     def run(inputs: Any, weights: list[Any]) -> Recorder:
         try:
-            script, returned = tape(inputs, weights)
+            try:
+                script, returned = tape(inputs, weights)
+            except symbols.CannotReadError as error:
+                raise _by_name(error) from error
         except (IndexError, TypeError) as error:
             if inputs.ndim != 1 or not held.get("single", True):
                 raise
@@ -72,13 +86,14 @@ def read_pennylane(
                 script, returned = tape(inputs.unsqueeze(0), weights)
             except Exception:
                 raise error from None
-        order = _wire_order(script, wires)
+        order = _wire_order(script, wires, held.get("extra", ()))
         held.setdefault("observables", []).append(_observables(returned, order))
         held["order"] = order
         recorder = Recorder()
         for operation in script.operations:
             try:
-                _record(operation, order, recorder)
+                with symbols.trusting():
+                    _record(operation, order, recorder)
             except UnsupportedCircuitError:
                 raise
             except Exception as error:  # each decomposition fails in its own way where it wants numbers
@@ -86,27 +101,138 @@ def read_pennylane(
                     raise
                 raise UnsupportedCircuitError(
                     f"{operation.name} decomposes in a way that depends on the values of its parameters, and these are inputs or "
-                    f"weights ({error}); write it in gates, or use PennyLane's own layer"
+                    "weights; write it in gates, or use PennyLane's own layer"
                 ) from error
         return recorder
 
-    recorder, angles = read_angles(run, n_inputs, list(weight_shapes.values()))
+    recorder, angles = read_angles(run, n_inputs, list(weight_shapes.values()), batches=True)
     order, (observables, *others) = held["order"], held["observables"]
     if any(one.words != observables.words or not np.allclose(one.matrix, observables.matrix) for one in others):
         raise _weighted_observable()
-    n_weights = int(sum(np.prod(shape) for shape in weight_shapes.values()))
+    n_weights = angles.by_weight.shape[1]
     return Circuit(len(order), n_inputs, n_weights, recorder.events, angles, observables)
 
 
-def _wire_order(script: Any, wires: Any) -> dict[Any, int]:
+#: PennyLane's devices that compute what the circuit says, exactly.
+_EXACT = {"default.qubit", "default.mixed", "reference.qubit", "lightning.qubit", "lightning.kokkos", "lightning.gpu"}
+#: Ways to differentiate that give the derivative, not a draw of it.
+_EXACTLY = {"best", "backprop", "adjoint", "parameter-shift", "hadamard", "finite-diff", "device"}
+
+
+def check_node(node: Any) -> Any:
+    """Return the device of a QNode if what it computes are the exact values and gradients of its circuit.
+
+    Raises
+    ------
+    UnsupportedCircuitError
+        If the device adds something to the circuit, or its gradients are drawn at random.
+    """
+    device, name = node.device, getattr(node.device, "name", type(node.device).__name__)
+    if hasattr(device, "_original_device"):
+        transform = getattr(device, "transform", None)
+        shown = getattr(getattr(transform, "tape_transform", transform), "__name__", "a transform")
+        raise UnsupportedCircuitError(
+            f"the device {name} carries the transform {shown}, which changes every circuit that it runs; give the layer a device "
+            "without it (noise as noise=NoiseModel(channel, strength, insertion)), or use PennyLane's own layer"
+        )
+    if name not in _EXACT or not type(device).__module__.startswith(("pennylane.", "pennylane_lightning.")):
+        raise UnsupportedCircuitError(
+            f"the device {name} ({type(device).__module__}) is not known to compute the circuit exactly; allowed are "
+            f"{', '.join(sorted(_EXACT))}, or the quantum function itself"
+        )
+    if getattr(device, "readout_err", None):
+        raise UnsupportedCircuitError(
+            f"the device {name} has read-out errors (readout_prob={device.readout_err}), which the engine does not compute; "
+            "take a device without them, or PennyLane's own layer"
+        )
+    if not (node.diff_method in _EXACTLY or node.diff_method is None):
+        shown = getattr(node.diff_method, "__name__", node.diff_method)
+        raise UnsupportedCircuitError(
+            f"diff_method={shown!r} gives other gradients than those of the circuit's exact values, which the engine computes; "
+            f"allowed are {', '.join(sorted(_EXACTLY))}"
+        )
+    return device
+
+
+def _transformed(node: Any, script: Any) -> Any:
+    """Return what a QNode runs after its transforms, where that is one circuit and its results are the circuit's."""
+    qml = require("pennylane", "circuits")
+    pipeline = node.compile_pipeline
+    shown = ", ".join(str(getattr(getattr(one, "tape_transform", one), "__name__", one)) for one in pipeline)
+    params = script.get_parameters(trainable_only=False)
+    script.trainable_params = qml.math.get_trainable_indices(params)
+    several = len(script.measurements) > 1
+    try:
+        tapes, finish = pipeline((script,))
+        result = tuple(object() for _ in script.measurements) if several else object()
+        same = len(tapes) == 1 and len(tapes[0].measurements) == len(script.measurements)
+        finished = finish((result,)) if same else None
+        same = same and (finished is result or (several and tuple(finished) == result))
+    except UnsupportedCircuitError:
+        raise
+    except Exception as error:  # each transform fails in its own way on what it cannot look at
+        raise UnsupportedCircuitError(
+            f"the QNode's transforms ({shown}) look at the values of inputs or weights, or work on results; the engine runs one "
+            "circuit for all values: leave them out, or use PennyLane's own layer"
+        ) from error
+    if not same:
+        raise UnsupportedCircuitError(
+            f"the QNode's transforms ({shown}) make several circuits of one, or compute with their results; the engine runs one "
+            "circuit: leave them out, or use PennyLane's own layer"
+        )
+    return tapes[0]
+
+
+def _deferred(script: Any) -> Any:
+    """Return a circuit with its measurements at the end (the principle of deferred measurement)."""
+    qml = require("pennylane", "circuits")
+    for operation in script.operations:
+        if getattr(operation, "postselect", None) is not None:
+            raise UnsupportedCircuitError(
+                "a mid-circuit measurement with postselect= throws samples away; the engine computes all of them: use PennyLane's "
+                "own layer"
+            )
+    if any(not one.wires and one.obs is None and getattr(one, "mv", None) is None for one in script.measurements):
+        raise UnsupportedCircuitError(
+            "a measurement of all wires beside mid-circuit measurements, which take wires of their own; name the wires that are "
+            "measured"
+        )
+    try:
+        (found,), _ = qml.defer_measurements(script)
+    except Exception as error:  # PennyLane's reasons are many
+        raise UnsupportedCircuitError(
+            "the mid-circuit measurements cannot be deferred to the end (qml.defer_measurements); use PennyLane's own layer"
+        ) from error
+    return found
+
+
+def _by_name(error: Exception) -> Exception:
+    """Name the operation in whose making a value was asked for, if it was made by one of PennyLane's."""
+    qml = require("pennylane", "circuits")
+    frame = error.__traceback__
+    name = None
+    while frame is not None:
+        owner = frame.tb_frame.f_locals.get("self")
+        if name is None and isinstance(owner, qml.operation.Operator):
+            name = type(owner).__name__
+        frame = frame.tb_next
+    if name is None:
+        return error
+    return UnsupportedCircuitError(
+        f"{name} wants the values of its parameters while the circuit is read, and these are inputs or weights; encode inputs by "
+        "angles (qml.AngleEmbedding), or use PennyLane's own layer"
+    )
+
+
+def _wire_order(script: Any, wires: Any, extra: Sequence[Any] = ()) -> dict[Any, int]:
     used = list(script.wires)
     if wires is not None:
-        missing = [wire for wire in used if wire not in list(wires)]
+        missing = [wire for wire in used if wire not in wires and wire not in extra]
         if missing:
             raise ValueError(f"the circuit uses wires {missing}, the device has {list(wires)}; give the device all of them")
-        used = list(wires)
-    elif all(isinstance(wire, (int, np.integer)) for wire in used):
-        used = list(range(max(used, default=0) + 1))
+        used = [*wires, *(wire for wire in used if wire not in wires)]
+    elif set(used) == set(range(len(used))):
+        used = sorted(used)
     return {wire: place for place, wire in enumerate(used)}
 
 
@@ -308,6 +434,8 @@ def _observables(returned: Any, order: Mapping[Any, int]) -> Observables:
         kind = type(measurement).__name__
         if kind == "ExpectationMP" and measurement.obs is not None:
             columns.append(_expectation(measurement.obs, order))
+        elif kind == "ExpectationMP" and measurement.wires:  # of a measurement inside the circuit, deferred
+            columns.append(_diagonal(measurement.eigvals(), [order[wire] for wire in measurement.wires], len(order)))
         elif kind == "ProbabilityMP":
             if measurement.obs is not None:
                 raise UnsupportedCircuitError(
@@ -364,6 +492,15 @@ def _weighted_observable() -> UnsupportedCircuitError:
     return UnsupportedCircuitError(
         "a coefficient of an observable depends on inputs or weights; return the Pauli words and combine them after the layer"
     )
+
+
+def _diagonal(values: Any, wires: list[int], n_qubits: int) -> dict[str, float]:
+    """Return an observable with these eigenvalues, one a basis state of some qubits."""
+    found: dict[str, float] = {}
+    for value, column in zip(values, _probabilities(wires, n_qubits), strict=True):
+        for word, share in column.items():
+            found[word] = found.get(word, 0.0) + float(value) * share
+    return found
 
 
 def _probabilities(wires: list[int], n_qubits: int) -> list[dict[str, float]]:

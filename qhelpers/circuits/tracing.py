@@ -75,10 +75,16 @@ class Angles:
     by_weight : array of shape (n_angles, n_weights)
         Rates of change of affine angles, 0 elsewhere.
     general : callable or None
-        (x, w) → the angles in `general_places`, shape (len(general_places),), in torch.
+        (x, w) → the angles in `general_places`, shape (..., len(general_places)), in torch; x of shape (..., n_inputs).
     general_places : list of int
     reads : list of (frozenset of int, frozenset of int)
         Inputs and weights that each angle depends on.
+    captured : list of tensors
+        What is trained besides the weights: tensors from outside that the circuit reads. Their elements are the last weights.
+    watched : list of (tensor, version)
+        Other tensors from outside; once one is changed the angles are no longer true.
+    batch_problem : str
+        Why the circuit is not the same for each sample of a batch, if it is not.
     """
 
     constant: Floats
@@ -87,6 +93,18 @@ class Angles:
     general: Callable[..., Any] | None
     general_places: list[int]
     reads: list[tuple[frozenset[int], frozenset[int]]] = field(default_factory=list)
+    captured: list[Any] = field(default_factory=list)
+    watched: list[Any] = field(default_factory=list)
+    batch_problem: str = ""
+
+    def at(self, inputs: Any, weights: Any) -> Any:
+        """Return all angles, shape (..., n_angles), for inputs (..., n_inputs) and weights (n_weights,), tensors of doubles."""
+        torch = require("torch", "circuits")
+        found = torch.as_tensor(self.constant) + inputs @ torch.as_tensor(self.by_input).T
+        found = found + weights @ torch.as_tensor(self.by_weight).T
+        if self.general is not None:
+            found[..., self.general_places] = self.general(inputs, weights)
+        return found
 
     @property
     def is_data(self) -> NDArray[np.bool_]:
@@ -142,9 +160,9 @@ class Recorder:
 
 
 def read_angles(
-    run: Callable[[Any, list[Any]], Recorder], n_inputs: int, shapes: Sequence[tuple[int, ...]]
+    run: Callable[[Any, list[Any]], Recorder], n_inputs: int, shapes: Sequence[tuple[int, ...]], batches: bool = False
 ) -> tuple[Recorder, Angles]:
-    """Run a circuit once on symbols and return its gates and its angles as functions of inputs and weights.
+    """Run a circuit and return its gates and its angles as functions of inputs and weights.
 
     Parameters
     ----------
@@ -153,6 +171,9 @@ def read_angles(
     n_inputs : int
     shapes : sequence of tuple
         Shapes of the weight tensors.
+    batches : bool, default=False
+        The framework runs the circuit on inputs of shape (n_samples, n_inputs) as well, and it is to be held that it then does
+        with each sample what it does with one.
 
     Raises
     ------
@@ -160,185 +181,131 @@ def read_angles(
         If the gates or their number depend on the values of inputs or weights, or an angle is not a single real number.
     """
     torch = require("torch", "circuits")
-    proxies = require("torch.fx.experimental.proxy_tensor", "circuits")
-    held: dict[str, Recorder] = {}
+    symbols = require("qhelpers.circuits.symbols", "circuits")
+    sizes = [int(np.prod(shape)) for shape in shapes]
     generator = torch.Generator().manual_seed(20)
 
-    def draw() -> tuple[Any, Any]:
-        sizes = int(sum(np.prod(shape) for shape in shapes))
-        return (
-            torch.rand(n_inputs, generator=generator, dtype=torch.float64) + 0.1,
-            torch.rand(sizes, generator=generator, dtype=torch.float64) + 0.1,
-        )
+    def draw(*size: int, scale: float = 1.0) -> Any:
+        return (torch.rand(size, generator=generator, dtype=torch.float64) + 0.1) * scale
 
     def unpack(flat: Any) -> list[Any]:
-        weights, start = [], 0
-        for shape in shapes:
-            size = int(np.prod(shape))
-            weights.append(flat[start : start + size].reshape(shape))
-            start += size
-        return weights
+        return [part.reshape(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)] if sizes else []
 
-    def values(inputs: Any, flat: Any) -> list[Any]:
-        held["recorder"] = recorder = run(inputs, unpack(flat))
-        found = []
-        for value in recorder.values:
-            if not isinstance(value, torch.Tensor):
-                value = torch.as_tensor(np.asarray(value, dtype=np.float64))
-            if value.numel() != 1:
-                raise UnsupportedCircuitError(
-                    f"an angle has shape {tuple(value.shape)} for one sample; a gate takes one number: index the inputs by "
-                    "inputs[..., i], and weights by all their dimensions"
-                )
-            found.append(value.reshape(()).to(torch.float64))
-        return found
-
-    first, second = draw(), draw()
+    formulas = symbols.Formulas()
+    reader = symbols.Reader(formulas, n_inputs)
+    places = formulas.variables(n_inputs), formulas.variables(sum(sizes))
+    inputs, flat = draw(n_inputs), draw(sum(sizes))
+    weights = [part.clone().requires_grad_() for part in unpack(flat)]
+    reader.know(inputs, places[0])
+    for tensor, part in zip(weights, unpack(torch.as_tensor(places[1])), strict=True):
+        reader.know(tensor, part)
     try:
-        traced = proxies.make_fx(values)(*first)
-    except UnsupportedCircuitError:
-        raise
-    except RuntimeError as error:
-        if "data-dependent" in str(error) or "tracing tensor" in str(error):
-            raise _depends_on_values() from error
-        raise
-    recorder = held["recorder"]
-    expected = values(*second)
-    again = held["recorder"]
-    found = traced(*second)
-    same = len(expected) == len(found) and again.events == recorder.events
-    if not same or any(abs(float(a) - float(b)) > _SAME for a, b in zip(expected, found, strict=True)):
-        raise _depends_on_values()
-    return recorder, _analyse(traced, n_inputs, first[1].numel(), len(found))
+        with reader:
+            recorder = run(inputs, weights)
+    except symbols.CannotReadError as error:
+        raise UnsupportedCircuitError(f"the circuit {error}; {_ONCE}") from error
+    listed = [_place(value, formulas, reader, torch) for value in recorder.values]
+    table = _table(formulas, listed, n_inputs, symbols)
+    table.captured, table.watched = reader.captured, reader.watched
+    _confirm(run, table, recorder, draw, unpack, sum(sizes), n_inputs, batches)
+    return recorder, table
 
 
-def _depends_on_values() -> UnsupportedCircuitError:
-    return UnsupportedCircuitError(
-        "the circuit depends on the values of its inputs or weights (an `if`, a loop's length, float() or .item() on them, or a "
-        "detour through NumPy); the engine reads a circuit once for all values: keep angles as torch expressions of inputs and "
-        "weights, and choose gates by plain Python numbers"
-    )
+#: Why not all that PennyLane runs can be read.
+_ONCE = (
+    "the engine reads a circuit once for all values: keep angles as torch expressions of inputs and weights, and choose gates by "
+    "plain Python numbers"
+)
 
 
-#: Operations of torch's core that are linear in their only tensor argument.
-_LINEAR = {
-    "select", "slice", "view", "_unsafe_view", "reshape", "unbind", "squeeze", "unsqueeze", "expand", "permute", "transpose", "t",
-    "alias", "clone", "_to_copy", "neg", "sum", "mean", "cat", "stack", "split", "split_with_sizes", "lift_fresh",
-    "lift_fresh_copy", "flip", "roll", "diagonal", "as_strided", "getitem", "index_select",
-}  # fmt: skip
-_AFFINE = {"add", "sub", "rsub"}
-_PRODUCT = {"mul", "mm", "mv", "dot", "matmul", "bmm"}
+def _place(value: Any, formulas: Any, reader: Any, torch: Any) -> int:
+    """Return the place of an angle's formula."""
+    if not isinstance(value, torch.Tensor):
+        value = torch.as_tensor(np.asarray(value, dtype=np.float64))
+    if value.numel() != 1:
+        raise UnsupportedCircuitError(
+            f"an angle has shape {tuple(value.shape)} for one sample; a gate takes one number: index the inputs by "
+            "inputs[..., i], and weights by all their dimensions"
+        )
+    places = reader.places(value)
+    if places is None:
+        return int(formulas.keep(float(value), {}))
+    return int(places.reshape(()))
 
 
-def _name(node: Any) -> str:
-    target = node.target
-    packet = getattr(target, "overloadpacket", None)
-    return str(getattr(packet, "__name__", None) or getattr(target, "__name__", str(target))).split(".")[-1]
-
-
-def _analyse(traced: Any, n_inputs: int, n_weights: int, n_angles: int) -> Angles:
-    """Split the traced angles into constants, affine ones and the rest."""
-    torch = require("torch", "circuits")
-    depends: dict[Any, bool] = {}
-    affine: dict[Any, bool] = {}
-    outputs: Sequence[Any] = ()
-    for node in traced.graph.nodes:
-        sources = [other for other in node.all_input_nodes if depends[other]]
-        depends[node] = node.op == "placeholder" or bool(sources)
-        if node.op == "output":
-            outputs = node.args[0]
-        elif node.op == "placeholder" or not sources:
-            affine[node] = True
-        else:
-            affine[node] = _is_linear(node, depends) and all(affine[other] for other in sources)
-    is_affine = np.array([affine[node] for node in outputs], dtype=bool)
-    zeros = torch.zeros(n_inputs, dtype=torch.float64), torch.zeros(n_weights, dtype=torch.float64)
-    point = tuple(torch.rand(len(part), dtype=torch.float64, generator=torch.Generator().manual_seed(3)) + 0.1 for part in zeros)
-    places = [k for k in range(n_angles) if not is_affine[k]]
-
-    def stacked(keep: list[int]) -> Callable[[Any, Any], Any]:
-        graph = torch.fx.Graph()
-        copied: dict[Any, Any] = {}
-        for node in traced.graph.nodes:
-            if node.op == "output":
-                graph.output([copied[outputs[k]] for k in keep])
-            else:
-                copied[node] = graph.node_copy(node, lambda other: copied[other])
-        graph.eliminate_dead_code()
-        module = torch.fx.GraphModule(traced, graph)
-        return lambda inputs, weights: torch.stack(module(inputs, weights)) if keep else inputs.new_zeros(0)
-
-    straight = stacked([k for k in range(n_angles) if is_affine[k]])
-    constant, by_input, by_weight = np.zeros(n_angles), np.zeros((n_angles, n_inputs)), np.zeros((n_angles, n_weights))
-    if is_affine.any():
-        constant[is_affine] = straight(*zeros).detach().numpy()
-        rates = torch.autograd.functional.jacobian(straight, zeros)
-        by_input[is_affine], by_weight[is_affine] = rates[0].numpy(), rates[1].numpy()
-    general = stacked(places) if places else None
+def _table(formulas: Any, listed: list[int], n_inputs: int, symbols: Any) -> Angles:
+    """Split angles into affine ones and the rest."""
+    n, n_weights = len(listed), formulas.n_variables - n_inputs
+    constant, rates = np.zeros(n), np.zeros((n, formulas.n_variables))
+    general: list[int] = []
+    for k, place in enumerate(listed):
+        affine = formulas.affine[place]
+        if affine is None:
+            general.append(k)
+            continue
+        values = [affine[0], *affine[1].values()]
+        if any(abs(complex(value).imag) > 1e-12 for value in values):
+            raise UnsupportedCircuitError("an angle is a complex number; gates turn by real ones")
+        constant[k] = complex(affine[0]).real
+        for variable, rate in affine[1].items():
+            rates[k, variable] = complex(rate).real
+    compute = symbols.Evaluator(formulas, [listed[k] for k in general], n_inputs) if general else None
     reads = [
-        (frozenset(np.flatnonzero(by_input[k]).tolist()), frozenset(np.flatnonzero(by_weight[k]).tolist()))
-        for k in range(n_angles)
+        (
+            frozenset(one for one in formulas.reads[place] if one < n_inputs),
+            frozenset(one - n_inputs for one in formulas.reads[place] if one >= n_inputs),
+        )
+        for place in listed
     ]
-    if general is not None:
-        for k, row in zip(places, _reads(traced, outputs, affine, depends, places, point), strict=True):
-            seen = np.flatnonzero(row)
-            reads[k] = frozenset(seen[seen < n_inputs].tolist()), frozenset((seen[seen >= n_inputs] - n_inputs).tolist())
-    return Angles(constant, by_input, by_weight, general, places, reads)
+    return Angles(constant, rates[:, :n_inputs], rates[:, n_inputs : n_inputs + n_weights], compute, general, reads)
 
 
-def _reads(traced: Any, outputs: Sequence[Any], affine: Any, depends: Any, places: list[int], point: Any) -> NDArray[np.bool_]:
-    """Return which inputs and weights angles read, from the traced graph, shape (len(places), n_inputs + n_weights).
-
-    Slopes at a point would not do (a clamped input has none). Every operation that is not linear is replaced by a sum of what it
-    reads, with random weights, element by element where it works so; the Jacobian of what is left has a number other than 0
-    exactly where something is read.
-    """
+def _confirm(
+    run: Any, table: Angles, recorder: Recorder, draw: Any, unpack: Any, n_weights: int, n_inputs: int, batches: bool
+) -> None:
+    """Run the circuit at other values, on one sample and on several, and compare with what was read."""
     torch = require("torch", "circuits")
-    generator = torch.Generator().manual_seed(5)
+    symbols = require("qhelpers.circuits.symbols", "circuits")
 
-    interpreter: Any = torch.fx.Interpreter
-    values: dict[Any, Any] = {}
+    def compare(inputs: Any, flat: Any) -> tuple[bool, Recorder]:
+        with symbols.Widened():
+            again = run(inputs, unpack(flat))
+        if again.events != recorder.events:
+            return False, again
+        wanted = table.at(inputs, torch.cat([flat, *(one.detach().reshape(-1).double() for one in table.captured)]))
+        for k, value in enumerate(again.values):
+            value = torch.as_tensor(value, dtype=torch.float64).detach().reshape(-1)
+            if value.numel() not in (1, inputs.shape[0] if inputs.ndim > 1 else 1):
+                return False, again
+            if bool(((value - wanted[..., k]).abs() > _SAME * (1 + value.abs())).any()):
+                return False, again
+        return True, again
 
-    class Values(interpreter):
-        def run_node(self, node: Any) -> Any:
-            values[node] = super().run_node(node)
-            return values[node]
-
-    class Structure(interpreter):
-        def run_node(self, node: Any) -> Any:
-            if node.op != "call_function" or not depends[node] or _is_linear(node, depends):
-                return super().run_node(node)
-            sources = [self.env[other] for other in node.all_input_nodes if depends[other]]
-            sources = [one.real + one.imag if one.is_complex() else one for one in sources]
-            weights = torch.rand(len(sources), generator=generator, dtype=torch.float64) + 0.5
-            found = values[node]
-            if isinstance(found, torch.Tensor) and found.shape == torch.broadcast_shapes(*(one.shape for one in sources)):
-                mixed = sum(weight * one for weight, one in zip(weights, sources, strict=True))
-                return mixed.to(found.dtype) if found.is_complex() else mixed
-            total = sum(weight * one.sum() for weight, one in zip(weights, sources, strict=True))
-            if isinstance(found, torch.Tensor):
-                return total * torch.ones(found.shape, dtype=found.dtype if found.is_complex() else torch.float64)
-            return type(found)(total * torch.ones(one.shape, dtype=torch.float64) for one in found)
-
-    Values(traced).run(*point)
-
-    def structure(inputs: Any, weights: Any) -> Any:
-        found = Structure(traced).run(inputs, weights)
-        return torch.stack([found[k] for k in places])
-
-    rates = torch.autograd.functional.jacobian(structure, point)
-    found: NDArray[np.bool_] = (torch.cat([rate.reshape(len(places), -1) for rate in rates], 1) != 0).numpy()
-    return found
-
-
-def _is_linear(node: Any, depends: Any) -> bool:
-    """Whether a node of the graph is an affine function of those of its arguments that depend on inputs or weights."""
-    name = _name(node)
-    sources = [other for other in node.all_input_nodes if depends[other]]
-    if name in _LINEAR or name in _AFFINE:
-        return True
-    if name in _PRODUCT:
-        return len(sources) == 1 and list(node.args).count(sources[0]) == 1
-    if name == "div":
-        return len(sources) == 1 and sources[0] is node.args[0] and sources[0] is not node.args[1]
-    return name == "index" and sources == [node.args[0]]
+    inputs, flat = draw(n_inputs), draw(n_weights, scale=3.0)
+    same, again = compare(inputs, flat)
+    if not same:
+        with symbols.Widened():
+            once_more = run(inputs, unpack(flat))
+        numbers = [[float(torch.as_tensor(value, dtype=torch.float64).sum()) for value in one.values] for one in (again, once_more)]
+        if once_more.events != again.events or numbers[0] != numbers[1]:
+            raise UnsupportedCircuitError(
+                f"the circuit is another one in each call (an angle or a gate is drawn at random inside); {_ONCE}; draw before the "
+                "layer, and pass what was drawn as inputs"
+            )
+        raise UnsupportedCircuitError(
+            f"the circuit depends on the values of its inputs or weights, by a choice or a detour through NumPy; {_ONCE}"
+        )
+    if batches and n_inputs:
+        for scale in (1.0, -7.0):
+            rows = draw(3, n_inputs, scale=scale)
+            try:
+                same, _ = compare(rows, flat)
+            except Exception:  # each framework fails in its own way on what works for one sample only
+                return
+            if not same:
+                table.batch_problem = (
+                    "the circuit mixes the samples of a batch (a mean or a maximum over all inputs, or inputs[i] where "
+                    "inputs[..., i] is the i-th feature), so that its result for one sample depends on the others; compute such "
+                    "things before the layer, and index inputs by inputs[..., i]"
+                )
+                return

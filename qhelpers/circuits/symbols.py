@@ -1,0 +1,749 @@
+"""Angles as formulas: what a circuit does to its inputs and weights before they turn a gate, read off torch while it computes.
+
+A circuit runs once on real numbers under `Reader`, which sees every call of torch and keeps, beside each tensor, the formula of
+each of its elements. Affine formulas are kept as numbers, all others as a list of operations.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+#: An affine formula: its value where all variables are 0, and the rate of each variable that it reads.
+Affine = tuple[Any, dict[int, Any]]
+
+_NARROW = (torch.float32, torch.float16, torch.bfloat16)
+
+# What torch's functions do to the elements of a tensor, by name.
+_MOVES = {
+    "__getitem__", "select", "narrow", "reshape", "view", "flatten", "ravel", "unflatten", "unsqueeze", "squeeze", "T", "mT", "t",
+    "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "permute", "expand", "expand_as", "repeat", "tile",
+    "repeat_interleave", "broadcast_to", "broadcast_tensors", "unbind", "split", "split_with_sizes", "chunk", "tensor_split",
+    "hsplit", "vsplit", "stack", "cat", "concat", "concatenate", "hstack", "vstack", "dstack", "column_stack", "atleast_1d",
+    "atleast_2d", "flip", "fliplr", "flipud", "roll", "rot90", "diagonal", "clone", "contiguous", "index_select", "reshape_as",
+    "view_as", "__iter__", "meshgrid", "positive", "__pos__", "take",
+}  # fmt: skip
+_CASTS = {"as_tensor", "asarray", "to", "type", "float", "double", "half", "bfloat16", "cpu", "type_as"}
+_SUMS = {"add": "+", "__add__": "+", "__radd__": "+", "__iadd__": "+", "sub": "-", "subtract": "-", "__sub__": "-", "__isub__": "-"}
+_BINARY = _SUMS | {
+    "rsub": "r-", "__rsub__": "r-", "mul": "*", "multiply": "*", "__mul__": "*", "__rmul__": "*", "__imul__": "*", "div": "/",
+    "divide": "/", "true_divide": "/", "__truediv__": "/", "__itruediv__": "/", "__rtruediv__": "r/", "pow": "**", "__pow__": "**",
+    "__rpow__": "r**", "float_power": "**",
+}  # fmt: skip
+_UNARY = {
+    "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "exp", "exp2", "expm1", "log",
+    "log2", "log10", "log1p", "sqrt", "rsqrt", "abs", "sign", "sigmoid", "relu", "erf", "sinc", "sgn", "detach", "angle",
+}  # fmt: skip
+_ALIASES = {
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
+    "absolute": "abs", "__abs__": "abs", "negative": "neg", "__neg__": "neg", "data": "detach", "matmul": "__matmul__",
+    "mm": "__matmul__", "mv": "__matmul__", "bmm": "__matmul__", "dot": "__matmul__", "inner": "inner",
+}  # fmt: skip
+#: Functions of numbers, element by element, that take further arguments.
+_ELEMENTWISE = {
+    "clamp", "clip", "hardtanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "nan_to_num", "round", "floor",
+    "ceil", "trunc", "frac", "fmod", "remainder", "maximum", "minimum", "fmax", "fmin", "atan2", "arctan2", "where", "heaviside",
+    "hypot", "lt", "le", "gt", "ge", "eq", "ne", "__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__", "logical_and",
+    "logical_or", "logical_not", "__and__", "__or__", "__invert__", "logit", "hardsigmoid", "tanhshrink", "xlogy", "lerp",
+    "deg2rad", "rad2deg", "isclose", "isnan", "isfinite", "threshold", "relu6", "clamp_min", "clamp_max", "__mod__", "__floordiv__", "floor_divide", "long", "int",
+    "bool",
+}  # fmt: skip
+#: What says something of a tensor that holds whatever its values are.
+_FACTS = {
+    "size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "is_complex", "is_floating_point", "is_contiguous",
+    "is_conj", "is_neg", "is_tensor", "result_type", "can_cast", "get_device", "element_size", "__len__", "__repr__", "__str__",
+    "__format__", "__hash__", "has_names", "is_same_size", "untyped_storage", "data_ptr", "requires_grad_", "retain_grad", "dense_dim",
+    "is_grad_enabled", "is_inference", "broadcast_shapes", "retains_grad", "register_hook", "get_default_dtype", "_is_view",
+}  # fmt: skip
+_RANDOM = {
+    "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal", "bernoulli", "multinomial",
+    "poisson", "dropout", "alpha_dropout", "feature_dropout", "normal_", "uniform_", "bernoulli_", "random_", "exponential_",
+}  # fmt: skip
+_VALUES = {
+    "__bool__": "an `if`, `while`, `and` or `or`", "is_nonzero": "an `if`", "allclose": "a comparison", "equal": "a comparison",
+    "__float__": "float()", "__complex__": "complex()", "item": ".item()", "__int__": "int()", "__index__": "a place in a list or a length",
+    "tolist": ".tolist()", "numpy": "a detour through NumPy", "__array__": "a function of NumPy (np.arctan, np.array, ...)",
+    "__array_wrap__": "a function of NumPy (np.arctan, np.array, ...)", "__contains__": "an `in`",
+}  # fmt: skip
+
+
+class CannotReadError(RuntimeError):
+    """A formula cannot be read; the message goes on after "the circuit"."""
+
+
+class _Thread(threading.local):
+    trusting = False
+
+
+_THREAD = _Thread()
+
+
+@contextlib.contextmanager
+def trusting() -> Iterator[None]:
+    """Let a framework look at values where it takes its own gates apart: what it finds is confirmed at other values."""
+    before, _THREAD.trusting = _THREAD.trusting, True
+    try:
+        yield
+    finally:
+        _THREAD.trusting = before
+
+
+class Widened(TorchFunctionMode):
+    """Computes with numbers of single precision from outside as if they were of double."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if _name(function) in _FACTS or _name(function).startswith("__get"):
+            return function(*args, **kwargs)
+        tensors = _tensors((args, kwargs))
+        if any(one.dtype == torch.float64 for one in tensors) and any(one.dtype in _NARROW for one in tensors):
+            args, kwargs = _mapped((args, kwargs), lambda one: one.double() if one.dtype in _NARROW else one)
+        return function(*args, **kwargs)
+
+
+class Formulas:
+    """A list of scalar formulas of variables: inputs first, then weights, then what else is trained.
+
+    Attributes
+    ----------
+    operations : list of (str, tuple)
+        How each formula that is not affine comes about, from places of others in the list.
+    affine : list of (number, dict) or None
+    reads : list of frozenset of int
+        Variables that each depends on.
+    """
+
+    def __init__(self) -> None:
+        self.operations: list[tuple[str, tuple[Any, ...]] | None] = []
+        self.affine: list[Affine | None] = []
+        self.reads: list[frozenset[int]] = []
+        self.calls: list[tuple[Any, Any, dict[str, Any], list[tuple[Any, ...]]]] = []
+        self._known: dict[Any, int] = {}
+        self.n_variables = 0
+
+    def variables(self, n: int) -> NDArray[np.int64]:
+        """Return the places of n new variables."""
+        first, self.n_variables = self.n_variables, self.n_variables + n
+        return np.array([self.keep(0.0, {k: 1.0}) for k in range(first, first + n)], np.int64)
+
+    def keep(self, constant: Any, rates: dict[int, Any]) -> int:
+        """Return the place of an affine formula."""
+        key = (constant, tuple(rates.items()) if len(rates) < 2 else tuple(sorted(rates.items())))
+        if key not in self._known:
+            self._known[key] = self._new(None, (constant, rates), frozenset(rates))
+        return self._known[key]
+
+    def operate(self, name: str, *arguments: Any) -> int:
+        """Return the place of an operation on formulas (int) and numbers (float, complex)."""
+        key = (name, arguments, tuple(type(one) for one in arguments))
+        if key not in self._known:
+            reads = frozenset().union(*(self.reads[one] for one in arguments if isinstance(one, int)))
+            self._known[key] = self._new((name, arguments), None, reads)
+        return self._known[key]
+
+    def _new(self, operation: Any, affine: Affine | None, reads: frozenset[int]) -> int:
+        self.operations.append(operation)
+        self.affine.append(affine)
+        self.reads.append(reads)
+        return len(self.reads) - 1
+
+    def call(self, function: Any, arguments: Any, options: dict[str, Any], places: list[NDArray[np.int64]], n: int) -> list[int]:
+        """Return the places of all elements of what a function makes of tensors that stand in `arguments` as `Slot`."""
+        reads = frozenset().union(*(self.reads[one] for part in places for one in part.reshape(-1).tolist()))
+        number = len(self.calls)
+        self.calls.append((function, arguments, options, [(part.shape, part.reshape(-1).tolist()) for part in places]))
+        return [self._new(("element", (number, k)), None, reads) for k in range(n)]
+
+    def negative(self, a: int) -> int:
+        """Return -a."""
+        return self.times(a, -1.0)
+
+    def plus(self, a: Any, b: Any) -> Any:
+        """Return a + b, of formulas (int places) or numbers."""
+        one, other = self._affine_of(a), self._affine_of(b)
+        if one is None or other is None:
+            return self.operate("+", a, b)
+        rates = dict(one[1])
+        for variable, rate in other[1].items():
+            rates[variable] = rates.get(variable, 0.0) + rate
+        return self.keep(one[0] + other[0], {variable: rate for variable, rate in rates.items() if rate != 0})
+
+    def times(self, a: Any, b: Any) -> Any:
+        """Return a b."""
+        one, other = self._affine_of(a), self._affine_of(b)
+        if one is not None and other is not None:
+            if not other[1]:
+                one, other = other, one
+            if not one[1]:
+                factor, (constant, rates) = one[0], other
+                return self.keep(constant * factor, {k: rate * factor for k, rate in rates.items()} if factor != 0 else {})
+        return self.operate("*", a, b)
+
+    def over(self, a: Any, b: Any) -> Any:
+        """Return a / b."""
+        other = self._affine_of(b)
+        if other is not None and not other[1] and self._affine_of(a) is not None and other[0] != 0:
+            one = self._affine_of(a)
+            assert one is not None
+            return self.keep(one[0] / other[0], {k: rate / other[0] for k, rate in one[1].items()})
+        return self.operate("/", a, b)
+
+    def part(self, name: str, a: int) -> int:
+        """Return the real or the imaginary part, or the conjugate."""
+        affine = self.affine[a]
+        if affine is None:
+            return self.operate(name, a)
+        of: Callable[[Any], Any] = {"real": np.real, "imag": np.imag, "conj": np.conj}[name]
+        plain = complex if name == "conj" else float
+        return self.keep(plain(of(affine[0])), {k: plain(of(rate)) for k, rate in affine[1].items() if of(rate) != 0})
+
+    def _affine_of(self, a: Any) -> Affine | None:
+        return self.affine[a] if isinstance(a, int) else (a, {})
+
+
+class Element:
+    """One formula among others, so that NumPy's arrays of objects can compute with it."""
+
+    __slots__ = ("formulas", "place")
+
+    def __init__(self, formulas: Formulas, place: int) -> None:
+        self.formulas, self.place = formulas, place
+
+    def __add__(self, other: Any) -> Element:
+        return Element(self.formulas, self.formulas.plus(self.place, _plain(other)))
+
+    def __mul__(self, other: Any) -> Element:
+        return Element(self.formulas, self.formulas.times(self.place, _plain(other)))
+
+    def __sub__(self, other: Any) -> Element:
+        return self + (other * -1.0)
+
+    def __rsub__(self, other: Any) -> Element:
+        return self * -1.0 + other
+
+    def __truediv__(self, other: Any) -> Element:
+        return Element(self.formulas, self.formulas.over(self.place, _plain(other)))
+
+    def __rtruediv__(self, other: Any) -> Element:
+        return Element(self.formulas, self.formulas.over(_plain(other), self.place))
+
+    def __pow__(self, other: Any) -> Element:
+        power = _plain(other)
+        if not isinstance(power, int) and power in (1, 2):
+            return self if power == 1 else self * self
+        return Element(self.formulas, self.formulas.operate("**", self.place, power))
+
+    def __rpow__(self, other: Any) -> Element:
+        return Element(self.formulas, self.formulas.operate("**", _plain(other), self.place))
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _plain(value: Any) -> Any:
+    """Return a formula's place (int), or a number (float or complex)."""
+    if isinstance(value, Element):
+        return value.place
+    return complex(value) if isinstance(value, (complex, np.complexfloating)) else float(value)
+
+
+class Slot:
+    """The place of a tensor among the arguments of a call."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Reader(TorchFunctionMode):
+    """Keeps the formulas of all tensors that depend on given ones while a circuit runs.
+
+    Parameters
+    ----------
+    formulas : Formulas
+    n_inputs : int
+        So many of its variables are inputs.
+    """
+
+    def __init__(self, formulas: Formulas, n_inputs: int) -> None:
+        super().__init__()
+        self.formulas, self.n_inputs = formulas, n_inputs
+        self._places: dict[int, Tensor] = {}
+        self._kept: list[Any] = []
+        self._made: set[int] = set()
+        #: Trained tensors from outside that the circuit reads, in the order of their variables.
+        self.captured: list[Tensor] = []
+        #: Other tensors from outside, with their versions: if one is changed the circuit has to be read anew.
+        self.watched: list[tuple[Tensor, int]] = []
+        self._written: set[int] = set()
+
+    def know(self, tensor: Tensor, places: Any) -> Tensor:
+        """Let a tensor be the formulas at these places."""
+        if not isinstance(places, Tensor):
+            places = torch.as_tensor(np.asarray(places, np.int64)).reshape(tensor.shape)
+        self._places[id(tensor)] = places
+        self._kept.append(tensor)
+        return tensor
+
+    def places(self, tensor: Tensor) -> Tensor | None:
+        """Return the places of a tensor's formulas, shaped as it is, or None for numbers."""
+        found = self._places.get(id(tensor))
+        if found is None and tensor.requires_grad and id(tensor) not in self._made:
+            if not tensor.is_leaf:
+                raise CannotReadError(
+                    "uses a tensor that is computed outside of it from trained ones; give it to the circuit as an argument, or "
+                    "compute it inside"
+                )
+            self.captured.append(tensor)
+            self.know(tensor, self.formulas.variables(tensor.numel()))
+            found = self._places[id(tensor)]
+        if found is None and self._written and tensor.untyped_storage().data_ptr() in self._written:
+            raise CannotReadError("writes to a tensor and reads it through another view; write the tensor as an expression")
+        return found
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = _name(function)
+        if name in _FACTS or name == "__get__" or name == "__set__":
+            return function(*args, **kwargs)
+        if name in _RANDOM and name != "dropout":
+            raise CannotReadError(f"draws at random (torch.{name}), so that it is another one in each call")
+        tensors = _tensors((args, kwargs))
+        known = [self.places(one) is not None for one in tensors]
+        if not any(known):
+            return self._plain_call(function, name, tensors, args, kwargs)
+        if name in _VALUES:
+            read = self._read(tensors)
+            if read and not (_THREAD.trusting and name in ("numpy", "__array__", "tolist")):
+                raise CannotReadError(f"depends on the values of its {self._shown(read)}, by {_VALUES[name]}")
+            return function(*args, **kwargs)
+        if "out" in kwargs:
+            raise CannotReadError(f"gives torch.{name} a place to write to (out=); use what it returns")
+        args, kwargs = _mapped((args, kwargs), self._widened)
+        found = self._understood(function, name, args, kwargs)
+        if not torch.is_grad_enabled():
+            self._detached(found)
+        return found
+
+    def _plain_call(self, function: Any, name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        for one in tensors:
+            if id(one) not in self._made:
+                self._made.add(id(one))
+                self._kept.append(one)
+                self.watched.append((one, one._version))
+        found = function(*args, **kwargs)
+        for one in _tensors(found):
+            self._made.add(id(one))
+            self._kept.append(one)
+        return found
+
+    def _widened(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of numbers in double precision, as everything is read."""
+        if id(tensor) in self._places or tensor.dtype not in _NARROW:
+            return tensor
+        if id(tensor) not in self._made:
+            self.watched.append((tensor, tensor._version))
+            self._kept.append(tensor)
+        return tensor.double()
+
+    def _read(self, tensors: list[Tensor]) -> frozenset[int]:
+        parts = [self._places[id(one)].reshape(-1).tolist() for one in tensors if id(one) in self._places]
+        return frozenset().union(*(self.formulas.reads[place] for part in parts for place in part))
+
+    def _shown(self, read: frozenset[int]) -> str:
+        kinds = {"inputs": any(k < self.n_inputs for k in read), "weights": any(k >= self.n_inputs for k in read)}
+        return " and ".join(kind for kind, some in kinds.items() if some)
+
+    def _understood(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
+        name = _ALIASES.get(name, name)
+        if name == "__setitem__":
+            return self._written_to(function, args)
+        if name.endswith("_") and not name.endswith("__"):
+            return self._in_place(name[:-1], args, kwargs)
+        if name in _CASTS and isinstance(args[0], Tensor):
+            return self._cast(function, args, kwargs)
+        if name in ("tensor", "as_tensor", "asarray"):
+            raise CannotReadError(f"makes a new tensor of inputs or weights (torch.{name}), which cuts gradients; use torch.stack")
+        if name.endswith("_like") or name.startswith("new_"):
+            return self._plain_call(function, name, [], args, kwargs)
+        if name in _MOVES:
+            return self._moved(function, name, args, kwargs)
+        if name in _BINARY:
+            return self._binary(_BINARY[name], name, args, kwargs, function)
+        if name == "neg":
+            return self._computed(function, args, kwargs, lambda a: a * -1.0)
+        if name == "square":
+            return self._computed(function, args, kwargs, lambda a: a * a)
+        if name == "reciprocal":
+            return self._computed(function, args, kwargs, lambda a: 1.0 / a)
+        if name in ("real", "imag", "conj", "resolve_conj", "conj_physical"):
+            part = "conj" if "conj" in name else name
+            each = np.frompyfunc(lambda one: Element(self.formulas, self.formulas.part(part, one.place)), 1, 1)
+            return self._computed(function, args, kwargs, each)
+        if name in _UNARY and len(args) == 1 and not kwargs:
+            each = np.frompyfunc(lambda one: Element(self.formulas, self.formulas.operate(name, one.place)), 1, 1)
+            return self._computed(function, args, kwargs, each)
+        if name in ("sum", "mean", "cumsum") and "dtype" not in kwargs:
+            return self._reduced(function, name, args, kwargs)
+        if name in ("__matmul__", "__rmatmul__", "linear", "outer", "inner", "tensordot"):
+            return self._multiplied(function, name, args, kwargs)
+        if name in _ELEMENTWISE:
+            return self._elementwise(function, args, kwargs)
+        return self._called(function, name, args, kwargs)
+
+    def _array(self, value: Any) -> Any:
+        """Return a tensor as NumPy's array of formulas and numbers."""
+        if not isinstance(value, Tensor):
+            return value
+        places = self.places(value)
+        if places is None:
+            return value.detach().numpy()
+        listed = np.empty(places.numel(), object)
+        listed[:] = [Element(self.formulas, place) for place in places.reshape(-1).tolist()]
+        return listed.reshape(tuple(places.shape))
+
+    def _learn(self, tensor: Tensor, array: Any) -> Tensor:
+        """Let a tensor be what an array of formulas and numbers says."""
+        flat = np.asarray(array, object).reshape(-1)
+        if len(flat) != tensor.numel():
+            raise CannotReadError("holds an operation of torch that cannot be followed")
+        places = [one.place if isinstance(one, Element) else self.formulas.keep(_plain(one), {}) for one in flat]
+        return self.know(tensor, torch.as_tensor(np.array(places, np.int64)).reshape(tensor.shape))
+
+    def _constant(self, tensor: Tensor) -> Tensor:
+        """Return places for a tensor of numbers."""
+        numbers_ = tensor.detach().reshape(-1).tolist()
+        return torch.as_tensor(np.array([self.formulas.keep(_plain(one), {}) for one in numbers_], np.int64)).reshape(tensor.shape)
+
+    def _computed(self, function: Any, args: Any, kwargs: Any, compute: Callable[..., Any]) -> Any:
+        return self._learn(function(*args, **kwargs), compute(*(self._array(one) for one in args)))
+
+    def _binary(self, sign: str, name: str, args: Any, kwargs: Any, function: Any) -> Any:
+        alpha = kwargs.get("alpha", 1)
+        if set(kwargs) - {"alpha", "other", "exponent", "input"} or kwargs.get("rounding_mode"):
+            return self._elementwise(function, args, kwargs)
+        first, second = [*args, *(kwargs[key] for key in ("input", "other", "exponent") if key in kwargs)]
+        a, b = self._array(first), self._array(second)
+        if isinstance(b, Tensor) or isinstance(a, Tensor):
+            return self._elementwise(function, args, kwargs)
+        if alpha != 1:
+            b = b * alpha
+        if sign[0] == "r":
+            a, b, sign = b, a, sign[1:]
+        found = {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b, "**": lambda: a**b}[sign]()
+        return self._learn(function(*args, **kwargs), found)
+
+    def _reduced(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
+        array = self._array(args[0])
+        dims = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+        if len(args) > 2 or array.size == 0 or set(kwargs) - {"dim", "axis", "keepdim"}:
+            return self._called(function, name, args, kwargs)
+        axis = tuple(dims) if isinstance(dims, (list, tuple)) else dims
+        if name == "cumsum":
+            found = np.cumsum(array, axis=axis)
+        else:
+            found = np.sum(array, axis=axis if axis != () else None)
+        result = function(*args, **kwargs)
+        if name == "mean":
+            found = found * (1.0 / (array.size / max(1, result.numel())))
+        return self._learn(result, found)
+
+    def _multiplied(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
+        arrays = [self._array(one) for one in args]
+        if name == "tensordot" or (kwargs and name != "linear"):
+            return self._called(function, name, args, kwargs)
+        if name == "linear":
+            bias = self._array(kwargs["bias"] if "bias" in kwargs else (args[2] if len(args) > 2 else None))
+            found = np.matmul(np.asarray(arrays[0], object), np.asarray(arrays[1], object).T)
+            found = found if bias is None else found + bias
+        elif name == "outer":
+            found = np.multiply.outer(*arrays)
+        elif name == "inner":
+            found = np.inner(*(np.asarray(one, object) for one in arrays))
+        else:
+            a, b = (np.asarray(one, object) for one in (arrays[::-1] if name == "__rmatmul__" else arrays))
+            found = np.matmul(a, b)
+        return self._learn(function(*args, **kwargs), found)
+
+    def _moved(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
+        only_first = name in ("__getitem__", "index_select", "take")
+        if only_first:
+            if any(self.places(one) is not None for one in _tensors((args[1:], kwargs))):
+                raise CannotReadError("depends on the values of its inputs or weights, by an index made of them")
+            moved = (self._of(args[0]), *args[1:]), kwargs
+        else:
+            moved = _mapped((args, kwargs), self._of)
+        found, places = function(*args, **kwargs), function(*moved[0], **moved[1])
+        if name == "__iter__":
+            found, places = list(found), list(places)
+        for one, other in zip(_tensors(found), _tensors(places), strict=True):
+            self.know(one, other)
+        return iter(found) if name == "__iter__" else found
+
+    def _of(self, tensor: Tensor) -> Tensor:
+        places = self.places(tensor)
+        return self._constant(tensor) if places is None else places
+
+    def _cast(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Leave numbers as wide as they are; make others of them as told."""
+        wanted = function(*args, **kwargs)
+        tensor = args[0]
+        if not isinstance(wanted, Tensor):  # the name of its type
+            return wanted
+        if wanted.dtype == tensor.dtype:
+            return self.know(wanted, self.places(tensor))
+        if wanted.is_complex() or tensor.is_complex():
+            return self.know(tensor.to(torch.complex128) if wanted.is_complex() else wanted, self.places(tensor))
+        if wanted.is_floating_point():
+            return self.know(tensor.to(torch.float64) if tensor.is_floating_point() else tensor.double(), self.places(tensor))
+        return self._elementwise(_to, (tensor, wanted.dtype), {})
+
+    def _elementwise(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """Keep a function of each element and, where they are tensors, of those of the other arguments."""
+        found = function(*args, **kwargs)
+        if not isinstance(found, Tensor):
+            return self._called(function, _name(function), args, kwargs)
+        parts: list[NDArray[np.int64]] = []
+
+        def slot(tensor: Tensor) -> Slot:
+            parts.append(np.broadcast_to(self._of(tensor).numpy(), tuple(found.shape)).reshape(-1))
+            return Slot(len(parts) - 1)
+
+        template = _mapped((args, kwargs), slot)
+        number = len(self.formulas.calls)
+        self.formulas.calls.append((function, *template, []))
+        rows = np.stack(parts, 1).tolist()
+        return self.know(found, [self.formulas.operate("function", float(number), *row) for row in rows])
+
+    def _called(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """Keep a call of whatever else torch can do: all it makes depends on all that it is given."""
+        found = function(*args, **kwargs)
+        made = _tensors(found)
+        if not made or not (isinstance(found, Tensor) or isinstance(found, (tuple, list))):
+            read = self._shown(self._read(_tensors((args, kwargs))))
+            raise CannotReadError(f"depends on the values of its {read}, by {_VALUES.get(name, f'torch.{name}')}")
+        parts: list[NDArray[np.int64]] = []
+
+        def slot(tensor: Tensor) -> Any:
+            if self.places(tensor) is None:
+                return tensor
+            parts.append(self._of(tensor).numpy())
+            return Slot(len(parts) - 1)
+
+        template = _mapped((args, kwargs), slot)
+        places = self.formulas.call(function, *template, parts, sum(one.numel() for one in made))
+        for one in made:
+            self.know(one, places[: one.numel()])
+            places = places[one.numel() :]
+        return found
+
+    def _detached(self, found: Any) -> None:
+        for one in _tensors(found):
+            places = self._places[id(one)]
+            listed = [self.formulas.operate("detach", k) if self.formulas.reads[k] else k for k in places.reshape(-1).tolist()]
+            self.know(one, listed)
+
+    def _written_to(self, function: Any, args: Any) -> None:
+        target, index, value = args
+        if any(self.places(one) is not None for one in _tensors(index)):
+            raise CannotReadError("depends on the values of its inputs or weights, by an index made of them")
+        if self.places(target) is None:
+            self.know(target, self._constant(target))
+            self._written.add(target.untyped_storage().data_ptr())
+        if target.requires_grad and target.is_leaf:
+            raise CannotReadError("writes to a weight in place; write an expression instead")
+        with torch.no_grad():
+            function(target, index, value.detach().to(target.dtype) if isinstance(value, Tensor) else value)
+        places = self._places[id(target)]
+        places[index] = self._of(value) if isinstance(value, Tensor) else self.formulas.keep(_plain(value), {})
+
+    def _in_place(self, name: str, args: Any, kwargs: Any) -> Any:
+        if name in ("requires_grad", "retain_grad"):
+            return args[0]
+        plain = getattr(torch.Tensor, name, None)
+        target = args[0]
+        if plain is None or not isinstance(target, Tensor) or (target.requires_grad and target.is_leaf):
+            raise CannotReadError(f"changes a tensor in place ({name}_); write an expression instead")
+        with self:
+            found = plain(*args, **kwargs)
+        self._written_to(torch.Tensor.__setitem__, (target, ..., found))
+        return target
+
+
+def _to(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype)
+
+
+def _name(function: Any) -> str:
+    """Return what a function of torch is called; of a property's getter, the property."""
+    name = getattr(function, "__name__", str(function))
+    if name == "__get__":
+        owner = getattr(getattr(function, "__self__", None), "__name__", "")
+        return owner if owner in ("T", "mT", "H", "mH", "real", "imag", "data") else "__get__"
+    return str(name)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """Return all tensors in lists, tuples and dictionaries."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [tensor for one in value for tensor in _tensors(one)]
+    if isinstance(value, dict):
+        return [tensor for one in value.values() for tensor in _tensors(one)]
+    return []
+
+
+def _mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """Return lists, tuples and dictionaries with each tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, (list, tuple)):
+        listed = [_mapped(one, change) for one in value]
+        return listed if isinstance(value, list) else tuple(listed)
+    if isinstance(value, dict):
+        return {key: _mapped(one, change) for key, one in value.items()}
+    return value
+
+
+class Evaluator:
+    """Some formulas as a function of the variables, in torch: differentiable as often as wished, on any device.
+
+    Parameters
+    ----------
+    formulas : Formulas
+    places : sequence of int
+        Which ones; real numbers.
+    n_inputs : int
+        So many of the variables are inputs, the others weights.
+    """
+
+    def __init__(self, formulas: Formulas, places: Sequence[int], n_inputs: int) -> None:
+        self.places, self.n_inputs = list(places), n_inputs
+        needed: set[int] = set()
+        waiting = list(places)
+        calls: set[int] = set()
+        while waiting:
+            place = waiting.pop()
+            if place in needed:
+                continue
+            needed.add(place)
+            name, arguments = formulas.operations[place] or ("", ())
+            if name == "element" and arguments[0] not in calls:
+                calls.add(arguments[0])
+                waiting += [one for _, part in formulas.calls[arguments[0]][3] for one in part]
+            elif name not in ("", "element"):
+                waiting += [one for one in arguments if isinstance(one, int)]
+        self.affine = {place: formulas.affine[place] for place in sorted(needed) if formulas.affine[place] is not None}
+        listed = sorted(place for place in needed if formulas.operations[place] is not None)
+        self.steps = [(place, *formulas.operations[place]) for place in listed]  # type: ignore[misc]
+        self.calls = {number: formulas.calls[number] for number in calls}
+        self.calls |= {int(a[0]): formulas.calls[int(a[0])] for _, name, a in self.steps if name == "function"}
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the values.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (n_inputs,) or (n_samples, n_inputs)
+        weights : tensor of shape (n_weights,)
+
+        Returns
+        -------
+        tensor of shape (n_formulas,) or (n_samples, n_formulas)
+        """
+        values: dict[int, Any] = {}
+        for place, affine in self.affine.items():
+            assert affine is not None
+            value, started = affine[0], affine[0] != 0
+            for variable, rate in affine[1].items():
+                one = inputs[..., variable] if variable < self.n_inputs else weights[variable - self.n_inputs]
+                one = one if rate == 1 else one * rate
+                value, started = (one + value if started else one), True
+            values[place] = value
+        made: dict[int, list[Tensor]] = {}
+        batch = inputs.shape[:-1]
+        for place, name, arguments in self.steps:
+            if name == "element":
+                number, k = arguments
+                if number not in made:
+                    made[number] = self._call(number, values, batch, inputs)
+                values[place] = made[number][k]
+                continue
+            if name == "function":
+                function, args, kwargs, _ = self.calls[int(arguments[0])]
+                given = [_tensor(values[one], inputs) for one in arguments[1:]]
+                args, kwargs = _filled((args, kwargs), given)
+                values[place] = function(*args, **kwargs)
+                continue
+            given = [values[one] if isinstance(one, int) else one for one in arguments]
+            values[place] = _operate(name, given, inputs)
+        columns = [_tensor(values[place], inputs) for place in self.places]
+        columns = [(one.real if one.is_complex() else one).to(inputs.dtype).expand(batch) for one in columns]
+        return torch.stack(columns, -1) if columns else inputs.new_zeros(*batch, 0)
+
+    def _call(self, number: int, values: dict[int, Any], batch: Any, inputs: Tensor) -> list[Tensor]:
+        function, args, kwargs, parts = self.calls[number]
+        stacked = [
+            torch.stack([_tensor(values[one], inputs).expand(batch) for one in places], -1).reshape((*batch, *shape))
+            for shape, places in parts
+        ]
+
+        def run(*tensors: Tensor) -> list[Tensor]:
+            given, options = _filled((args, kwargs), tensors, inputs)
+            found = [one.reshape(-1) for one in _tensors(function(*given, **options))]
+            return [torch.cat([one.to(torch.promote_types(one.dtype, inputs.dtype)) for one in found])]
+
+        flat = (torch.func.vmap(run)(*stacked) if batch else run(*stacked))[0]
+        return list(flat.unbind(-1))
+
+
+def _filled(template: Any, tensors: Sequence[Tensor], like: Tensor | None = None) -> Any:
+    """Return a call's arguments with tensors in their slots."""
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, Slot):
+            return tensors[value.number]
+        if isinstance(value, (list, tuple)):
+            listed = [fill(one) for one in value]
+            return listed if isinstance(value, list) else tuple(listed)
+        if isinstance(value, dict):
+            return {key: fill(one) for key, one in value.items()}
+        if like is not None and isinstance(value, Tensor):
+            return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
+        return value
+
+    return fill(template)
+
+
+def _tensor(value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    kind = like.dtype if not isinstance(value, complex) else torch.promote_types(like.dtype, torch.complex64)
+    return torch.as_tensor(value, dtype=kind, device=like.device)
+
+
+def _operate(name: str, given: list[Any], like: Tensor) -> Any:
+    if name == "+":
+        return given[0] + given[1]
+    if name == "*":
+        return given[0] * given[1]
+    if name == "/":
+        return given[0] / given[1]
+    if name == "**":
+        if not any(isinstance(one, Tensor) for one in given):
+            given = [_tensor(given[0], like), given[1]]
+        return torch.pow(*given)
+    tensor = _tensor(given[0], like)
+    if name == "real":
+        return tensor.real if tensor.is_complex() else tensor
+    if name == "imag":
+        return tensor.imag if tensor.is_complex() else torch.zeros_like(tensor)
+    return getattr(torch, name)(tensor)
+
