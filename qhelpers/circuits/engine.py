@@ -257,8 +257,7 @@ class Engine(Prepared):
                 f"{self.circuit.n_qubits} qubits need {needed / 1e9:.1f} GB on the path {path!r}, more than max_memory="
                 f"{self.max_memory / 1e9:.1f} GB; use fewer qubits, or raise max_memory"
             )
-        with (
-            torch._C._DisableFuncTorch()
-        ):  # a path that is built at the first call, inside vmap or grad, is built of plain tensors
-            run: Callable[[Tensor, Tensor], Tensor] = getattr(self, f"_{path}")
+        run = self.__dict__.get(f"_{path}")
+        if run is None:  # built at the first call
+            run = outside_transforms(lambda: getattr(self, f"_{path}"))
         return run(inputs, weights.double())  # there are few weights, and their errors would be seen in every sample

@@ -7,8 +7,9 @@ torch.func.grad) and a form in plain torch (any device, differentiable as often 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -32,17 +33,56 @@ Floats = NDArray[np.float64]
 
 def differentiable_once(ctx: Any, *grad: Any) -> Any:
     raise RuntimeError(
-        "the compiled path has first derivatives in reverse mode only; for second derivatives or forward mode build the layer "
-        "with compiled=False (plain torch)"
+        "the compiled path has first derivatives in reverse mode only; for this derivative build the layer with compiled=False "
+        "(plain torch)"
     )
 
 
-def outside_transforms(build: Callable[[], Any]) -> Any:
-    """Build something of plain tensors, also where the first call comes inside vmap or grad: those are a thread's own."""
+def plainly(compute: Callable[..., Tensor], tensors: tuple[Tensor, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
+    """Return derivatives that can be differentiated again, by computing in plain torch what was computed by compiled loops."""
+    with torch.enable_grad():
+        found = compute(*tensors)
+        wanted = [one for one in tensors if one.requires_grad]
+        rates = iter(torch.autograd.grad(found, wanted, grad.to(found), create_graph=torch.is_grad_enabled(), allow_unused=True))
+    return tuple(next(rates) if one.requires_grad else None for one in tensors)
+
+
+def needs_plain() -> bool:
+    """Whether derivatives are asked for that compiled loops have not: forward mode, nested transforms, a trace of operations."""
+    if torch.autograd.forward_ad._current_level >= 0 or torch._C._get_tracing_state() is not None:
+        return True
     if not torch._C._are_functorch_transforms_active():
-        return build()
+        return False
+    kinds = [one.key() for one in torch._C._functorch.get_interpreter_stack()]
+    transform = torch._C._functorch.TransformType
+    return transform.Jvp in kinds or kinds.count(transform.Grad) > 1
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[None]:
+    """Leave every mode of torch: inference, no gradients, lower precision, another device."""
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast("cpu", enabled=False),
+        torch.autocast("cuda", enabled=False),
+        torch.device("cpu"),
+    ):
+        yield
+
+
+def outside_transforms(build: Callable[[], Any]) -> Any:
+    """Build something that is kept, of plain tensors, whatever mode or transform of torch the first call comes in."""
+    if not torch._C._are_functorch_transforms_active():
+        with _apart():
+            return build()
+
+    def elsewhere() -> Any:  # transforms are a thread's own
+        with _apart():
+            return build()
+
     with ThreadPoolExecutor(1) as other:
-        return other.submit(build).result()
+        return other.submit(elsewhere).result()
 
 
 def call(function: type[Function], *arguments: Any) -> Any:
@@ -186,6 +226,8 @@ class _RunProgram(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any, _: Any) -> Any:
         vector, tape = ctx.saved_tensors
+        if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+            return *plainly(ctx.owner._plain, (vector,), grad), None, None
         return call_back(_RunProgramBack, grad, vector, tape, ctx.owner, ctx.keep), None, None
 
     @staticmethod
@@ -332,6 +374,8 @@ class _SumTerms(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         features, coefficients = ctx.saved_tensors
+        if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+            return *plainly(lambda f, c: sum_products(f, c, ctx.terms), (features, coefficients), grad), None
         found, back = call_back(_SumTermsBack, features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
         return (back if ctx.needs_input_grad[0] else None), found, None
 
@@ -406,6 +450,14 @@ class Network:
         result: Tensor = call(_RunNetwork, inputs, weights, self, torch.is_grad_enabled())
         return result
 
+    def differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Compute the same in plain torch."""
+        theta = inputs if self.index is None else inputs[:, self.index]
+        theta = theta * torch.as_tensor(self.scale).to(theta) + torch.as_tensor(self.offset).to(theta)
+        coefficients = self.run._plain(weights.reshape(-1).double())
+        found = sum_products(torch.cat([torch.sin(theta), torch.cos(theta)], 1), coefficients, self.terms)
+        return found[:, 0] if self.scalar else found
+
     def many(self, inputs: Tensor, weights: Tensor, n_maps: int, tape: bool = False) -> tuple[Any, ...]:
         """Return features, coefficients (n_seeds n_outputs, n_terms), cos, sin and the tape for weights of several seeds.
 
@@ -476,9 +528,11 @@ class _RunNetwork(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         owner, (features, coefficients, cos, sin, tape, work) = ctx.owner, ctx.kept
+        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+            return *plainly(owner.differentiable, ctx.saved_tensors, grad), None, None
         shape, weight_shape, dtype = ctx.like
         run = owner.run
-        g = grad.detach().contiguous().numpy().reshape(len(features), -1)
+        g = grad.detach().contiguous().numpy().reshape(len(features), len(coefficients))
         with_inputs = ctx.needs_input_grad[0]
         grad_c = np.empty(coefficients.shape)
         grad_f = np.empty(features.shape if with_inputs else (0, features.shape[1]), features.dtype)
@@ -490,9 +544,6 @@ class _RunNetwork(Function):
             back_w = torch.from_numpy((slopes @ run.rates).reshape(weight_shape)).to(dtype)
         if with_inputs:
             back_x = torch.from_numpy(owner.slopes(grad_f, features, shape))
-        if torch.is_grad_enabled():  # somebody wants to differentiate once more: say so when it happens
-            back_w = None if back_w is None else _Once.apply(back_w, grad, *ctx.saved_tensors)
-            back_x = None if back_x is None else _Once.apply(back_x, grad, *ctx.saved_tensors)
         return back_x, back_w, None, None
 
 
@@ -539,8 +590,8 @@ class _MapNetworkBack(Back):
     ) -> tuple[Tensor, Tensor]:
         features, coefficients, cos, sin, tape = owner.many(inputs, weights, n_maps, tape=True)
         run, n_seeds = owner.run, len(cos)
-        columns = grad.detach().numpy().reshape(n_seeds, len(features), -1)
-        g = np.ascontiguousarray(np.moveaxis(columns, 0, 1)).reshape(len(features), -1)
+        columns = grad.detach().numpy().reshape(n_seeds, len(features), len(coefficients) // n_seeds)
+        g = np.ascontiguousarray(np.moveaxis(columns, 0, 1)).reshape(len(features), len(coefficients))
         grad_c = np.empty(coefficients.shape)
         empty = np.empty((0, features.shape[1]), features.dtype)
         kernels.sum_terms_back(features, coefficients, *_indices(owner.terms), g, False, grad_c, empty)
@@ -572,12 +623,3 @@ class _MapNetworkBack(Back):
         parts = [_MapNetworkBack.apply(*one, owner, n_maps, with_inputs) for one in zip(g, x, w, strict=True)]
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
 
-
-class _Once(Function):
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, *reached: Tensor) -> Tensor:
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grad: Any) -> Any:
-        differentiable_once(ctx)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib
 import inspect
 import math
 import pickle
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,41 @@ from torch import Tensor
 
 from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.engine import Engine, Plan
-from qhelpers.circuits.functions import outside_transforms
+from qhelpers.circuits.functions import needs_plain, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
-from qhelpers.circuits.read_pennylane import check_node, read_pennylane
+from qhelpers.circuits.read_pennylane import check_node, read_pennylane, stacks
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
-from qhelpers.circuits.tracing import Circuit, UnsupportedCircuitError
+from qhelpers.circuits.tracing import Circuit, Observables, UnsupportedCircuitError
 
-_INPUTS = "inputs"
+#: How layers compute in a process that uses torch.compile, which is to leave them as they are.
+_UNCOMPILED: list[Any] = []
+
+
+class _Weights(MutableMapping[str, Tensor]):
+    """The weight tensors of a layer by name."""
+
+    def __init__(self, layer: QuantumLayer) -> None:
+        self._layer = layer
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._layer.weight_shapes:
+            raise KeyError(name)
+        tensor: Tensor = getattr(self._layer, name)
+        return tensor
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        self[name]  # only those that the circuit has
+        self._layer._parameters.pop(name, None)
+        setattr(self._layer, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        raise TypeError(f"the circuit has the weight {name!r}; it cannot be taken away")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layer.weight_shapes)
+
+    def __len__(self) -> int:
+        return len(self._layer.weight_shapes)
 
 
 class QuantumLayer(torch.nn.Module):
@@ -84,18 +114,15 @@ class QuantumLayer(torch.nn.Module):
         function = qnode
         if hasattr(qnode, "func") and hasattr(qnode, "device"):  # a QNode
             function = qnode.func
-            if getattr(qnode, "shots", None) is not None and qnode.shots.total_shots:
-                raise ValueError(f"the QNode has {qnode.shots.total_shots} shots; give the layer shots= instead")
             if qnode.interface not in ("auto", "torch"):
                 raise ValueError(f"Invalid interface {qnode.interface!r}; allowed are 'auto' and 'torch'")
             check_node(qnode)
-        _check_signature(function, self.weight_shapes)
+        _check_signature(function, self.weight_shapes, self._input_arg)
         for name, size in self.weight_shapes.items():
             self.register_parameter(name, torch.nn.Parameter(_initial(name, size, init_method)))
         self.qnode = qnode
-        read = functools.partial(_read_pennylane, qnode, self.weight_shapes)
         name = getattr(function, "__name__", type(function).__name__)
-        self._set_up(read, name, n_inputs, noise, shots, path, compiled, max_memory)
+        self._set_up(name, n_inputs, noise, shots, path, compiled, max_memory)
 
     @classmethod
     def from_qiskit(
@@ -146,18 +173,19 @@ class QuantumLayer(torch.nn.Module):
         parameter = torch.nn.Parameter(weights)
         for name in ("weight", "_weights"):  # TorchConnector has two names for one tensor: so states travel both ways
             layer.register_parameter(name, parameter)
-        layer._set_up(None, circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
+        layer.qnode = None
+        layer._set_up(circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
         return layer
 
     def _set_up(
-        self, read: Any, name: str, n_inputs: int | None, noise: Any, shots: int | None, path: str, compiled: bool | None,
+        self, name: str, n_inputs: int | None, noise: Any, shots: int | None, path: str, compiled: bool | None,
         max_memory: float, circuit: Circuit | None = None,
     ) -> None:  # fmt: skip
         if noise is not None and not isinstance(noise, NoiseModel):
             raise ValueError(f"noise is {noise!r}; allowed is a NoiseModel(channel, strength, insertion), or None")
         if shots is not None and (not isinstance(shots, (int, np.integer)) or shots < 1):
             raise ValueError(f"shots={shots!r}; allowed are whole numbers from 1 on, or None for exact values")
-        self._read, self._name, self.n_inputs, self.noise, self.shots = read, name, n_inputs, noise, shots
+        self._name, self.n_inputs, self.noise, self.shots = name, n_inputs, noise, shots
         self._path, self._compiled, self._max_memory = path, compiled, max_memory
         self._circuits: dict[int, Circuit] = {} if circuit is None else {circuit.n_inputs: circuit}
         self._engines: dict[Any, Engine] = {}
@@ -167,21 +195,30 @@ class QuantumLayer(torch.nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_engines"] = {}
-        try:  # a circuit that is a closure cannot travel; what was read of it can
-            pickle.dumps(state["_read"])
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
+        function = getattr(self.qnode, "func", self.qnode)
+        try:
+            if _named(function) is self.qnode:  # a decorated function: its name stands for the QNode
+                state["qnode"] = _Named(function.__module__, function.__qualname__)
+            else:
+                pickle.dumps(self.qnode)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:  # a closure cannot travel; what was read of it can
             if not self._circuits:
                 raise pickle.PicklingError(
                     f"{self._name} is defined inside a function and cannot travel before it was read; give the layer n_inputs=, "
                     "run a batch first, or define the circuit at the top of a module"
                 ) from error
-            state["_read"] = None
+            state["qnode"] = None
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["qnode"], _Named):
+            state = state | {"qnode": state["qnode"].find()}
+        super().__setstate__(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> QuantumLayer:
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
-        shared = {"_engines": {}, "_read": self._read, "_circuits": dict(self._circuits)}
+        shared = {"_engines": {}, "qnode": self.qnode, "_circuits": dict(self._circuits)}
         copied.__dict__.update(
             {key: shared[key] if key in shared else copy.deepcopy(value, memo) for key, value in vars(self).items()}
         )
@@ -197,24 +234,101 @@ class QuantumLayer(torch.nn.Module):
         """Return what `print` shows."""
         return f"{self._name}, " + ", ".join(f"{name}={size}" for name, size in self.weight_shapes.items())
 
+    _input_arg = "inputs"
+
+    @property
+    def input_arg(self) -> str:
+        """Name of the circuit's argument that takes the data."""
+        return self._input_arg
+
+    @staticmethod
+    def set_input_argument(input_name: str = "inputs") -> None:
+        """Let another argument of the circuit take the data, in all layers.
+
+        Parameters
+        ----------
+        input_name : str, default="inputs"
+        """
+        QuantumLayer._input_arg = input_name
+
+    @property
+    def qnode_weights(self) -> MutableMapping[str, Tensor]:
+        """The weight tensors by name, as TorchLayer has them; one that is put in takes the place of the parameter."""
+        return _Weights(self)
+
+    @property
+    def func(self) -> Callable[[Tensor], Any]:
+        """The quantum function with the present weights, so that PennyLane draws the layer and counts its gates."""
+        function = getattr(self.qnode, "func", self.qnode)
+        return lambda inputs: function(**self._arguments(inputs))
+
+    def _arguments(self, inputs: Tensor) -> dict[str, Tensor]:
+        return {self._input_arg: inputs} | {name: weight.to(inputs) for name, weight in self.qnode_weights.items()}
+
+    def construct(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Construct the QNode's tape for inputs, as TorchLayer does.
+
+        Parameters
+        ----------
+        args : tuple of one tensor
+        kwargs : dict
+            Not used.
+        """
+        return self.qnode.construct((), self._arguments(args[0]))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            qnode = self.__dict__.get("qnode")
+            if hasattr(qnode, "compile_pipeline") and hasattr(qnode, name):
+                return getattr(qnode, name)
+            raise
+
+    def _evaluate_qnode(self, x: Tensor) -> Any:
+        return self._by_pennylane(x) if self._draws() else self(x)
+
+    def _draws(self) -> bool:
+        """Whether the QNode has shots, which PennyLane itself draws."""
+        shots = getattr(self.qnode, "shots", None)
+        return shots is not None and bool(shots.total_shots) and self.shots is None
+
+    def _by_pennylane(self, inputs: Tensor) -> Any:
+        """Return the outputs for (n_inputs,) or (n_samples, n_inputs) as the QNode itself computes them."""
+        found = self.qnode(**self._arguments(inputs))
+
+        def side_by_side(parts: Any) -> Tensor:
+            parts = [parts] if isinstance(parts, Tensor) else list(parts)
+            return torch.hstack([one.reshape(inputs.shape[0], -1) if inputs.ndim > 1 else one for one in parts]).to(inputs.dtype)
+
+        if isinstance(found, Tensor):
+            return found.to(inputs.dtype)
+        if isinstance(found, tuple) and len(found) > 1:
+            if not all(isinstance(one, Tensor) for one in found):  # a vector of shots
+                return tuple(side_by_side(one) for one in found)
+            if stacks():
+                return torch.stack([side_by_side(one) for one in found])
+        return side_by_side(found)
+
     def circuit(self, n_inputs: int | None = None) -> Circuit:
         """Return the circuit as it was read: rotations, angles, observables."""
         n_inputs = self.n_inputs if n_inputs is None else n_inputs
         if n_inputs is None:
             raise ValueError("the width of the inputs is not known yet; give the layer n_inputs=, or run a batch first")
         if n_inputs not in self._circuits:
-            if self.n_inputs is not None and (n_inputs != self.n_inputs or self._read is None):
+            if self.n_inputs is not None and (n_inputs != self.n_inputs or self.qnode is None):
                 raise ValueError(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
-            self._circuits[n_inputs] = outside_transforms(functools.partial(self._read, n_inputs))
+            read = functools.partial(read_pennylane, self.qnode, n_inputs, self.weight_shapes, self._input_arg)
+            self._circuits[n_inputs] = outside_transforms(read)
         return self._circuits[n_inputs]
 
-    def engine(self, n_inputs: int | None = None) -> Engine:
-        """Return what computes the circuit for inputs of this width."""
+    def engine(self, n_inputs: int | None = None, plain: bool = False) -> Engine:
+        """Return what computes the circuit for inputs of this width; in plain torch if told so."""
         n_inputs = self.n_inputs if n_inputs is None else n_inputs
-        key = (n_inputs, self.noise)
+        key = (n_inputs, self.noise, plain)
         if key not in self._engines:
             circuit = self.circuit(n_inputs)
-            options = self.noise, self._path, self._compiled, self._max_memory
+            options = self.noise, self._path, False if plain else self._compiled, self._max_memory
             self._engines[key] = outside_transforms(functools.partial(Engine, circuit, *options))
             if self.n_inputs is None:
                 self.n_inputs = circuit.n_inputs
@@ -235,11 +349,20 @@ class QuantumLayer(torch.nn.Module):
 
         A weight that is seen can still have no effect at special values of the others; one that is not seen never has any.
         """
-        return light_cone(self.engine(), self.weight_names())
+        return light_cone(self._linear(), self.weight_names())
 
     def capacity(self) -> Capacity:
         """Return the rank of the Jacobian, the weights that do nothing and the number of live terms."""
-        return capacity(self.engine(), self.weight_names())
+        return capacity(self._linear(), self.weight_names())
+
+    def _linear(self) -> Engine:
+        """Return the engine of a circuit whose outputs are expectation values."""
+        engine = self.engine()
+        if engine.circuit.observables.variances:
+            raise UnsupportedCircuitError("a variance (qml.var) is no sum of expectation values; return qml.expval")
+        if engine.circuit.angles.captured:
+            raise UnsupportedCircuitError("the circuit trains tensors besides its weights; give them to it as arguments")
+        return engine
 
     def weight_names(self) -> tuple[str, ...]:
         """Return a name for each number in the weights, such as ``weights[0, 3, 1]``."""
@@ -257,7 +380,7 @@ class QuantumLayer(torch.nn.Module):
         UnsupportedCircuitError
             If the sum has more than 3^8 terms, or an angle is not linear in the inputs.
         """
-        return surrogate_of(self.engine(), self.flat_weights().detach())
+        return surrogate_of(self._linear(), self.flat_weights().detach())
 
     def export_onnx(self, path: str | Path) -> Path:
         """Write `surrogate` as an ONNX file in float32, for a batch of any size; return its path."""
@@ -346,34 +469,88 @@ class QuantumLayer(torch.nn.Module):
         TypeError, ValueError
             If the inputs are not real floating point numbers, not finite, or not of the right width.
         """
+        if self._draws() and isinstance(inputs, Tensor):
+            outputs = self._by_pennylane(inputs.reshape(-1, inputs.shape[-1]) if inputs.ndim > 2 else inputs)
+            if isinstance(outputs, tuple):
+                outputs = torch.stack(outputs)
+            if inputs.ndim < 3:
+                return outputs
+            rows = outputs.shape.index(math.prod(inputs.shape[:-1]))
+            return outputs.reshape(*outputs.shape[:rows], *inputs.shape[:-1], *outputs.shape[rows + 1 :])
+        if "torch._dynamo" not in sys.modules:
+            return self._forward(inputs)
+        if not _UNCOMPILED:
+            _UNCOMPILED.append(torch.compiler.disable(QuantumLayer._forward))
+        found: Tensor = _UNCOMPILED[0](self, inputs)
+        return found
+
+    def _forward(self, inputs: Tensor | None) -> Tensor:
         if inputs is None:
             inputs = self.flat_weights().new_zeros(0)
+        if isinstance(inputs, Tensor) and inputs.dtype in (torch.float16, torch.bfloat16):
+            return self._undisturbed(inputs.float()).to(inputs.dtype)  # as TorchLayer returns
         if not isinstance(inputs, Tensor) or inputs.dtype not in (torch.float32, torch.float64):
             kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
-            raise TypeError(f"inputs are {kind}; allowed are tensors of float32 or float64: torch.as_tensor(inputs, dtype=...)")
+            raise TypeError(f"inputs are {kind}; allowed are tensors of floating point: torch.as_tensor(inputs, dtype=...)")
         if inputs.ndim == 0:
             raise ValueError(
                 "inputs have no dimension; allowed is (..., n_inputs): a vector for one sample, a matrix for a batch"
             )
-        engine = self._engines.get((inputs.shape[-1], self.noise)) or self.engine(inputs.shape[-1])
+        if torch.is_autocast_enabled(inputs.device.type):
+            return self._undisturbed(inputs)
+        engine = self._engines.get((inputs.shape[-1], self.noise, needs_plain()))
+        if engine is None or engine.circuit.angles.outdated():
+            engine = self._renewed(inputs.shape[-1])
         if inputs.ndim > 1 and engine.circuit.angles.batch_problem:
             raise UnsupportedCircuitError(engine.circuit.angles.batch_problem)
         batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
         _check_finite(batch)
-        outputs = engine.step(batch, self._own_weights()) if self.shots is None else self._sample(batch, engine)
-        if engine.circuit.observables.scalar:
+        outputs = engine.step(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
+        measured = engine.circuit.observables
+        if measured.variances:
+            outputs = _variances(outputs, measured)
+        if measured.scalar:
             return outputs if outputs.shape == inputs.shape[:-1] else outputs.reshape(inputs.shape[:-1])
-        return outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
+        outputs = outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
+        if measured.stacked:
+            width = measured.probabilities[0][1] if measured.probabilities else 1
+            outputs = torch.stack(outputs.split(width, -1))
+        return outputs
+
+    def _undisturbed(self, inputs: Tensor) -> Tensor:
+        """Compute outside of autocast, which would lower the precision of single steps."""
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self._forward(inputs)
+
+    def _renewed(self, n_inputs: int) -> Engine:
+        """Return the engine for a first batch, or for one after a tensor that the circuit uses was changed."""
+        known = self._circuits.get(n_inputs)
+        if known is not None and known.angles.outdated():
+            if self.qnode is None:
+                raise RuntimeError("a tensor that the circuit uses was changed, and the circuit cannot be read anew here")
+            self._circuits, self._engines = {}, {}
+        return self.engine(n_inputs, needs_plain())
+
+    def _all_weights(self, engine: Engine) -> Tensor:
+        """Return the weights, and behind them what else the circuit trains."""
+        captured = engine.circuit.angles.captured
+        if not captured:
+            return self._own_weights()
+        own = self.flat_weights()
+        return torch.cat([own, *(one.reshape(-1).to(own) for one in captured)])
 
     def _sample(self, batch: Tensor, engine: Engine) -> Tensor:
         """Draw outputs as `shots` measurements give them; the gradient is that of the exact outputs."""
         observables = engine.circuit.observables
-        key = ("words", batch.shape[1], self.noise)
+        if observables.variances:
+            raise UnsupportedCircuitError("a variance (qml.var) of a number of shots is not drawn; return qml.expval")
+        key = ("words", batch.shape[1], self.noise, needs_plain())
         if key not in self._engines:
             each = replace(observables, matrix=np.eye(len(observables.words)), scalar=False, probabilities=())
             circuit = replace(engine.circuit, observables=each)
-            self._engines[key] = Engine(circuit, self.noise, self._path, self._compiled, self._max_memory)
-        weights, shots = self.flat_weights(), float(self.shots or 1)
+            options = self.noise, self._path, False if needs_plain() else self._compiled, self._max_memory
+            self._engines[key] = outside_transforms(functools.partial(Engine, circuit, *options))
+        weights, shots = self._all_weights(engine).reshape(-1), float(self.shots or 1)
         words = self._engines[key](batch, weights)
         matrix = torch.as_tensor(observables.matrix).to(words)
         with torch.no_grad():
@@ -388,26 +565,34 @@ class QuantumLayer(torch.nn.Module):
         return words @ matrix + difference
 
 
+QuantumLayer.forward._torchdynamo_disable = True  # type: ignore[attr-defined]
+
+
 def _shape(size: Any) -> tuple[int, ...]:
     if isinstance(size, Iterable):
         return tuple(int(one) for one in size)
     return () if size == 1 else (int(size),)
 
 
-def _check_signature(circuit: Any, shapes: Mapping[str, Any]) -> None:
+def _check_signature(circuit: Any, shapes: Mapping[str, Any], inputs: str) -> None:
+    """Raise what TorchLayer raises of a circuit whose arguments do not fit."""
     names = inspect.signature(circuit).parameters
     kinds = [parameter.kind for parameter in names.values()]
-    if _INPUTS not in names:
-        raise TypeError(f"the circuit's arguments are {', '.join(names)}; one has to be called {_INPUTS!r} and takes the data")
-    if _INPUTS in shapes:
-        raise ValueError(f"weight_shapes has {_INPUTS!r}, which is data, not a weight; leave it out")
+    if inputs not in names:
+        raise TypeError(
+            f"QNode must include an argument with name {inputs} for inputting data; the circuit's arguments are {', '.join(names)}"
+        )
+    if inputs in shapes:
+        raise ValueError(f"{inputs} argument should not have its dimension specified in weight_shapes: it is data, not a weight")
     if inspect.Parameter.VAR_POSITIONAL in kinds:
-        raise TypeError("the circuit takes *args; give every weight tensor an argument of its own name")
-    expected = set(names) - {_INPUTS}
+        raise TypeError(
+            "Cannot have a variable number of positional arguments (*args); give every weight tensor an argument of its own name"
+        )
+    expected = set(names) - {inputs}
     if inspect.Parameter.VAR_KEYWORD not in kinds and expected != set(shapes):
         raise ValueError(
-            f"the circuit's weights are {', '.join(sorted(expected)) or 'none'}, weight_shapes has "
-            f"{', '.join(sorted(shapes)) or 'none'}; they have to be the same"
+            "Must specify a shape for every non-input parameter in the QNode: the circuit's weights are "
+            f"{', '.join(sorted(expected)) or 'none'}, weight_shapes has {', '.join(sorted(shapes)) or 'none'}"
         )
 
 
@@ -415,7 +600,7 @@ def _initial(name: str, size: tuple[int, ...], method: Any) -> Tensor:
     init = functools.partial(torch.nn.init.uniform_, b=2 * math.pi) if method is None else method
     if isinstance(method, Mapping):
         if name not in method:
-            raise ValueError(f"init_method has {', '.join(method)}; it needs an entry for each weight, and {name!r} is missing")
+            raise KeyError(f"init_method has {', '.join(method)}; it needs an entry for each weight, and {name!r} is missing")
         init = method[name]
     if isinstance(init, Tensor):
         if tuple(init.shape) != size:
@@ -425,8 +610,32 @@ def _initial(name: str, size: tuple[int, ...], method: Any) -> Tensor:
     return drawn
 
 
-def _read_pennylane(qnode: Any, shapes: dict[str, tuple[int, ...]], n_inputs: int) -> Circuit:
-    return read_pennylane(qnode, n_inputs, shapes, _INPUTS)
+@dataclass(frozen=True)
+class _Named:
+    """What stands under a name in a module."""
+
+    module: str
+    name: str
+
+    def find(self) -> Any:
+        """Return it."""
+        return functools.reduce(getattr, self.name.split("."), importlib.import_module(self.module))
+
+
+def _named(function: Any) -> Any:
+    """Return what stands under a function's name, or None."""
+    try:
+        return _Named(function.__module__, function.__qualname__).find()
+    except (AttributeError, ImportError):
+        return None
+
+
+def _variances(outputs: Tensor, measured: Observables) -> Tensor:
+    """Take the squares of expectations off those of squares."""
+    columns = list(outputs.unbind(-1))
+    for column, mean in measured.variances:
+        columns[column] = columns[column] - columns[mean] ** 2
+    return torch.stack(columns[: measured.n_outputs], -1)
 
 
 def _check_finite(inputs: Tensor) -> None:

@@ -151,7 +151,7 @@ class TermsPath:
             return None
         sign = self.features.sign
         index = None if angles.same else angles.index
-        scalar = self.prepared.circuit.observables.scalar
+        scalar = self.prepared.circuit.observables.scalar and self.prepared.matrix.shape[1] == 1
         return Network(self.run, self.terms, index, angles.scale * sign, angles.constant * sign, scalar)
 
     def coefficients(self, weights: Tensor) -> Tensor:

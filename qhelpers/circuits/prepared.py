@@ -13,7 +13,7 @@ from qhelpers.circuits.frame import Frame, cone, frame
 from qhelpers.circuits.functions import COMPILED, Affine
 from qhelpers.circuits.noise import NoiseModel, pauli_transfer
 from qhelpers.circuits.propagation import Program, TooManyWordsError, propagate
-from qhelpers.circuits.tracing import Circuit
+from qhelpers.circuits.tracing import Circuit, UnsupportedCircuitError
 
 Floats = NDArray[np.float64]
 
@@ -84,6 +84,11 @@ class Prepared:
         self.compiled = COMPILED if compiled is None else compiled
         self.frame = frame(circuit, None if noise is None else noise.insertion)
         self.transfer = None if noise is None else pauli_transfer(noise.channel, noise.strength)
+        if noise is not None and circuit.deferred:
+            raise UnsupportedCircuitError(
+                "noise beside measurements inside the circuit: deferred to the end they have other gates for noise to strike; "
+                "leave one of the two out"
+            )
         if noise is not None and noise.insertion == "layer" and not any(
             getattr(event, "kind", None) == "layer" for event in circuit.events
         ):  # fmt: skip

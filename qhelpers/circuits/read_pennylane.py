@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import pi
 from typing import Any
 
@@ -23,7 +24,9 @@ NAMES = {
 #: Operations without effect on what the engine computes (a global phase, a marker).
 SILENT = {"GlobalPhase", "Identity", "Snapshot", "WireCut"}
 #: Measurements other than these are refused by name.
-_MEASUREMENTS = "qml.expval of Pauli words, their sums and Hermitian or Projector observables, and qml.probs"
+_MEASUREMENTS = "qml.expval and qml.var of Pauli words, their sums and Hermitian or Projector observables, and qml.probs"
+#: Measurements inside a circuit, and what depends on them.
+_INSIDE = ("MidMeasure", "MidMeasureMP", "PauliMeasure", "Conditional")
 #: Words of this many qubits are the most that probabilities are made of.
 MAX_PROBABILITY_QUBITS = 8
 
@@ -63,15 +66,15 @@ def read_pennylane(
     def tape(inputs: Any, weights: list[Any]) -> Any:
         with qml.queuing.AnnotatedQueue() as queue:
             returned = function(**{input_name: inputs}, **dict(zip(names, weights, strict=True)))
-        script = qml.tape.QuantumScript.from_queue(queue)
+        script = made = qml.tape.QuantumScript.from_queue(queue)
         if node is not None and len(node.compile_pipeline):
-            script = _transformed(node, script)
-        if any(type(one).__name__ in ("MidMeasure", "MidMeasureMP", "Conditional", "PauliMeasure") for one in script.operations):
-            before, script = set(script.wires), _deferred(script)
-            held["extra"] = [wire for wire in script.wires if wire not in before]
-        if len(script.measurements) > 1 or isinstance(returned, (list, tuple)):
-            return script, list(script.measurements) if script.measurements else returned
-        return script, script.measurements[0] if script.measurements else returned
+            made = _transformed(node, made)
+        if any(type(one).__name__ in _INSIDE for one in made.operations):
+            before, made = set(made.wires), _deferred(made)
+            held["extra"] = [wire for wire in made.wires if wire not in before]
+        if made is not script:  # the same measurements, perhaps of other observables
+            returned = type(returned)(made.measurements) if isinstance(returned, (list, tuple)) else made.measurements[0]
+        return made, returned
 
     def run(inputs: Any, weights: list[Any]) -> Recorder:
         try:
@@ -110,7 +113,7 @@ def read_pennylane(
     if any(one.words != observables.words or not np.allclose(one.matrix, observables.matrix) for one in others):
         raise _weighted_observable()
     n_weights = angles.by_weight.shape[1]
-    return Circuit(len(order), n_inputs, n_weights, recorder.events, angles, observables)
+    return Circuit(len(order), n_inputs, n_weights, recorder.events, angles, observables, deferred="extra" in held)
 
 
 #: PennyLane's devices that compute what the circuit says, exactly.
@@ -166,7 +169,7 @@ def _transformed(node: Any, script: Any) -> Any:
         tapes, finish = pipeline((script,))
         result = tuple(object() for _ in script.measurements) if several else object()
         same = len(tapes) == 1 and len(tapes[0].measurements) == len(script.measurements)
-        finished = finish((result,)) if same else None
+        (finished,) = finish((result,)) if same else (None,)
         same = same and (finished is result or (several and tuple(finished) == result))
     except UnsupportedCircuitError:
         raise
@@ -216,6 +219,8 @@ def _by_name(error: Exception) -> Exception:
         if name is None and isinstance(owner, qml.operation.Operator):
             name = type(owner).__name__
         frame = frame.tb_next
+    if name in ("LinearCombination", "Hamiltonian"):
+        return _weighted_observable()
     if name is None:
         return error
     return UnsupportedCircuitError(
@@ -318,7 +323,7 @@ def _refuse(operation: Any, shown: str) -> None:
     """Raise where an operation is of a kind that the engine does not compute."""
     qml = require("pennylane", "circuits")
     kind = type(operation).__name__
-    if kind in ("MidMeasure", "PauliMeasure", "Conditional"):
+    if kind in _INSIDE:
         raise UnsupportedCircuitError(
             f"{shown} is a measurement inside the circuit (or depends on one); the engine computes unitary circuits: use "
             "qml.defer_measurements, or PennyLane's own layer"
@@ -430,24 +435,34 @@ def _observables(returned: Any, order: Mapping[Any, int]) -> Observables:
     listed = returned if isinstance(returned, (list, tuple)) else [returned]
     columns: list[dict[str, float]] = []
     ranges: list[tuple[int, int]] = []
+    squared: list[tuple[int, dict[str, float]]] = []
     for measurement in listed:
         kind = type(measurement).__name__
+        start = len(columns)
         if kind == "ExpectationMP" and measurement.obs is not None:
             columns.append(_expectation(measurement.obs, order))
         elif kind == "ExpectationMP" and measurement.wires:  # of a measurement inside the circuit, deferred
             columns.append(_diagonal(measurement.eigvals(), [order[wire] for wire in measurement.wires], len(order)))
+        elif kind == "VarianceMP" and measurement.obs is not None:
+            squared.append((start, _expectation(measurement.obs, order)))
+            columns.append(_square(squared[-1][1]))
+        elif kind == "ProbabilityMP" and measurement.obs is not None:
+            columns.extend(_outcomes(measurement.obs, order))
+            ranges.append((start, len(columns)))
         elif kind == "ProbabilityMP":
-            if measurement.obs is not None:
-                raise UnsupportedCircuitError(
-                    "qml.probs(op=...) is not supported; rotate the qubits yourself and use qml.probs(wires=...)"
-                )
-            start = len(columns)
             columns.extend(_probabilities([order[wire] for wire in measurement.wires] or list(order.values()), len(order)))
             ranges.append((start, len(columns)))
         else:
             raise UnsupportedCircuitError(f"the circuit returns {kind or measurement}; allowed are {_MEASUREMENTS}")
-    scalar = not isinstance(returned, (list, tuple)) and type(returned).__name__ == "ExpectationMP"
-    return collect(columns, scalar, tuple(ranges))
+    variances = tuple((column, len(columns) + k) for k, (column, _) in enumerate(squared))
+    columns += [mean for _, mean in squared]
+    scalar = not isinstance(returned, (list, tuple)) and type(returned).__name__ in ("ExpectationMP", "VarianceMP")
+    stacked = isinstance(returned, tuple) and len(returned) > 1 and stacks()
+    if stacked and len({last - first for first, last in ranges} | ({1} if len(ranges) < len(listed) else set())) > 1:
+        raise UnsupportedCircuitError(
+            "the circuit returns a tuple of outputs of different widths, which PennyLane's layer cannot stack; return a list"
+        )
+    return replace(collect(columns, scalar, tuple(ranges)), variances=variances, stacked=stacked)
 
 
 def collect(columns: list[dict[str, float]], scalar: bool, probabilities: tuple[tuple[int, int], ...] = ()) -> Observables:
@@ -458,6 +473,59 @@ def collect(columns: list[dict[str, float]], scalar: bool, probabilities: tuple[
         for word, value in column.items():
             matrix[words.index(word), k] = value
     return Observables(words, matrix, scalar, probabilities)
+
+
+def stacks() -> bool:
+    """Whether the layer of this PennyLane stacks a tuple of outputs (before 0.46) rather than put them side by side."""
+    version = require("pennylane", "circuits").__version__.split(".")
+    return (int(version[0]), int(version[1])) < (0, 46)
+
+
+def _square(words: dict[str, float]) -> dict[str, float]:
+    """Return the square of a sum of Pauli words."""
+    qml = require("pennylane", "circuits")
+    sentence = qml.pauli.PauliSentence(
+        {qml.pauli.PauliWord({k: one for k, one in enumerate(word) if one != "I"}): value for word, value in words.items()}
+    )
+    found: dict[str, float] = {}
+    n_qubits = len(next(iter(words), ""))
+    for word, value in (sentence @ sentence).items():
+        if abs(value) > 1e-15:
+            found["".join(word.get(k, "I") for k in range(n_qubits))] = complex(value).real
+    return found
+
+
+def _outcomes(observable: Any, order: Mapping[Any, int]) -> list[dict[str, float]]:
+    """Return the projectors on an observable's eigenvectors, in PennyLane's order."""
+    qml = require("pennylane", "circuits")
+    wires = list(observable.wires)
+    if len(wires) > MAX_PROBABILITY_QUBITS // 2:
+        raise UnsupportedCircuitError(
+            f"qml.probs(op=...) on {len(wires)} wires; allowed are {MAX_PROBABILITY_QUBITS // 2}: rotate the qubits yourself and "
+            "use qml.probs(wires=...)"
+        )
+    try:
+        turned = np.eye(2 ** len(wires), dtype=complex)
+        for gate in observable.diagonalizing_gates():
+            turned = qml.matrix(gate, wire_order=wires) @ turned
+    except RuntimeError as error:
+        raise _weighted_observable() from error
+    columns = []
+    for row in np.asarray(turned):
+        sentence = qml.pauli_decompose(np.outer(row.conj(), row), wire_order=wires, pauli=True)
+        columns.append(_letters(sentence, order))
+    return columns
+
+
+def _letters(sentence: Any, order: Mapping[Any, int]) -> dict[str, float]:
+    """Return a sum of Pauli words with numbers for coefficients as letters, one a qubit."""
+    found: dict[str, float] = {}
+    for word, coefficient in sentence.items():
+        letters = ["I"] * len(order)
+        for wire, letter in word.items():
+            letters[order[wire]] = letter
+        found["".join(letters)] = found.get("".join(letters), 0.0) + complex(coefficient).real
+    return found
 
 
 def _expectation(observable: Any, order: Mapping[Any, int]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from qhelpers.circuits.frame import Frame, Turn, Word, bits
-from qhelpers.circuits.functions import COMPILED, Back, call, call_back, differentiable_once, mapped
+from qhelpers.circuits.functions import COMPILED, Back, call, call_back, differentiable_once, mapped, plainly
 
 if COMPILED:
     from qhelpers.circuits import kernels
@@ -69,6 +69,10 @@ class States:
         if self.compiled and data.device.type == "cpu":
             result: Tensor = call(_RunState, shared, data, self, dtype)
             return result
+        return self.differentiable(shared, data, dtype)
+
+    def differentiable(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return the outputs, computed in plain torch."""
         psi = self.plain(shared, data, dtype)
         words = []
         for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
@@ -140,10 +144,12 @@ class _RunState(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(inputs[0], inputs[1])
-        ctx.owner = inputs[2]
+        ctx.owner, ctx.dtype = inputs[2], inputs[3]
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
+        if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+            return *plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad), None, None
         return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None, None
 
     @staticmethod

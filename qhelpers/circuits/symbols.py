@@ -336,19 +336,23 @@ class Reader(TorchFunctionMode):
             if id(one) not in self._made:
                 self._made.add(id(one))
                 self._kept.append(one)
-                self.watched.append((one, one._version))
+                self._watch(one)
         found = function(*args, **kwargs)
         for one in _tensors(found):
             self._made.add(id(one))
             self._kept.append(one)
         return found
 
+    def _watch(self, tensor: Tensor) -> None:
+        if not tensor.is_inference():  # which has no versions
+            self.watched.append((tensor, tensor._version))
+
     def _widened(self, tensor: Tensor) -> Tensor:
         """Return a tensor of numbers in double precision, as everything is read."""
         if id(tensor) in self._places or tensor.dtype not in _NARROW:
             return tensor
         if id(tensor) not in self._made:
-            self.watched.append((tensor, tensor._version))
+            self._watch(tensor)
             self._kept.append(tensor)
         return tensor.double()
 

@@ -53,12 +53,23 @@ class Observables:
         The circuit returns one expectation value, not a list: the output has no last dimension.
     probabilities : tuple of (int, int)
         Ranges of outputs that are the probabilities of one measurement.
+    variances : tuple of (int, int)
+        Outputs that hold the expectation of a square, and the further columns with the expectation that is squared and taken off.
+    stacked : bool
+        The measurements stand one behind the other in the first dimension, as PennyLane's layer returns a tuple.
     """
 
     words: tuple[str, ...]
     matrix: Floats
     scalar: bool = False
     probabilities: tuple[tuple[int, int], ...] = ()
+    variances: tuple[tuple[int, int], ...] = ()
+    stacked: bool = False
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the circuit; further columns hold what variances are made of."""
+        return self.matrix.shape[1] - len(self.variances)
 
 
 @dataclass
@@ -97,6 +108,13 @@ class Angles:
     watched: list[Any] = field(default_factory=list)
     batch_problem: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"watched": []}  # elsewhere they are other tensors
+
+    def outdated(self) -> bool:
+        """Whether a tensor from outside has changed since the angles were read."""
+        return any(one._version != version for one, version in self.watched)
+
     def at(self, inputs: Any, weights: Any) -> Any:
         """Return all angles, shape (..., n_angles), for inputs (..., n_inputs) and weights (n_weights,), tensors of doubles."""
         torch = require("torch", "circuits")
@@ -129,6 +147,8 @@ class Circuit:
     observables : Observables
     little_endian : bool
         Qiskit's order of basis states (qubit 0 is the last bit), else PennyLane's (wire 0 is the first).
+    deferred : bool
+        Measurements inside the circuit were put off to its end, on qubits of their own.
     """
 
     n_qubits: int
@@ -138,6 +158,7 @@ class Circuit:
     angles: Angles
     observables: Observables
     little_endian: bool = False
+    deferred: bool = False
 
 
 class Recorder:

@@ -245,7 +245,7 @@ def test_an_operation_is_read_as_pennylanes_matrix_or_refused_by_name(kind, dens
         if not qml.tape.QuantumScript.from_queue(queue).operations:
             return  # an observable: PennyLane itself leaves it out of a circuit
     circuit = read_or_refused(operation, only(operation), {})
-    if circuit is None:
+    if circuit is None or kind.__name__ == "MidMeasure":  # deferred, it takes a qubit more: test_measurements_inside_are_deferred
         assert kind.__name__ not in SUPPORTED, "it was supported once"
         return
     assert dense.distance(dense.unitary(circuit), reference(operation)) < 1e-10
@@ -299,10 +299,8 @@ def test_the_parameters_of_an_operation_can_be_weights_or_it_is_refused_by_name(
         with qml.QueuingManager.stop_recording():
             try:
                 bound = qml.ops.functions.bind_new_parameters(operation, [weights[name] for name in names])
-            except RuntimeError as error:
+            except (RuntimeError, qml.exceptions.QuantumFunctionError) as error:  # PennyLane's own, of what it cannot make of tensors
                 raise UnsupportedCircuitError(f"PennyLane cannot make a {operation.name} of tensors: {error}") from error
-        if kind is qml.QDrift:  # which gates there are depends on the coefficients, which PennyLane reads as numbers
-            raise UnsupportedCircuitError(operation.name)
         qml.apply(bound)
         return qml.expval(qml.Z(0))
 
@@ -381,7 +379,7 @@ def test_a_random_circuit_is_pennylanes(dense, gates, seed):
     def numbers():
         play(gates, x, w, np)
 
-    read = read_pennylane(circuit, 2, {"weights": (3,)}, wires=range(3))
+    read = read_pennylane(qml.QNode(circuit, qml.device("default.qubit", wires=3)), 2, {"weights": (3,)})
     assert dense.distance(dense.unitary(read, x, w), qml.matrix(numbers, wire_order=range(3))()) < 1e-10
 
 
@@ -444,10 +442,13 @@ def test_wires_have_the_order_of_the_device_or_of_their_names(dense):
         qml.RX(inputs[0], wires="b")
         return qml.expval(qml.Z("a") @ qml.Z("b"))
 
-    assert read_pennylane(circuit, 1, {}, wires=["a", "c", "b"]).observables.words == ("ZIZ",)
+    def on(*wires):
+        return qml.QNode(circuit, qml.device("default.qubit", wires=wires))
+
+    assert read_pennylane(on("a", "c", "b"), 1, {}).observables.words == ("ZIZ",)
     assert read_pennylane(circuit, 1, {}).n_qubits == 2
     with pytest.raises(ValueError, match="wires"):
-        read_pennylane(circuit, 1, {}, wires=["b"])
+        read_pennylane(on("b"), 1, {})
 
 
 def test_marks_are_where_noise_strikes():
@@ -545,7 +546,7 @@ def bad(operation):
         (lambda x, w: qml.RX(float(w[0]), wires=0), "depends on the values"),
         (lambda x, w: qml.RX(np.sin(w[0].detach().numpy()), wires=0), "depends on the values"),
         (lambda x, w: qml.RX(x, wires=0), "index the inputs"),
-        (lambda x, w: qml.cond(qml.measure(0), qml.X)(1), "MidMeasure"),
+        (lambda x, w: qml.cond(qml.measure(0, postselect=1), qml.X)(1), "postselect"),
         (lambda x, w: qml.AmplitudeEmbedding(x, wires=[0], normalize=True), "AmplitudeEmbedding.*angles"),
         (lambda x, w: qml.DepolarizingChannel(0.1, wires=0), "DepolarizingChannel.*NoiseModel"),
         (lambda x, w: qml.DepolarizingChannel(w[0], wires=0), "DepolarizingChannel.*NoiseModel"),
