@@ -250,8 +250,9 @@ class Engine(Prepared):
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
-        path = self.choose(inputs.shape[0])
-        needed = self.memory(path, inputs.shape[0])
+        n_samples = int(inputs.shape[0])  # a tensor in a trace
+        path = self.choose(n_samples)
+        needed = self.memory(path, n_samples)
         if needed > self.max_memory:
             raise ValueError(
                 f"{self.circuit.n_qubits} qubits need {needed / 1e9:.1f} GB on the path {path!r}, more than max_memory="

@@ -1,8 +1,8 @@
 """The engine's computations as differentiable torch functions: compiled where numba is there, plain torch everywhere.
 
 Coefficients of terms from weights (a `Program` run), and the sum of terms over samples; state vectors are in states.py. Each
-has a compiled form behind `torch.autograd.Function` (CPU; once differentiable; works under torch.func.vmap and
-torch.func.grad) and a form in plain torch (any device, differentiable as often as wished).
+has a compiled form behind `torch.autograd.Function` (CPU; first derivatives, also under torch.func.vmap and torch.func.grad) and
+a form in plain torch (any device, differentiable as often as wished), which takes over where further derivatives are asked for.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if COMPILED:
     from qhelpers.circuits import kernels
 
 Floats = NDArray[np.float64]
+#: Tensors of several gradients at once carry it (``is_grads_batched``).
+_BATCHED: Any = torch._C._parse_dispatch_key("Batched")
 
 
 def differentiable_once(ctx: Any, *grad: Any) -> Any:
@@ -47,9 +49,16 @@ def plainly(compute: Callable[..., Tensor], tensors: tuple[Tensor, ...], grad: T
     return tuple(next(rates) if one.requires_grad else None for one in tensors)
 
 
+def again(grad: Tensor) -> bool:
+    """Whether on the way back somebody differentiates once more, or maps over the gradients in the old way."""
+    if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+        return True
+    return bool(torch._C._dispatch_keys(grad).has(_BATCHED))
+
+
 def needs_plain() -> bool:
-    """Whether derivatives are asked for that compiled loops have not: forward mode, nested transforms, a trace of operations."""
-    if torch.autograd.forward_ad._current_level >= 0 or torch._C._get_tracing_state() is not None:
+    """Whether derivatives are asked for that compiled loops have not: forward mode, nested transforms."""
+    if torch.autograd.forward_ad._current_level >= 0:
         return True
     if not torch._C._are_functorch_transforms_active():
         return False
@@ -226,7 +235,7 @@ class _RunProgram(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any, _: Any) -> Any:
         vector, tape = ctx.saved_tensors
-        if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+        if again(grad):
             return *plainly(ctx.owner._plain, (vector,), grad), None, None
         return call_back(_RunProgramBack, grad, vector, tape, ctx.owner, ctx.keep), None, None
 
@@ -374,7 +383,7 @@ class _SumTerms(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         features, coefficients = ctx.saved_tensors
-        if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+        if again(grad):
             return *plainly(lambda f, c: sum_products(f, c, ctx.terms), (features, coefficients), grad), None
         found, back = call_back(_SumTermsBack, features, coefficients, grad, ctx.terms, ctx.needs_input_grad[0])
         return (back if ctx.needs_input_grad[0] else None), found, None
@@ -528,7 +537,7 @@ class _RunNetwork(Function):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         owner, (features, coefficients, cos, sin, tape, work) = ctx.owner, ctx.kept
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        if again(grad) or torch._C._are_functorch_transforms_active():
             return *plainly(owner.differentiable, ctx.saved_tensors, grad), None, None
         shape, weight_shape, dtype = ctx.like
         run = owner.run
@@ -622,4 +631,3 @@ class _MapNetworkBack(Back):
         x = mapped(inputs, in_dims[1], info.batch_size)
         parts = [_MapNetworkBack.apply(*one, owner, n_maps, with_inputs) for one in zip(g, x, w, strict=True)]
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
-

@@ -60,8 +60,10 @@ class _Weights(MutableMapping[str, Tensor]):
 class QuantumLayer(torch.nn.Module):
     """A circuit as a torch module, exact and fast on a CPU.
 
-    The contract is that of ``pennylane.qnn.TorchLayer``: change one for the other in one line. The circuit is read once and then
-    computed by the cheapest path (see `plan`), without its framework.
+    The contract is that of ``pennylane.qnn.TorchLayer``: change one for the other in one line. What is accepted gives its values,
+    shapes and gradients, everything else is refused by name. The circuit is read once, with the QNode's transforms and with its
+    mid-circuit measurements deferred, and then computed by the cheapest path (see `plan`), without its framework; a QNode with
+    shots is run by PennyLane itself. Tensors that are trained outside (an ``nn.Linear`` inside the circuit) get their gradients.
 
     Parameters
     ----------
@@ -457,7 +459,7 @@ class QuantumLayer(torch.nn.Module):
         Parameters
         ----------
         inputs : tensor of shape (..., n_inputs)
-            float32 or float64; leave it out for a circuit without inputs.
+            Floating point; float16 and bfloat16 are computed in float32. Leave it out for a circuit without inputs.
 
         Returns
         -------
@@ -496,8 +498,16 @@ class QuantumLayer(torch.nn.Module):
             raise ValueError(
                 "inputs have no dimension; allowed is (..., n_inputs): a vector for one sample, a matrix for a batch"
             )
+        if torch._C._get_tracing_state() is not None or type(inputs).__name__ == "FakeTensor":
+            raise RuntimeError(
+                "torch's exports (jit.trace, export, onnx.export) cannot follow the compiled loops of a layer; use "
+                "layer.export_onnx(path), or export layer.surrogate(), which is plain torch"
+            )
         if torch.is_autocast_enabled(inputs.device.type):
             return self._undisturbed(inputs)
+        if torch._C._len_torch_function_stack() and torch.get_default_device().type != "cpu":
+            with torch.device("cpu"):  # where tables are, whatever the default for new tensors is
+                return self._forward(inputs)
         engine = self._engines.get((inputs.shape[-1], self.noise, needs_plain()))
         if engine is None or engine.circuit.angles.outdated():
             engine = self._renewed(inputs.shape[-1])
@@ -580,7 +590,7 @@ def _check_signature(circuit: Any, shapes: Mapping[str, Any], inputs: str) -> No
     kinds = [parameter.kind for parameter in names.values()]
     if inputs not in names:
         raise TypeError(
-            f"QNode must include an argument with name {inputs} for inputting data; the circuit's arguments are {', '.join(names)}"
+            f"QNode must include an argument with name {inputs} for inputting data; it has {', '.join(names) or 'none'}"
         )
     if inputs in shapes:
         raise ValueError(f"{inputs} argument should not have its dimension specified in weight_shapes: it is data, not a weight")

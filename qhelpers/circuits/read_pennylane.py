@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import itertools
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import pi
 from typing import Any
@@ -56,7 +60,8 @@ def read_pennylane(
         arguments.
     """
     qml = require("pennylane", "circuits")
-    symbols = require("qhelpers.circuits.symbols", "circuits")
+    from qhelpers.circuits import symbols
+
     names = list(weight_shapes)
     held: dict[str, Any] = {}
     node = circuit if isinstance(circuit, qml.QNode) else None
@@ -64,7 +69,7 @@ def read_pennylane(
     wires = None if node is None else list(check_node(node).wires or []) or None
 
     def tape(inputs: Any, weights: list[Any]) -> Any:
-        with qml.queuing.AnnotatedQueue() as queue:
+        with _measurements_counted(), qml.queuing.AnnotatedQueue() as queue:
             returned = function(**{input_name: inputs}, **dict(zip(names, weights, strict=True)))
         script = made = qml.tape.QuantumScript.from_queue(queue)
         if node is not None and len(node.compile_pipeline):
@@ -160,16 +165,19 @@ def check_node(node: Any) -> Any:
 def _transformed(node: Any, script: Any) -> Any:
     """Return what a QNode runs after its transforms, where that is one circuit and its results are the circuit's."""
     qml = require("pennylane", "circuits")
+    from qhelpers.circuits import symbols
+
     pipeline = node.compile_pipeline
     shown = ", ".join(str(getattr(getattr(one, "tape_transform", one), "__name__", one)) for one in pipeline)
     params = script.get_parameters(trainable_only=False)
     script.trainable_params = qml.math.get_trainable_indices(params)
     several = len(script.measurements) > 1
     try:
-        tapes, finish = pipeline((script,))
+        with symbols.trusting():
+            tapes, finish = pipeline((script,))
         result = tuple(object() for _ in script.measurements) if several else object()
         same = len(tapes) == 1 and len(tapes[0].measurements) == len(script.measurements)
-        (finished,) = finish((result,)) if same else (None,)
+        finished: Any = finish((result,))[0] if same else None
         same = same and (finished is result or (several and tuple(finished) == result))
     except UnsupportedCircuitError:
         raise
@@ -186,14 +194,30 @@ def _transformed(node: Any, script: Any) -> Any:
     return tapes[0]
 
 
+@contextlib.contextmanager
+def _measurements_counted() -> Iterator[None]:
+    """Give mid-circuit measurements numbers for names: PennyLane sorts by them, and draws them at random."""
+    counter = itertools.count()
+    modules: list[Any] = [sys.modules.get(f"pennylane.ops.mid_measure.{name}") for name in ("mid_measure", "pauli_measure")]
+    named = [module for module in modules if hasattr(module, "uuid")]
+    before = [module.uuid for module in named]
+    for module in named:
+        module.uuid = types.SimpleNamespace(uuid4=lambda: f"{next(counter):032d}")
+    try:
+        yield
+    finally:
+        for module, one in zip(named, before, strict=True):
+            module.uuid = one
+
+
 def _deferred(script: Any) -> Any:
     """Return a circuit with its measurements at the end (the principle of deferred measurement)."""
     qml = require("pennylane", "circuits")
     for operation in script.operations:
         if getattr(operation, "postselect", None) is not None:
             raise UnsupportedCircuitError(
-                "a mid-circuit measurement with postselect= throws samples away; the engine computes all of them: use PennyLane's "
-                "own layer"
+                "a mid-circuit measurement with postselect= throws samples away, and the engine computes all of them; use "
+                "PennyLane's own layer"
             )
     if any(not one.wires and one.obs is None and getattr(one, "mv", None) is None for one in script.measurements):
         raise UnsupportedCircuitError(

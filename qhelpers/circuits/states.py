@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from qhelpers.circuits.frame import Frame, Turn, Word, bits
-from qhelpers.circuits.functions import COMPILED, Back, call, call_back, differentiable_once, mapped, plainly
+from qhelpers.circuits.functions import COMPILED, Back, again, call, call_back, differentiable_once, mapped, plainly
 
 if COMPILED:
     from qhelpers.circuits import kernels
@@ -148,7 +148,7 @@ class _RunState(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        if torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active():
+        if again(grad):
             return *plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad), None, None
         return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None, None
 

@@ -22,26 +22,33 @@ Affine = tuple[Any, dict[int, Any]]
 
 _NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
-# What torch's functions do to the elements of a tensor, by name.
+#: Functions of torch that only move the elements of a tensor, by name.
 _MOVES = {
-    "__getitem__", "select", "narrow", "reshape", "view", "flatten", "ravel", "unflatten", "unsqueeze", "squeeze", "T", "mT", "t",
-    "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "permute", "expand", "expand_as", "repeat", "tile",
-    "repeat_interleave", "broadcast_to", "broadcast_tensors", "unbind", "split", "split_with_sizes", "chunk", "tensor_split",
-    "hsplit", "vsplit", "stack", "cat", "concat", "concatenate", "hstack", "vstack", "dstack", "column_stack", "atleast_1d",
-    "atleast_2d", "flip", "fliplr", "flipud", "roll", "rot90", "diagonal", "clone", "contiguous", "index_select", "reshape_as",
-    "view_as", "__iter__", "meshgrid", "positive", "__pos__", "take",
+    "T", "__getitem__", "__iter__", "__pos__", "atleast_1d", "atleast_2d", "broadcast_tensors", "broadcast_to", "cat",
+    "chunk", "clone", "column_stack", "concat", "concatenate", "contiguous", "diagonal", "dstack", "expand", "expand_as",
+    "flatten", "flip", "fliplr", "flipud", "hsplit", "hstack", "index_select", "mT", "meshgrid", "moveaxis", "movedim",
+    "narrow", "permute", "positive", "ravel", "repeat", "repeat_interleave", "reshape", "reshape_as", "roll", "rot90",
+    "select", "split", "split_with_sizes", "squeeze", "stack", "swapaxes", "swapdims", "t", "take", "tensor_split", "tile",
+    "transpose", "unbind", "unflatten", "unsqueeze", "view", "view_as", "vsplit", "vstack",
 }  # fmt: skip
-_CASTS = {"as_tensor", "asarray", "to", "type", "float", "double", "half", "bfloat16", "cpu", "type_as"}
-_SUMS = {"add": "+", "__add__": "+", "__radd__": "+", "__iadd__": "+", "sub": "-", "subtract": "-", "__sub__": "-", "__isub__": "-"}
-_BINARY = _SUMS | {
-    "rsub": "r-", "__rsub__": "r-", "mul": "*", "multiply": "*", "__mul__": "*", "__rmul__": "*", "__imul__": "*", "div": "/",
-    "divide": "/", "true_divide": "/", "__truediv__": "/", "__itruediv__": "/", "__rtruediv__": "r/", "pow": "**", "__pow__": "**",
-    "__rpow__": "r**", "float_power": "**",
+#: ... that change their type,
+_CASTS = {
+    "as_tensor", "asarray", "bfloat16", "cpu", "double", "float", "half", "to", "type", "type_as",
 }  # fmt: skip
+#: ... that compute with two of them (r: the other way round),
+_BINARY = {
+    "add": "+", "__add__": "+", "__radd__": "+", "__iadd__": "+", "sub": "-", "subtract": "-", "__sub__": "-", "__isub__":
+    "-", "rsub": "r-", "__rsub__": "r-", "mul": "*", "multiply": "*", "__mul__": "*", "__rmul__": "*", "__imul__": "*",
+    "div": "/", "divide": "/", "true_divide": "/", "__truediv__": "/", "__itruediv__": "/", "__rtruediv__": "r/", "pow":
+    "**", "__pow__": "**", "__rpow__": "r**", "float_power": "**",
+}  # fmt: skip
+#: ... with one, as torch's function of that name,
 _UNARY = {
-    "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "exp", "exp2", "expm1", "log",
-    "log2", "log10", "log1p", "sqrt", "rsqrt", "abs", "sign", "sigmoid", "relu", "erf", "sinc", "sgn", "detach", "angle",
+    "abs", "acos", "acosh", "angle", "asin", "asinh", "atan", "atanh", "cos", "cosh", "detach", "erf", "exp", "exp2",
+    "expm1", "log", "log10", "log1p", "log2", "relu", "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt",
+    "tan", "tanh",
 }  # fmt: skip
+#: ... and what they are called elsewhere.
 _ALIASES = {
     "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh",
     "absolute": "abs", "__abs__": "abs", "negative": "neg", "__neg__": "neg", "data": "detach", "matmul": "__matmul__",
@@ -49,29 +56,33 @@ _ALIASES = {
 }  # fmt: skip
 #: Functions of numbers, element by element, that take further arguments.
 _ELEMENTWISE = {
-    "clamp", "clip", "hardtanh", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "nan_to_num", "round", "floor",
-    "ceil", "trunc", "frac", "fmod", "remainder", "maximum", "minimum", "fmax", "fmin", "atan2", "arctan2", "where", "heaviside",
-    "hypot", "lt", "le", "gt", "ge", "eq", "ne", "__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__", "logical_and",
-    "logical_or", "logical_not", "__and__", "__or__", "__invert__", "logit", "hardsigmoid", "tanhshrink", "xlogy", "lerp",
-    "deg2rad", "rad2deg", "isclose", "isnan", "isfinite", "threshold", "relu6", "clamp_min", "clamp_max", "__mod__", "__floordiv__", "floor_divide", "long", "int",
-    "bool",
+    "__and__", "__eq__", "__floordiv__", "__ge__", "__gt__", "__invert__", "__le__", "__lt__", "__mod__", "__ne__",
+    "__or__", "arctan2", "atan2", "bool", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "deg2rad", "elu", "eq",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "ge", "gelu", "gt", "hardsigmoid", "hardtanh", "heaviside",
+    "hypot", "int", "isclose", "isfinite", "isnan", "le", "leaky_relu", "lerp", "logical_and", "logical_not", "logical_or",
+    "logit", "long", "lt", "maximum", "minimum", "nan_to_num", "ne", "rad2deg", "relu6", "remainder", "round", "selu",
+    "silu", "softplus", "softsign", "tanhshrink", "threshold", "trunc", "where", "xlogy",
 }  # fmt: skip
 #: What says something of a tensor that holds whatever its values are.
 _FACTS = {
-    "size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "is_complex", "is_floating_point", "is_contiguous",
-    "is_conj", "is_neg", "is_tensor", "result_type", "can_cast", "get_device", "element_size", "__len__", "__repr__", "__str__",
-    "__format__", "__hash__", "has_names", "is_same_size", "untyped_storage", "data_ptr", "requires_grad_", "retain_grad", "dense_dim",
-    "is_grad_enabled", "is_inference", "broadcast_shapes", "retains_grad", "register_hook", "get_default_dtype", "_is_view",
+    "__format__", "__hash__", "__len__", "__repr__", "__str__", "_is_view", "broadcast_shapes", "can_cast", "data_ptr",
+    "dense_dim", "dim", "element_size", "get_default_dtype", "get_device", "has_names", "is_complex", "is_conj",
+    "is_contiguous", "is_floating_point", "is_grad_enabled", "is_inference", "is_neg", "is_same_size", "is_tensor",
+    "ndimension", "nelement", "numel", "register_hook", "requires_grad_", "result_type", "retain_grad", "retains_grad",
+    "size", "storage_offset", "stride", "untyped_storage",
 }  # fmt: skip
+#: What is another one in each call.
 _RANDOM = {
-    "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal", "bernoulli", "multinomial",
-    "poisson", "dropout", "alpha_dropout", "feature_dropout", "normal_", "uniform_", "bernoulli_", "random_", "exponential_",
+    "alpha_dropout", "bernoulli", "bernoulli_", "dropout", "exponential_", "feature_dropout", "multinomial", "normal",
+    "normal_", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random_", "randperm",
+    "uniform_",
 }  # fmt: skip
+#: What asks for values.
 _VALUES = {
     "__bool__": "an `if`, `while`, `and` or `or`", "is_nonzero": "an `if`", "allclose": "a comparison", "equal": "a comparison",
-    "__float__": "float()", "__complex__": "complex()", "item": ".item()", "__int__": "int()", "__index__": "a place in a list or a length",
-    "tolist": ".tolist()", "numpy": "a detour through NumPy", "__array__": "a function of NumPy (np.arctan, np.array, ...)",
-    "__array_wrap__": "a function of NumPy (np.arctan, np.array, ...)", "__contains__": "an `in`",
+    "__contains__": "an `in`", "__float__": "float()", "__complex__": "complex()", "__int__": "int()", "item": ".item()",
+    "__index__": "a place in a list or a length", "tolist": ".tolist()", "numpy": "a detour through NumPy",
+    "__array__": "a function of NumPy (np.arctan, ...)", "__array_wrap__": "a function of NumPy (np.arctan, ...)",
 }  # fmt: skip
 
 
@@ -101,9 +112,13 @@ class Widened(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if _name(function) in _FACTS or _name(function).startswith("__get"):
+        name = _name(function)
+        if name in _FACTS or name.startswith("__get"):
             return function(*args, **kwargs)
         tensors = _tensors((args, kwargs))
+        if name in _CASTS and tensors and tensors[0].dtype == torch.float64:
+            found = function(*args, **kwargs)
+            return tensors[0] if isinstance(found, Tensor) and found.dtype in _NARROW else found
         if any(one.dtype == torch.float64 for one in tensors) and any(one.dtype in _NARROW for one in tensors):
             args, kwargs = _mapped((args, kwargs), lambda one: one.double() if one.dtype in _NARROW else one)
         return function(*args, **kwargs)
@@ -119,12 +134,15 @@ class Formulas:
     affine : list of (number, dict) or None
     reads : list of frozenset of int
         Variables that each depends on.
+    loose : list of bool
+        Whether it may depend on fewer: it comes out of a call of which nothing is known.
     """
 
     def __init__(self) -> None:
         self.operations: list[tuple[str, tuple[Any, ...]] | None] = []
         self.affine: list[Affine | None] = []
         self.reads: list[frozenset[int]] = []
+        self.loose: list[bool] = []
         self.calls: list[tuple[Any, Any, dict[str, Any], list[tuple[Any, ...]]]] = []
         self._known: dict[Any, int] = {}
         self.n_variables = 0
@@ -138,7 +156,7 @@ class Formulas:
         """Return the place of an affine formula."""
         key = (constant, tuple(rates.items()) if len(rates) < 2 else tuple(sorted(rates.items())))
         if key not in self._known:
-            self._known[key] = self._new(None, (constant, rates), frozenset(rates))
+            self._known[key] = self._new(None, (constant, rates), frozenset(rates), False)
         return self._known[key]
 
     def operate(self, name: str, *arguments: Any) -> int:
@@ -146,10 +164,12 @@ class Formulas:
         key = (name, arguments, tuple(type(one) for one in arguments))
         if key not in self._known:
             reads = frozenset().union(*(self.reads[one] for one in arguments if isinstance(one, int)))
-            self._known[key] = self._new((name, arguments), None, reads)
+            loose = any(self.loose[one] for one in arguments if isinstance(one, int))
+            self._known[key] = self._new((name, arguments), None, reads, loose)
         return self._known[key]
 
-    def _new(self, operation: Any, affine: Affine | None, reads: frozenset[int]) -> int:
+    def _new(self, operation: Any, affine: Affine | None, reads: frozenset[int], loose: bool) -> int:
+        self.loose.append(loose)
         self.operations.append(operation)
         self.affine.append(affine)
         self.reads.append(reads)
@@ -160,7 +180,7 @@ class Formulas:
         reads = frozenset().union(*(self.reads[one] for part in places for one in part.reshape(-1).tolist()))
         number = len(self.calls)
         self.calls.append((function, arguments, options, [(part.shape, part.reshape(-1).tolist()) for part in places]))
-        return [self._new(("element", (number, k)), None, reads) for k in range(n)]
+        return [self._new(("element", (number, k)), None, reads, True) for k in range(n)]
 
     def negative(self, a: int) -> int:
         """Return -a."""
@@ -201,7 +221,7 @@ class Formulas:
         affine = self.affine[a]
         if affine is None:
             return self.operate(name, a)
-        of: Callable[[Any], Any] = {"real": np.real, "imag": np.imag, "conj": np.conj}[name]
+        of: Any = {"real": np.real, "imag": np.imag, "conj": np.conj}[name]
         plain = complex if name == "conj" else float
         return self.keep(plain(of(affine[0])), {k: plain(of(rate)) for k, rate in affine[1].items() if of(rate) != 0})
 
@@ -325,6 +345,9 @@ class Reader(TorchFunctionMode):
             return function(*args, **kwargs)
         if "out" in kwargs:
             raise CannotReadError(f"gives torch.{name} a place to write to (out=); use what it returns")
+        for one, is_known in zip(tensors, known, strict=True):
+            if not is_known:
+                self._meet(one)
         args, kwargs = _mapped((args, kwargs), self._widened)
         found = self._understood(function, name, args, kwargs)
         if not torch.is_grad_enabled():
@@ -333,28 +356,29 @@ class Reader(TorchFunctionMode):
 
     def _plain_call(self, function: Any, name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         for one in tensors:
-            if id(one) not in self._made:
-                self._made.add(id(one))
-                self._kept.append(one)
-                self._watch(one)
+            self._meet(one)
         found = function(*args, **kwargs)
         for one in _tensors(found):
             self._made.add(id(one))
             self._kept.append(one)
         return found
 
-    def _watch(self, tensor: Tensor) -> None:
-        if not tensor.is_inference():  # which has no versions
-            self.watched.append((tensor, tensor._version))
+    def _meet(self, tensor: Tensor) -> None:
+        """Remember a tensor of numbers that was not made here, to see whether it changes."""
+        if id(tensor) not in self._made:
+            self._made.add(id(tensor))
+            self._kept.append(tensor)
+            if not tensor.is_inference():  # which has no versions
+                self.watched.append((tensor, tensor._version))
 
     def _widened(self, tensor: Tensor) -> Tensor:
         """Return a tensor of numbers in double precision, as everything is read."""
         if id(tensor) in self._places or tensor.dtype not in _NARROW:
             return tensor
-        if id(tensor) not in self._made:
-            self._watch(tensor)
-            self._kept.append(tensor)
-        return tensor.double()
+        wide = tensor.double()
+        self._made.add(id(wide))
+        self._kept.append(wide)
+        return wide
 
     def _read(self, tensors: list[Tensor]) -> frozenset[int]:
         parts = [self._places[id(one)].reshape(-1).tolist() for one in tensors if id(one) in self._places]
@@ -373,7 +397,9 @@ class Reader(TorchFunctionMode):
         if name in _CASTS and isinstance(args[0], Tensor):
             return self._cast(function, args, kwargs)
         if name in ("tensor", "as_tensor", "asarray"):
-            raise CannotReadError(f"makes a new tensor of inputs or weights (torch.{name}), which cuts gradients; use torch.stack")
+            raise CannotReadError(
+                f"makes a new tensor of inputs or weights (torch.{name}), which cuts gradients; use torch.stack"
+            )
         if name.endswith("_like") or name.startswith("new_"):
             return self._plain_call(function, name, [], args, kwargs)
         if name in _MOVES:
@@ -422,8 +448,8 @@ class Reader(TorchFunctionMode):
 
     def _constant(self, tensor: Tensor) -> Tensor:
         """Return places for a tensor of numbers."""
-        numbers_ = tensor.detach().reshape(-1).tolist()
-        return torch.as_tensor(np.array([self.formulas.keep(_plain(one), {}) for one in numbers_], np.int64)).reshape(tensor.shape)
+        places = [self.formulas.keep(_plain(one), {}) for one in tensor.detach().reshape(-1).tolist()]
+        return torch.as_tensor(np.array(places, np.int64)).reshape(tensor.shape)
 
     def _computed(self, function: Any, args: Any, kwargs: Any, compute: Callable[..., Any]) -> Any:
         return self._learn(function(*args, **kwargs), compute(*(self._array(one) for one in args)))
@@ -432,7 +458,8 @@ class Reader(TorchFunctionMode):
         alpha = kwargs.get("alpha", 1)
         if set(kwargs) - {"alpha", "other", "exponent", "input"} or kwargs.get("rounding_mode"):
             return self._elementwise(function, args, kwargs)
-        first, second = [*args, *(kwargs[key] for key in ("input", "other", "exponent") if key in kwargs)]
+        both = list(args) + [kwargs[key] for key in ("input", "other", "exponent") if key in kwargs]
+        first, second = both
         a, b = self._array(first), self._array(second)
         if isinstance(b, Tensor) or isinstance(a, Tensor):
             return self._elementwise(function, args, kwargs)
@@ -448,7 +475,7 @@ class Reader(TorchFunctionMode):
         dims = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
         if len(args) > 2 or array.size == 0 or set(kwargs) - {"dim", "axis", "keepdim"}:
             return self._called(function, name, args, kwargs)
-        axis = tuple(dims) if isinstance(dims, (list, tuple)) else dims
+        axis: Any = tuple(dims) if isinstance(dims, (list, tuple)) else dims
         if name == "cumsum":
             found = np.cumsum(array, axis=axis)
         else:
@@ -500,6 +527,8 @@ class Reader(TorchFunctionMode):
         tensor = args[0]
         if not isinstance(wanted, Tensor):  # the name of its type
             return wanted
+        if self.places(tensor) is None:  # made as wide as another one
+            return wanted
         if wanted.dtype == tensor.dtype:
             return self.know(wanted, self.places(tensor))
         if wanted.is_complex() or tensor.is_complex():
@@ -529,7 +558,7 @@ class Reader(TorchFunctionMode):
         """Keep a call of whatever else torch can do: all it makes depends on all that it is given."""
         found = function(*args, **kwargs)
         made = _tensors(found)
-        if not made or not (isinstance(found, Tensor) or isinstance(found, (tuple, list))):
+        if not made or not isinstance(found, (Tensor, tuple, list)):
             read = self._shown(self._read(_tensors((args, kwargs))))
             raise CannotReadError(f"depends on the values of its {read}, by {_VALUES.get(name, f'torch.{name}')}")
         parts: list[NDArray[np.int64]] = []
@@ -541,7 +570,7 @@ class Reader(TorchFunctionMode):
             return Slot(len(parts) - 1)
 
         template = _mapped((args, kwargs), slot)
-        places = self.formulas.call(function, *template, parts, sum(one.numel() for one in made))
+        places = self.formulas.call(function, template[0], template[1], parts, sum(one.numel() for one in made))
         for one in made:
             self.know(one, places[: one.numel()])
             places = places[one.numel() :]
@@ -750,4 +779,3 @@ def _operate(name: str, given: list[Any], like: Tensor) -> Any:
     if name == "imag":
         return tensor.imag if tensor.is_complex() else torch.zeros_like(tensor)
     return getattr(torch, name)(tensor)
-

@@ -202,7 +202,8 @@ def read_angles(
         If the gates or their number depend on the values of inputs or weights, or an angle is not a single real number.
     """
     torch = require("torch", "circuits")
-    symbols = require("qhelpers.circuits.symbols", "circuits")
+    from qhelpers.circuits import symbols
+
     sizes = [int(np.prod(shape)) for shape in shapes]
     generator = torch.Generator().manual_seed(20)
 
@@ -286,7 +287,7 @@ def _confirm(
 ) -> None:
     """Run the circuit at other values, on one sample and on several, and compare with what was read."""
     torch = require("torch", "circuits")
-    symbols = require("qhelpers.circuits.symbols", "circuits")
+    from qhelpers.circuits import symbols
 
     def compare(inputs: Any, flat: Any) -> tuple[bool, Recorder]:
         with symbols.Widened():
@@ -307,26 +308,45 @@ def _confirm(
     if not same:
         with symbols.Widened():
             once_more = run(inputs, unpack(flat))
-        numbers = [[float(torch.as_tensor(value, dtype=torch.float64).sum()) for value in one.values] for one in (again, once_more)]
+        numbers = [
+            [float(torch.as_tensor(value, dtype=torch.float64).sum()) for value in one.values] for one in (again, once_more)
+        ]
         if once_more.events != again.events or numbers[0] != numbers[1]:
             raise UnsupportedCircuitError(
-                f"the circuit is another one in each call (an angle or a gate is drawn at random inside); {_ONCE}; draw before the "
-                "layer, and pass what was drawn as inputs"
+                f"the circuit is another one in each call (an angle or a gate is drawn at random inside); {_ONCE}; draw before "
+                "the layer, and pass what was drawn as inputs"
             )
         raise UnsupportedCircuitError(
             f"the circuit depends on the values of its inputs or weights, by a choice or a detour through NumPy; {_ONCE}"
         )
     if batches and n_inputs:
-        for scale in (1.0, -7.0):
-            rows = draw(3, n_inputs, scale=scale)
-            try:
-                same, _ = compare(rows, flat)
-            except Exception:  # each framework fails in its own way on what works for one sample only
-                return
-            if not same:
-                table.batch_problem = (
-                    "the circuit mixes the samples of a batch (a mean or a maximum over all inputs, or inputs[i] where "
-                    "inputs[..., i] is the i-th feature), so that its result for one sample depends on the others; compute such "
-                    "things before the layer, and index inputs by inputs[..., i]"
-                )
-                return
+        try:
+            mixed = _mixes(run, unpack, draw(3, n_inputs), flat) or not compare(draw(3, n_inputs, scale=-7.0), flat)[0]
+        except Exception:  # each framework fails in its own way on what works for one sample only
+            return
+        if mixed:
+            table.batch_problem = (
+                "the circuit mixes the samples of a batch (a mean or a maximum over all inputs, or inputs[i] where "
+                "inputs[..., i] is the i-th feature), so that its result for one sample depends on the others; compute such "
+                "things before the layer, and index inputs by inputs[..., i]"
+            )
+
+
+def _mixes(run: Any, unpack: Any, rows: Any, flat: Any) -> bool:
+    """Whether an angle of one sample is made of the inputs of another."""
+    torch = require("torch", "circuits")
+    from qhelpers.circuits import symbols
+
+    formulas = symbols.Formulas()
+    reader = symbols.Reader(formulas, rows.numel())
+    reader.know(rows, formulas.variables(rows.numel()).reshape(rows.shape))
+    with reader:
+        values = run(rows, unpack(flat)).values
+    own = [set(range(k * rows.shape[1], (k + 1) * rows.shape[1])) for k in range(len(rows))]
+    for value in values:
+        places = reader.places(value) if isinstance(value, torch.Tensor) else None
+        for k, place in enumerate([] if places is None else places.reshape(-1).tolist()):
+            read = {one for one in formulas.reads[place] if one < rows.numel()}
+            if not formulas.loose[place] and not read <= own[k % len(rows)]:
+                return True
+    return False

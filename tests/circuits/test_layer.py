@@ -486,8 +486,8 @@ def test_what_does_not_fit_in_qiskit():
 
 def test_inputs_that_are_no_real_numbers():
     layer = of_a_function(single, SHAPES)
-    for inputs in (torch.ones(2, 3, dtype=torch.int64), torch.ones(2, 3, dtype=torch.complex64), torch.ones(2, 3).half()):
-        with pytest.raises(TypeError, match=rf"inputs are {inputs.dtype}; allowed are tensors of float32 or float64"):
+    for inputs in (torch.ones(2, 3, dtype=torch.int64), torch.ones(2, 3, dtype=torch.complex64)):
+        with pytest.raises(TypeError, match=rf"inputs are {inputs.dtype}; allowed are tensors of floating point"):
             layer(inputs)
     for inputs, name in ((np.ones((2, 3)), "ndarray"), ([[1.0, 2.0, 3.0]], "list")):
         with pytest.raises(TypeError, match=f"inputs are {name}; allowed are tensors"):
@@ -537,9 +537,6 @@ def test_options_that_are_wrong():
             QuantumLayer(single, SHAPES, shots=shots)
     with pytest.raises(ValueError, match=r"noise is 'bit_flip'; allowed is a NoiseModel"):
         QuantumLayer(single, SHAPES, noise="bit_flip")
-    node = qml.set_shots(qml.QNode(single, qml.device("default.qubit", wires=3)), 100)
-    with pytest.raises(ValueError, match=r"the QNode has 100 shots; give the layer shots= instead"):
-        QuantumLayer(node, SHAPES)
 
 
 def test_what_is_refused_is_refused_at_the_first_batch_or_at_once():

@@ -299,7 +299,10 @@ def test_the_parameters_of_an_operation_can_be_weights_or_it_is_refused_by_name(
         with qml.QueuingManager.stop_recording():
             try:
                 bound = qml.ops.functions.bind_new_parameters(operation, [weights[name] for name in names])
-            except (RuntimeError, qml.exceptions.QuantumFunctionError) as error:  # PennyLane's own, of what it cannot make of tensors
+            except (
+                RuntimeError,
+                qml.exceptions.QuantumFunctionError,
+            ) as error:  # PennyLane's own
                 raise UnsupportedCircuitError(f"PennyLane cannot make a {operation.name} of tensors: {error}") from error
         qml.apply(bound)
         return qml.expval(qml.Z(0))
@@ -508,15 +511,12 @@ def test_a_measurement_gives_what_pennylane_gives(name, dense):
 @pytest.mark.parametrize(
     ("measure", "name"),
     [
-        (lambda: qml.var(qml.Z(0)), "Variance"),
         (lambda: qml.sample(qml.Z(0)), "Sample"),
         (lambda: qml.counts(), "Counts"),
         (lambda: qml.state(), "State"),
         (lambda: qml.density_matrix(0), "DensityMatrix"),
         (lambda: qml.purity(0), "Purity"),
         (lambda: qml.vn_entropy(0), "VnEntropy"),
-        (lambda: qml.probs(op=qml.X(0)), "probs"),
-        (lambda: [qml.expval(qml.Z(0)), qml.var(qml.Z(0))], "Variance"),
         (lambda: None, "None"),
         (lambda: 3.0, "float"),
     ],

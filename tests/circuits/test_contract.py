@@ -1,0 +1,662 @@
+"""Right, or refused by name: what PennyLane's TorchLayer computes of a QNode, QuantumLayer computes too, or says why not."""
+
+import copy
+import functools
+import multiprocessing
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qhelpers.circuits import NoiseModel, QuantumLayer, UnsupportedCircuitError
+
+W = {"w": (2, 2)}
+
+
+def two(inputs, w):
+    qml.AngleEmbedding(inputs, wires=range(2))
+    qml.BasicEntanglerLayers(w, wires=range(2))
+    return [qml.expval(qml.Z(0)), qml.expval(qml.X(1))]
+
+
+def on(circuit, device="default.qubit", wires=2, **options):
+    return qml.QNode(circuit, qml.device(device, wires=wires), interface="torch", **options)
+
+
+def weights(shapes, dtype=torch.float64, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return {name: torch.rand(shape, generator=generator, dtype=torch.float64).to(dtype) * 3 for name, shape in shapes.items()}
+
+
+def points(*shape, seed=1, dtype=torch.float64):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype) * 4 - 2
+
+
+def graded(layer, x):
+    """Values and the gradients of a mixture of them to inputs and weights."""
+    x = x.clone().requires_grad_()
+    values = layer(x)
+    mixture = torch.cos(torch.arange(values.numel(), dtype=values.dtype) + 1).reshape(values.shape)
+    wanted = [x, *layer.parameters()]
+    rates = torch.autograd.grad((values * mixture).sum(), wanted, allow_unused=True, materialize_grads=True)
+    return [values.detach(), *rates]
+
+
+def same(node, shapes, x, *, tolerance=1e-9, **options):
+    """Compare with TorchLayer, and return what both give."""
+    start = weights(shapes, x.dtype)
+    theirs = qml.qnn.TorchLayer(node, shapes, {name: value.clone() for name, value in start.items()})
+    ours = QuantumLayer(node, shapes, {name: value.clone() for name, value in start.items()}, **options)
+    found, expected = graded(ours, x), graded(theirs, x)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=tolerance, rtol=tolerance)
+    return found
+
+
+# --- transforms and devices -------------------------------------------------------------------------------------------
+
+
+@qml.transform
+def doubled(tape):
+    """A user's own: every rotation twice."""
+    operations = [one for one in tape.operations for _ in range(2 if one.num_params else 1)]
+    return [tape.copy(operations=operations)], lambda results: results[0]
+
+
+@qml.transform
+def negated(tape):
+    """A user's own, which works on results."""
+    return [tape], lambda results: -results[0]
+
+
+def flat(inputs, w):
+    for q in range(2):
+        qml.RX(inputs[..., q], wires=q)
+    for q in range(2):
+        qml.RY(w[0, q], wires=q)
+        qml.RY(w[1, q], wires=q)
+    qml.Hadamard(0)
+    qml.Hadamard(0)
+    qml.CNOT([0, 1])
+    return qml.expval(qml.Z(0) @ qml.X(1))
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [doubled, qml.transforms.cancel_inverses, qml.transforms.commute_controlled, qml.compile, qml.defer_measurements],
+)
+def test_what_a_qnode_runs_is_read_not_what_its_function_says(transform):
+    same(transform(on(flat)), W, points(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("transform", "name"),
+    [
+        (negated, "negated"),
+        (functools.partial(qml.noise.insert, op=qml.AmplitudeDamping, op_args=0.2, position="end"), "AmplitudeDamping"),
+        (functools.partial(qml.noise.fold_global, scale_factor=3.0), None),
+        (
+            functools.partial(
+                qml.noise.mitigate_with_zne, scale_factors=[1, 3], folding=qml.noise.fold_global,
+                extrapolate=qml.noise.poly_extrapolate, extrapolate_kwargs={"order": 1},
+            ),
+            "mitigate_with_zne",
+        ),
+        (qml.transforms.split_non_commuting, None),
+        (qml.gradients.param_shift, "param_shift"),
+    ],
+)  # fmt: skip
+def test_a_transform_that_makes_something_else_is_refused_by_name(transform, name):
+    node = transform(on(flat, "default.mixed"))
+    if name is None:  # these give the same circuit, or one of the same values
+        same(node, W, points(3, 2))
+        return
+    with pytest.raises(UnsupportedCircuitError, match=name):
+        QuantumLayer(node, W)(points(3, 2))
+
+
+def test_a_device_that_adds_something_is_refused_by_name():
+    noise = qml.NoiseModel({qml.noise.wires_in([0]): qml.noise.partial_wires(qml.PhaseDamping, 0.1)})
+    noisy = qml.add_noise(qml.device("default.mixed", wires=2), noise)
+    for device, name in (
+        (noisy, "add_noise"),
+        (qml.transforms.cancel_inverses(qml.device("default.qubit", wires=2)), "cancel_inverses"),
+        (qml.device("default.mixed", wires=2, readout_prob=0.1), "read-out errors"),
+        (qml.device("null.qubit", wires=2), "null.qubit"),
+    ):
+        with pytest.raises(UnsupportedCircuitError, match=name):
+            QuantumLayer(qml.QNode(two, device), W)
+    with pytest.raises(UnsupportedCircuitError, match="spsa"):
+        QuantumLayer(on(two, diff_method="spsa"), W)
+    with pytest.raises(ValueError, match="Invalid interface"):
+        QuantumLayer(qml.QNode(two, qml.device("default.qubit"), interface="jax"), W)
+    for device in ("default.qubit", "default.mixed", "lightning.qubit", "reference.qubit"):
+        QuantumLayer(on(two, device), W)(points(3, 2))
+
+
+def test_a_qnode_with_shots_is_pennylanes():
+    node = qml.set_shots(on(two, diff_method="parameter-shift"), 50)
+    layer = QuantumLayer(node, W)
+    drawn = layer(points(3, 4, 2))
+    assert drawn.shape == (3, 4, 2) and torch.allclose(drawn * 25, (drawn * 25).round(), atol=1e-6)
+    assert layer(points(2)).shape == (2,)
+
+
+# --- measurements -----------------------------------------------------------------------------------------------------
+
+
+def returning(measure, **options):
+    def circuit(inputs, w):
+        qml.AngleEmbedding(inputs, wires=range(2))
+        qml.BasicEntanglerLayers(w, wires=range(2))
+        return measure()
+
+    return on(circuit, **options)
+
+
+MEASURES = {
+    "variance": lambda: qml.var(qml.Z(0)),
+    "variance of a sum": lambda: qml.var(0.5 * qml.X(0) - 1.5 * qml.Z(0) @ qml.Z(1)),
+    "variances among others": lambda: [qml.var(qml.Y(1)), qml.expval(qml.Z(0)), qml.var(qml.X(0)), qml.probs(wires=1)],
+    "probabilities of a word": lambda: qml.probs(op=qml.X(0) @ qml.Y(1)),
+    "probabilities of a matrix": lambda: qml.probs(op=qml.Hermitian(np.array([[1.0, 2 - 1j], [2 + 1j, -0.5]]), wires=1)),
+    "a projector": lambda: qml.expval(qml.Projector([1, 0], wires=[0, 1])),
+    "a list of one": lambda: [qml.expval(qml.Z(0))],
+    "a tuple": lambda: (qml.expval(qml.Z(0)), qml.expval(qml.X(1))),
+    "a tuple of one": lambda: (qml.expval(qml.Z(0)),),
+    "a tuple of probabilities": lambda: (qml.probs(wires=0), qml.probs(wires=1)),
+    "all probabilities": lambda: qml.probs(),
+}
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2,), (2, 3, 2), (1, 2)])
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_measurements(measure, shape):
+    if shape != (3, 2) and measure() and "variance" in str(measure):
+        return
+    same(returning(measure), W, points(*shape))
+
+
+def test_a_tuple_that_pennylane_cannot_stack_is_refused():
+    with pytest.raises(UnsupportedCircuitError, match="different widths"):
+        QuantumLayer(returning(lambda: (qml.expval(qml.Z(0)), qml.probs(wires=1))), W)(points(3, 2))
+
+
+def test_wires_without_a_device_are_pennylanes():
+    def circuit(inputs, w):
+        qml.RX(inputs[..., 0], wires=5)
+        qml.RY(w, wires=2)
+        return qml.probs()
+
+    same(qml.QNode(circuit, qml.device("default.qubit"), interface="torch"), {"w": ()}, points(3, 1))
+
+
+def test_measurements_inside_are_deferred():
+    def circuit(inputs, w):
+        qml.RX(inputs[..., 0], wires=0)
+        first = qml.measure(0, reset=True)
+        qml.cond(first, qml.RY)(w[0], wires=1)
+        qml.RX(w[1], wires=0)
+        second = qml.measure(0)
+        qml.cond(first & ~second, qml.RX)(0.3, wires=1)
+        return [qml.expval(qml.Z(1)), qml.expval(first), qml.probs(wires=[1])]
+
+    same(on(circuit, wires=None), {"w": (2,)}, points(3, 1))
+    same(qml.defer_measurements(on(circuit, wires=5)), {"w": (2,)}, points(3, 1))
+    with pytest.raises(UnsupportedCircuitError, match="noise beside measurements inside"):
+        QuantumLayer(on(circuit), {"w": (2,)}, noise=NoiseModel("bit_flip", 0.1))(points(3, 1))
+
+
+# --- the circuit and the samples of a batch -----------------------------------------------------------------------------
+
+MIX = torch.tensor([[1.0, 0.5], [-0.5, 1.0]])
+LINEAR = torch.nn.Linear(2, 2)
+
+ANGLES = {
+    "a constant matrix": lambda x: x @ MIX.to(x),
+    "a single constant matrix": lambda x: (x.float() @ MIX).to(x),
+    "softmax of features": lambda x: torch.softmax(x, -1),
+    "cumulated": lambda x: torch.cumsum(x, -1),
+    "clamped": lambda x: torch.clamp(x, -0.5, 0.7),
+    "where": lambda x: torch.where(x > 0, x, 0.1 * x),
+    "normed": lambda x: x / x.norm(dim=-1, keepdim=True),
+    "largest": lambda x: x / x.abs().amax(-1, keepdim=True),
+    "powers": lambda x: x**3 + 2.0**x,
+    "atan2": lambda x: torch.atan2(x, torch.flip(x, [-1]) + 3),
+    "in place": lambda x: torch.zeros_like(x).add_(x).mul_(2.0),
+    "detached": lambda x: x.detach() * x,
+    "polynomial": lambda x: torch.stack([x[..., 0] * x[..., 1], (np.pi - x[..., 0]) * (np.pi - x[..., 1])], -1),
+}
+
+
+@pytest.mark.parametrize("angles", ANGLES.values(), ids=ANGLES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_angles_of_inputs(angles, dtype):
+    def circuit(inputs, w):
+        made = angles(inputs)
+        for q in range(2):
+            qml.RY(made[..., q] * w[0, q] + w[1, q], wires=q)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.Z(1))
+
+    same(on(circuit), W, points(4, 2, dtype=dtype), tolerance=1e-6 if dtype == torch.float64 else 2e-5)
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        lambda x: x / x.max(),
+        lambda x: x - x.mean(0),
+        lambda x: x - x.mean(),
+        lambda x: (x - x.mean(0)) / x.std(0),
+        lambda x: torch.softmax(x, 0),
+        lambda x: torch.roll(x, 1, 0) if x.ndim > 1 else x,
+        lambda x: x * (x.sum() > 5),
+        lambda x: torch.stack([x[0], x[1]], -1) if x.ndim == 1 else x[0].expand(x.shape),
+    ],
+)
+def test_a_batch_whose_samples_are_mixed_is_refused(statistic):
+    def circuit(inputs, w):
+        qml.AngleEmbedding(statistic(inputs), wires=range(2))
+        qml.BasicEntanglerLayers(w, wires=range(2))
+        return qml.expval(qml.Z(0))
+
+    layer = QuantumLayer(on(circuit), W)
+    with pytest.raises(UnsupportedCircuitError, match="mixes the samples of a batch"):
+        layer(points(4, 2))
+
+
+def test_what_depends_on_weights_and_inputs_together_is_read_whole():
+    def circuit(inputs, w):
+        shares = torch.softmax(torch.cat([inputs, w[0].expand(*inputs.shape[:-1], 2)], -1), -1)
+        for k in range(4):
+            qml.RY(shares[..., k], wires=k % 2)
+        return qml.expval(qml.Z(0) @ qml.Z(1))
+
+    found = same(on(circuit), W, points(3, 2))
+    assert (found[1] != 0).all()
+    layer = QuantumLayer(on(circuit), W, n_inputs=2)
+    assert [reads[0] for reads in layer.circuit().angles.reads[:4]] == [frozenset({0, 1})] * 4
+
+
+def drawn(inputs, w):
+    qml.RX(inputs[..., 0] + np.random.default_rng().normal(), wires=0)
+    qml.RY(w[0, 0], wires=0)
+    return qml.expval(qml.Z(0))
+
+
+def drawn_by_torch(inputs, w):
+    qml.RX(inputs[..., 0] + torch.rand(()), wires=0)
+    return qml.expval(qml.Z(0))
+
+
+def by_numpy(inputs, w):
+    qml.RX(torch.as_tensor(np.arctan(inputs)[..., 0]), wires=0)
+    return qml.expval(qml.Z(0))
+
+
+def prepared(inputs, w):
+    qml.MottonenStatePreparation(inputs / inputs.norm(), wires=[0])
+    return qml.expval(qml.Z(0))
+
+
+def continuous(inputs, w):
+    qml.Displacement(inputs[..., 0], 0.1, wires=0)
+    return qml.expval(qml.Z(0))
+
+
+def copied(inputs, w):
+    qml.RX(torch.tensor(inputs[..., 0]), wires=0)
+    return qml.expval(qml.Z(0))
+
+
+@pytest.mark.parametrize(
+    ("circuit", "name"),
+    [
+        (drawn, "drawn at random"),
+        (drawn_by_torch, "draws at random"),
+        (by_numpy, "NumPy"),
+        (prepared, "MottonenStatePreparation"),
+        (continuous, "Displacement"),
+        (copied, "cuts gradients"),
+    ],
+)
+def test_a_refusal_names_what_the_user_wrote(circuit, name):
+    with pytest.raises(UnsupportedCircuitError, match=name) as caught:
+        QuantumLayer(circuit, W, n_inputs=2)
+    assert "tensor(" not in str(caught.value) and "proxy" not in str(caught.value).lower()
+
+
+def test_a_linear_layer_inside_is_trained():
+    torch.manual_seed(3)
+    inside = torch.nn.Linear(2, 2).double()
+
+    def circuit(inputs, w):
+        qml.AngleEmbedding(inside(inputs), wires=range(2))
+        qml.BasicEntanglerLayers(w, wires=range(2))
+        return [qml.expval(qml.Z(k)) for k in range(2)]
+
+    x, start = points(4, 2), weights(W)
+    rates = []
+    for kind in (qml.qnn.TorchLayer, QuantumLayer):
+        layer = kind(on(circuit), W, {"w": start["w"].clone()})
+        inside.zero_grad()
+        for _ in range(2):
+            layer(x).pow(2).sum().backward()
+        rates.append([layer.w.grad, inside.weight.grad.clone(), inside.bias.grad.clone()])
+    for one, other in zip(*rates, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_tensor_from_outside_that_changes_is_read_anew():
+    scale = torch.tensor([1.0, 2.0], dtype=torch.float64)
+
+    def circuit(inputs, w):
+        qml.AngleEmbedding(inputs * scale, wires=range(2))
+        qml.BasicEntanglerLayers(w, wires=range(2))
+        return qml.expval(qml.Z(0))
+
+    x, start = points(3, 2), weights(W)
+    theirs, ours = (kind(on(circuit), W, {"w": start["w"].clone()}) for kind in (qml.qnn.TorchLayer, QuantumLayer))
+    torch.testing.assert_close(ours(x), theirs(x))
+    scale.mul_(1.5)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+# --- modes of torch ---------------------------------------------------------------------------------------------------
+
+PATHS = [{}, {"compiled": False}, {"path": "state"}, {"path": "terms"}, {"path": "train"}, {"path": "state", "compiled": False}]
+
+
+def in_double(call):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        call()
+    finally:
+        torch.set_default_dtype(before)
+
+
+def on_meta(call):
+    before = torch.get_default_device()
+    torch.set_default_device("meta")
+    try:
+        call()
+    finally:
+        torch.set_default_device(before)
+
+
+def within(context):
+    def run(call):
+        with context():
+            call()
+
+    return run
+
+
+FIRST = {
+    "no gradients": within(torch.no_grad),
+    "inference": within(torch.inference_mode),
+    "bfloat16": within(functools.partial(torch.autocast, "cpu", torch.bfloat16)),
+    "float16": within(functools.partial(torch.autocast, "cpu", torch.float16)),
+    "double": in_double,
+    "another device": on_meta,
+}
+
+
+def from_qiskit():
+    from qiskit.circuit.library import real_amplitudes, zz_feature_map
+
+    features, ansatz = zz_feature_map(2), real_amplitudes(2)
+    start = np.linspace(0.1, 1, ansatz.num_parameters)
+    return QuantumLayer.from_qiskit(
+        features.compose(ansatz), input_params=features.parameters, weight_params=ansatz.parameters, initial_weights=start
+    )
+
+
+def from_pennylane(**options):
+    return QuantumLayer(on(two), W, {"w": weights(W, torch.float32)["w"].clone()}, **options)
+
+
+MAKERS = [functools.partial(from_pennylane, **options) for options in PATHS] + [from_qiskit]
+
+
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_first_call_may_come_in_any_mode(make, first):
+    x = points(4, 2, dtype=torch.float32)
+    expected, layer = graded(make(), x), make()
+    first(lambda: layer(x))
+    for one, other in zip(graded(layer, x), expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_first_call_may_come_in_a_transform(make):
+    x = points(4, 2, dtype=torch.float32)
+    expected = graded(make(), x)
+    for transform in (
+        lambda layer: torch.func.vmap(layer)(x),
+        lambda layer: torch.func.grad(lambda x: layer(x).sum())(x),
+        lambda layer: torch.func.jvp(layer, (x,), (torch.ones_like(x),)),
+    ):
+        layer = make()
+        transform(layer)
+        for one, other in zip(graded(layer, x), expected, strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_the_first_call_may_come_in_a_forked_process():
+    x, layer = points(4, 2, dtype=torch.float32), from_pennylane()
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=lambda: there.send([one.numpy() for one in graded(layer, x)]))
+    process.start()
+    assert here.poll(240)
+    found = here.recv()
+    process.join()
+    for one, other in zip(found, graded(layer, x), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+ELSEWHERE = """
+import pickle, sys, torch
+layer, x = pickle.loads(sys.stdin.buffer.read())
+layer(x).sum().backward()
+sys.stdout.buffer.write(pickle.dumps((layer(x).detach().numpy(), layer.w.grad.numpy())))
+"""
+
+
+def test_a_layer_travels_to_a_fresh_process():
+    def closure(inputs, w):
+        return two(inputs, w)
+
+    x, layer = points(4, 2, dtype=torch.float32), QuantumLayer(closure, W, n_inputs=2)
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE], input=pickle.dumps((layer, x)), capture_output=True, check=False)
+    assert not done.returncode, done.stderr.decode()
+    values, slope = pickle.loads(done.stdout)
+    layer(x).sum().backward()
+    np.testing.assert_allclose(values, layer(x).detach(), atol=1e-6)
+    np.testing.assert_allclose(slope, layer.w.grad, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_inputs_of_low_precision_are_computed_in_single(dtype):
+    x = points(5, 2, dtype=dtype)
+    layer = from_pennylane()
+    theirs = qml.qnn.TorchLayer(on(two), W, {"w": layer.w.detach().clone()})
+    found = layer(x)
+    assert found.dtype == theirs(x).dtype == dtype
+    torch.testing.assert_close(found, layer(x.float()).to(dtype))
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), layer, torch.nn.Linear(2, 1))
+    with torch.autocast("cpu", dtype):
+        net(points(5, 2, dtype=torch.float32)).sum().backward()
+    assert layer.w.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_an_empty_batch_has_gradients_of_zero(make):
+    layer = make()
+    found = layer(torch.zeros(0, 2))
+    assert found.shape[0] == 0
+    found.sum().backward()
+    assert all(one.grad is not None and not one.grad.any() for one in layer.parameters())
+
+
+def test_torch_compile_leaves_the_layer_as_it_is():
+    layer, x = from_pennylane(), points(4, 2, dtype=torch.float32)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 2), layer, torch.nn.Linear(2, 1))
+    compiled = torch.compile(net, backend="eager")
+    torch.testing.assert_close(compiled(x), net(x))
+    compiled(x).sum().backward()
+    assert layer.w.grad.abs().sum() > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchs_own_exports_say_what_to_do(tmp_path):
+    layer, x = from_pennylane(), points(4, 2, dtype=torch.float32)
+    layer(x)
+    for export in (
+        lambda: torch.jit.trace(layer, x),
+        lambda: torch.export.export(layer, (x,)),
+        lambda: torch.onnx.export(layer, (x,), tmp_path / "layer.onnx", dynamo=False),
+    ):
+        with pytest.raises(RuntimeError, match=r"use layer\.export_onnx\(path\)"):
+            export()
+    traced = torch.jit.trace(layer.surrogate(), x)
+    torch.testing.assert_close(traced(x + 0.3), layer(x + 0.3))
+
+
+# --- a literal swap ---------------------------------------------------------------------------------------------------
+
+
+@qml.qnode(qml.device("default.qubit", wires=2), interface="torch")
+def decorated(inputs, w):
+    qml.AngleEmbedding(inputs, wires=range(2))
+    qml.BasicEntanglerLayers(w, wires=range(2))
+    return [qml.expval(qml.Z(k)) for k in range(2)]
+
+
+def test_a_decorated_qnode_travels_before_its_first_batch():
+    layer = QuantumLayer(decorated, W)
+    x = points(3, 2, dtype=torch.float32)
+    for copied_ in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        torch.testing.assert_close(copied_(x), layer(x))
+        assert copied_.qnode is decorated
+
+
+def test_attributes_of_torchlayer():
+    layer = QuantumLayer(qnode=decorated, weight_shapes=W)
+    x = points(3, 2, dtype=torch.float32)
+    assert layer.qnode is decorated and layer.input_arg == "inputs" and layer.device is decorated.device
+    assert dict(layer.qnode_weights) == {"w": layer.w} and len(layer.qnode_weights) == 1
+    assert "AngleEmbedding" in qml.draw(layer)(x) and qml.draw(layer)(x) == qml.draw(layer.qnode)(x, layer.w)
+    assert len(qml.workflow.construct_tape(layer)(x).operations) == 2
+    layer.qnode_weights["w"] = torch.zeros(2, 2)
+    torch.testing.assert_close(layer(x)[:, 1], torch.cos(x[:, 1]))
+    with pytest.raises(KeyError):
+        layer.qnode_weights["v"] = torch.zeros(2, 2)
+    with pytest.raises(AttributeError):
+        layer.nothing  # noqa: B018
+
+
+def test_what_does_not_fit_is_said_as_torchlayer_says_it():
+    for circuit, shapes, kind, message in (
+        (lambda x, w: None, W, TypeError, "must include an argument with name"),
+        (lambda inputs, w: None, {"inputs": 2, "w": 2}, ValueError, "should not have its dimension specified"),
+        (lambda inputs, w: None, {}, ValueError, "Must specify a shape for every non-input parameter"),
+        (lambda inputs, *w: None, {}, TypeError, "variable number of positional arguments"),
+    ):
+        for layer in (qml.qnn.TorchLayer, QuantumLayer):
+            with pytest.raises(kind, match=message):
+                layer(on(circuit), shapes)
+    for layer in (qml.qnn.TorchLayer, QuantumLayer):
+        with pytest.raises(KeyError):
+            layer(decorated, W, {"v": torch.zeros(2, 2)})
+
+
+# --- circuits, options, transforms, measurements and shapes drawn at random ----------------------------------------------
+
+ANGLE = st.sampled_from(
+    ["x0", "x1", "w0", "w1", "2.5 x0 + w1", "x0 x1", "x1 w0", "atan x0", "x0^2 - x1", "exp(-x1)", "relu x0", "0.7"]
+)
+FORMULAS = {
+    "x0": lambda x, w: x[..., 0],
+    "x1": lambda x, w: x[..., 1],
+    "w0": lambda x, w: w[0],
+    "w1": lambda x, w: w[1],
+    "2.5 x0 + w1": lambda x, w: 2.5 * x[..., 0] + w[1],
+    "x0 x1": lambda x, w: x[..., 0] * x[..., 1],
+    "x1 w0": lambda x, w: x[..., 1] * w[0],
+    "atan x0": lambda x, w: torch.arctan(x[..., 0]),
+    "x0^2 - x1": lambda x, w: x[..., 0] ** 2 - x[..., 1],
+    "exp(-x1)": lambda x, w: torch.exp(-x[..., 1]),
+    "relu x0": lambda x, w: torch.relu(x[..., 0]),
+    "0.7": lambda x, w: 0.7,
+}
+GATES = st.one_of(
+    st.tuples(st.sampled_from(["RX", "RY", "RZ", "PhaseShift"]), ANGLE, st.permutations(range(3))),
+    st.tuples(st.sampled_from(["CRY", "IsingXX", "ControlledPhaseShift"]), ANGLE, st.permutations(range(3))),
+    st.tuples(st.sampled_from(["CNOT", "CZ", "SWAP", "Toffoli", "Hadamard", "S"]), st.none(), st.permutations(range(3))),
+    st.tuples(st.just("measure"), ANGLE, st.permutations(range(3))),
+)
+RETURNS = [
+    lambda: qml.expval(qml.Z(0)),
+    lambda: [qml.expval(qml.X(1) @ qml.Z(2)), qml.expval(0.3 * qml.Y(0) - qml.Z(1))],
+    lambda: qml.probs(wires=[2, 0]),
+    lambda: [qml.probs(wires=1), qml.var(qml.Y(1) @ qml.X(0))],
+    lambda: qml.var(qml.Z(0) + 0.5 * qml.X(2)),
+    lambda: (qml.expval(qml.Z(0)), qml.expval(qml.Y(2))),
+    lambda: qml.probs(op=qml.Y(1)),
+    lambda: qml.purity(wires=[0]),
+]
+TRANSFORMS = [
+    None, doubled, negated, qml.transforms.cancel_inverses, qml.transforms.merge_rotations, qml.transforms.split_non_commuting,
+    qml.transforms.single_qubit_fusion, functools.partial(qml.noise.insert, op=qml.BitFlip, op_args=0.1),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(
+    st.lists(GATES, min_size=1, max_size=6),
+    st.sampled_from(RETURNS),
+    st.sampled_from(TRANSFORMS),
+    st.sampled_from([(3, 2), (2,), (1, 2), (2, 2, 2)]),
+    st.sampled_from([torch.float64, torch.float32]),
+    st.sampled_from(["backprop", "parameter-shift", "best"]),
+    st.sampled_from([3, None]),
+)
+def test_right_or_refused(gates, measure, transform, shape, dtype, diff_method, wires):
+    def circuit(inputs, w):
+        for name, angle, places in gates:
+            if name == "measure":
+                qml.cond(qml.measure(places[0]), qml.RX)(FORMULAS[angle](inputs, w), wires=places[1])
+                continue
+            kind = getattr(qml, name)
+            given = [] if angle is None else [FORMULAS[angle](inputs, w)]
+            kind(*given, wires=list(places)[: kind.num_wires])
+        return measure()
+
+    node = on(circuit, "default.mixed" if "insert" in str(transform) else "default.qubit", wires, diff_method=diff_method)
+    node = node if transform is None else transform(node)
+    x, shapes = points(*shape, dtype=dtype), {"w": (2,)}
+    start = weights(shapes, dtype)
+    try:
+        found = graded(QuantumLayer(node, shapes, {"w": start["w"].clone()}), x)
+    except UnsupportedCircuitError:
+        return
+    try:
+        expected = graded(qml.qnn.TorchLayer(node, shapes, {"w": start["w"].clone()}), x)
+    except Exception:
+        return  # what PennyLane itself cannot run
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-7 if dtype == torch.float64 else 2e-5, rtol=1e-5)
