@@ -7,8 +7,8 @@ each of its elements. Affine formulas are kept as numbers, all others as a list 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class CannotReadError(RuntimeError):
     """A formula cannot be read; the message goes on after "the circuit"."""
 
 
-class _Thread(threading.local):
+class _Thread(local):
     trusting = False
 
 
