@@ -252,6 +252,87 @@ def tensorcircuit(row: Row) -> Step:
     return JaxStep(row, jax.jit(step), weights(row))
 
 
+def pennylane_jax(row: Row) -> Step:
+    """PennyLane with JAX instead of torch: the same quantum function on the same device, compiled with its gradients."""
+    import jax
+    import pennylane as qml
+
+    device = qml.device("default.qubit", wires=row.n_qubits)
+    node = qml.QNode(pennylane_function(row), device, interface="jax", diff_method="backprop")
+
+    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        outputs = jax.numpy.stack(node(inputs, weights), axis=1)
+        return ((outputs - targets) ** 2).mean(), outputs
+
+    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
+    return JaxStep(row, jax.jit(step), weights(row))
+
+
+def jax_by_hand(row: Row) -> Step:
+    """What an engineer with a free afternoon writes in JAX for such circuits: product states, one fused unitary, probabilities.
+
+    Up to eight qubits all weights become one matrix that every sample's state is multiplied with; above, gates turn states.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    n_qubits = row.n_qubits
+
+    def turn(name: str, angle: Any) -> Any:
+        c, s = jnp.cos(angle / 2).astype(jnp.complex64), jnp.sin(angle / 2).astype(jnp.complex64)
+        one = jnp.ones_like(c)
+        rows = {
+            "h": ((one, one), (one, -one)),
+            "p": ((one, 0 * one), (0 * one, c**2 - s**2 + 2j * c * s)),
+            "rx": ((c, -1j * s), (-1j * s, c)),
+            "ry": ((c, -s), (s, c)),
+            "rz": ((c - 1j * s, 0 * one), (0 * one, c + 1j * s)),
+        }[name]
+        found = jnp.stack([jnp.stack(line, -1) for line in rows], -2)
+        return found * 0.5**0.5 if name == "h" else found
+
+    def one_qubit(inputs: Any, qubit: int) -> Any:
+        state = jnp.zeros((len(inputs), 2), jnp.complex64).at[:, 0].set(1)
+        for name, scale in row.encoding:
+            state = jnp.einsum("bij,bj->bi", turn(name, (scale or 0.0) * inputs[:, qubit]), state)
+        return state
+
+    index = np.arange(2**n_qubits)
+    bit = {qubit: index >> (n_qubits - 1 - qubit) & 1 for qubit in range(n_qubits)}
+    entangle = index
+    for control, target in reversed(row.chain()):
+        entangle = entangle ^ (bit[control][entangle] << (n_qubits - 1 - target))
+    signs = np.stack([np.prod([1 - 2 * bit[q] for q in qubits], 0) for qubits in row.observables], 1).astype(np.float32)
+
+    def evolve(states: Any, weights: Any) -> Any:
+        start = 0
+        for names, entangled in row.blocks:
+            for qubit in range(n_qubits):
+                gate = jnp.eye(2, dtype=jnp.complex64)
+                for k, name in enumerate(names):
+                    gate = turn(name, weights[start + k]) @ gate
+                start += len(names)
+                shape = (len(states), 2**qubit, 2, -1)
+                states = jnp.einsum("ij,bkjl->bkil", gate, states.reshape(shape)).reshape(len(states), -1)
+            if entangled:
+                states = states[:, entangle]
+        return states
+
+    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        states = one_qubit(inputs, 0)
+        for qubit in range(1, n_qubits):
+            states = (states[:, :, None] * one_qubit(inputs, qubit)[:, None, :]).reshape(len(inputs), -1)
+        if n_qubits <= 8:
+            states = states @ evolve(jnp.eye(2**n_qubits, dtype=jnp.complex64), weights)
+        else:
+            states = evolve(states, weights)
+        outputs = (states.real**2 + states.imag**2) @ signs
+        return ((outputs - targets) ** 2).mean(), outputs
+
+    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
+    return JaxStep(row, jax.jit(step), weights(row))
+
+
 def our_layer(row: Row) -> Any:
     """Return qhelpers' QuantumLayer on the same quantum function as PennyLane's."""
     from qhelpers.circuits import QuantumLayer
@@ -383,6 +464,8 @@ PEERS = {
     "tensorcircuit": Peer(
         "tensorcircuit-ng on JAX", tensorcircuit, ("tensorcircuit-ng", "jax", "jaxlib"), ("tensorcircuit", "jax"), many=True
     ),
+    "pennylane-jax": Peer("PennyLane on JAX, jit", pennylane_jax, ("pennylane", "jax", "jaxlib"), ("pennylane", "jax")),
+    "jax": Peer("JAX by hand", jax_by_hand, ("jax", "jaxlib"), ("jax",)),
     "torq": Peer("torq-quantum", torq, ("torq-quantum", "torch"), ("torq",)),
     "qiskit": Peer(
         "Qiskit EstimatorQNN + TorchConnector",

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,6 +19,9 @@ from qhelpers.circuits.frame import Turn, Word
 from qhelpers.circuits.noise import pauli_transfer
 from qhelpers.circuits.propagation import TURN, Program
 from qhelpers.circuits.tracing import UnsupportedCircuitError
+
+if TYPE_CHECKING:
+    import pandas
 
 Floats = NDArray[np.float64]
 
@@ -90,7 +92,7 @@ class Surrogate(torch.nn.Module):
         outputs = self.terms(batch) @ self.coefficients.to(inputs.dtype)
         return outputs.reshape(inputs.shape[:-1] if self.scalar else (*inputs.shape[:-1], outputs.shape[1]))
 
-    def table(self, names: Sequence[str] | None = None, form: str = "products") -> pd.DataFrame:
+    def table(self, names: Sequence[str] | None = None, form: str = "products") -> pandas.DataFrame:
         """Return the terms as a table, largest first.
 
         Parameters
@@ -106,6 +108,8 @@ class Surrogate(torch.nn.Module):
         pandas.DataFrame
             ``products``: columns term and coefficient (one an output). ``frequencies``: a column an input, then cos and sin.
         """
+        import pandas as pd  # a third of a second, which who only computes does not pay
+
         names = [f"x{i}" for i in range(self.rates.shape[1])] if names is None else list(names)
         if len(names) != self.rates.shape[1]:
             raise ValueError(f"{len(names)} names for {self.rates.shape[1]} inputs; give one name an input")
