@@ -651,7 +651,10 @@ def _variances(outputs: Tensor, measured: Observables) -> Tensor:
 def _check_finite(inputs: Tensor) -> None:
     if torch._C._functorch.is_functorch_wrapped_tensor(inputs):  # values cannot be looked at inside vmap and grad
         return
-    total = inputs.detach().numpy().sum() if inputs.device.type == "cpu" else float(inputs.detach().sum())  # NumPy: fewer calls
+    if inputs.device.type == "cpu" and not torch._C._are_functorch_transforms_active():
+        total = float(inputs.detach().numpy().sum())  # fewer calls than torch's own
+    else:
+        total = float(inputs.detach().sum())
     if not math.isfinite(total) and not bool(torch.isfinite(inputs).all()):
         rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
         raise ValueError(
