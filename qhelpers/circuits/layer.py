@@ -477,7 +477,7 @@ class QuantumLayer(torch.nn.Module):
                 outputs = torch.stack(outputs)
             if inputs.ndim < 3:
                 return outputs
-            rows = outputs.shape.index(math.prod(inputs.shape[:-1]))
+            rows = max(0, outputs.ndim - 2)  # before it, what a tuple stacks
             return outputs.reshape(*outputs.shape[:rows], *inputs.shape[:-1], *outputs.shape[rows + 1 :])
         if "torch._dynamo" not in sys.modules:
             return self._forward(inputs)

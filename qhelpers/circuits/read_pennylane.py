@@ -153,7 +153,7 @@ def check_node(node: Any) -> Any:
             f"the device {name} has read-out errors (readout_prob={device.readout_err}), which the engine does not compute; "
             "take a device without them, or PennyLane's own layer"
         )
-    if not (node.diff_method in _EXACTLY or node.diff_method is None):
+    if node.diff_method not in _EXACTLY:  # None gives none at all
         shown = getattr(node.diff_method, "__name__", node.diff_method)
         raise UnsupportedCircuitError(
             f"diff_method={shown!r} gives other gradients than those of the circuit's exact values, which the engine computes; "

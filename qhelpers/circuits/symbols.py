@@ -182,10 +182,6 @@ class Formulas:
         self.calls.append((function, arguments, options, [(part.shape, part.reshape(-1).tolist()) for part in places]))
         return [self._new(("element", (number, k)), None, reads, True) for k in range(n)]
 
-    def negative(self, a: int) -> int:
-        """Return -a."""
-        return self.times(a, -1.0)
-
     def plus(self, a: Any, b: Any) -> Any:
         """Return a + b, of formulas (int places) or numbers."""
         one, other = self._affine_of(a), self._affine_of(b)
@@ -347,7 +343,7 @@ class Reader(TorchFunctionMode):
             raise CannotReadError(f"gives torch.{name} a place to write to (out=); use what it returns")
         for one, is_known in zip(tensors, known, strict=True):
             if not is_known:
-                self._meet(one)
+                self.meet(one)
         args, kwargs = _mapped((args, kwargs), self._widened)
         found = self._understood(function, name, args, kwargs)
         if not torch.is_grad_enabled():
@@ -356,14 +352,14 @@ class Reader(TorchFunctionMode):
 
     def _plain_call(self, function: Any, name: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         for one in tensors:
-            self._meet(one)
+            self.meet(one)
         found = function(*args, **kwargs)
         for one in _tensors(found):
             self._made.add(id(one))
             self._kept.append(one)
         return found
 
-    def _meet(self, tensor: Tensor) -> None:
+    def meet(self, tensor: Tensor) -> None:
         """Remember a tensor of numbers that was not made here, to see whether it changes."""
         if id(tensor) not in self._made:
             self._made.add(id(tensor))
@@ -461,8 +457,6 @@ class Reader(TorchFunctionMode):
         both = list(args) + [kwargs[key] for key in ("input", "other", "exponent") if key in kwargs]
         first, second = both
         a, b = self._array(first), self._array(second)
-        if isinstance(b, Tensor) or isinstance(a, Tensor):
-            return self._elementwise(function, args, kwargs)
         if alpha != 1:
             b = b * alpha
         if sign[0] == "r":
@@ -487,7 +481,7 @@ class Reader(TorchFunctionMode):
 
     def _multiplied(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
         arrays = [self._array(one) for one in args]
-        if name == "tensordot" or (kwargs and name != "linear"):
+        if name == "tensordot" or (kwargs and name != "linear") or len(args) < 2:
             return self._called(function, name, args, kwargs)
         if name == "linear":
             bias = self._array(kwargs["bias"] if "bias" in kwargs else (args[2] if len(args) > 2 else None))

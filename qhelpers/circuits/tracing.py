@@ -251,6 +251,7 @@ def _place(value: Any, formulas: Any, reader: Any, torch: Any) -> int:
         )
     places = reader.places(value)
     if places is None:
+        reader.meet(value)
         return int(formulas.keep(float(value), {}))
     return int(places.reshape(()))
 
