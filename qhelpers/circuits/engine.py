@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qhelpers.circuits.frame import Turn, frame
+from qhelpers.circuits.frame import Turn
 from qhelpers.circuits.functions import Network, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
@@ -231,7 +231,7 @@ class Engine(Prepared):
         path = self._whole_state
         weights = weights.double()
         psi = path.states.plain(path.shared.shared(weights), path.data.batch(inputs.double(), weights), inputs.dtype)
-        psi = path.states.finish(psi, frame(self.circuit).clifford)
+        psi = path.states.finish(psi, path.clifford)
         if self.circuit.little_endian:
             return psi
         n = self.circuit.n_qubits

@@ -124,7 +124,7 @@ class Frame:
     axes: dict[int, tuple[Word, Word]] = field(default_factory=dict)
 
 
-def frame(circuit: Circuit, insertion: str | None = None) -> Frame:
+def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False) -> Frame:
     """Take the Clifford gates out of a circuit.
 
     Parameters
@@ -132,28 +132,59 @@ def frame(circuit: Circuit, insertion: str | None = None) -> Frame:
     circuit : Circuit
     insertion : {None, "gate", "layer", "end"}
         Where a one-qubit channel stands: nowhere, on each wire of every gate, on every qubit after a layer, or at the end.
+    diagonal : bool, default=False
+        Take out only what leaves every qubit's Z diagonal (CNOT, CZ, S, ..., but no Hadamard gate), so that the rotations of a
+        qubit between two of them stay two-by-two matrices on pairs of amplitudes.
     """
     n = circuit.n_qubits
     rows = [(word_of("X", [q]), word_of("Z", [q])) for q in range(n)]
     constant, is_constant, is_data = circuit.angles.constant, circuit.angles.is_constant, circuit.angles.is_data
     listed: list[Event] = []
     clifford: list[tuple[Word, int]] = []
+    waiting: list[tuple[Rotation, int]] = []
     axes: dict[int, tuple[Word, Word]] = {}
+
+    def turned(rows: list[tuple[Word, Word]], turns: list[tuple[Rotation, int]]) -> list[tuple[Word, Word]]:
+        for event, quarters in turns:
+            axis = _image(event, rows)
+            rows = [(x.turned(axis, quarters), z.turned(axis, quarters)) for x, z in rows]
+        return rows
+
+    def keep(event: Rotation) -> None:
+        axis = _image(event, rows)
+        if len(event.wires) == 1:
+            axes[event.angle] = rows[event.wires[0]]
+        listed.append(Turn(Word(axis.x, axis.z), event.angle, axis.sign, bool(is_data[event.angle])))
+
+    def take_out(turns: list[tuple[Rotation, int]]) -> None:
+        nonlocal rows
+        rows = turned(rows, turns)
+        clifford.extend((word_of(event.letters, event.wires), quarters) for event, quarters in turns)
+
     for event in circuit.events:
         if isinstance(event, Mark):
             wires = range(n) if event.kind == "layer" else event.wires
             listed += [Noise(*rows[q]) for q in wires] if event.kind == insertion else []
             continue
-        axis = _image(event, rows)
         quarters = float(constant[event.angle]) / (pi / 2)
-        if is_constant[event.angle] and abs(quarters - round(quarters)) < 1e-13:
-            turn = round(quarters)
-            rows = [(x.turned(axis, turn), z.turned(axis, turn)) for x, z in rows]
-            clifford.append((word_of(event.letters, event.wires), turn))
+        if not is_constant[event.angle] or abs(quarters - round(quarters)) >= 1e-13:
+            for other, _ in waiting:
+                keep(other)
+            waiting = []
+            keep(event)
+        elif not diagonal:
+            take_out([(event, round(quarters))])
         else:
-            if len(event.wires) == 1:
-                axes[event.angle] = rows[event.wires[0]]
-            listed.append(Turn(Word(axis.x, axis.z), event.angle, axis.sign, bool(is_data[event.angle])))
+            waiting.append((event, round(quarters)))
+            for size in (1, 2, 3):  # a CNOT is three
+                last = waiting[-size:]
+                if len(last) == size and all(z.x == 0 for _, z in turned(rows, last)):
+                    for other, _ in waiting[:-size]:
+                        keep(other)
+                    take_out(last)
+                    waiting = []
+                    break
+    take_out(waiting)
     listed += [Noise(*rows[q]) for q in range(n)] if insertion == "end" else []
     words = [_image(Rotation(word.replace("I", ""), _places(word), 0), rows) for word in circuit.observables.words]
     found = _split(n, listed, words, clifford)
@@ -214,7 +245,7 @@ def cone(frame: Frame, active: set[int] | None = None) -> Frame:
     ----------
     frame : Frame
     active : set of int, optional
-        Places of the angles that outputs depend on, where they are known; else rotations are left out by the qubits that they
+        Places of the angles that outputs depend on, where they are known, and of constants; else rotations are left out by the qubits that they
         share with what comes after them.
 
     Returns
@@ -229,7 +260,7 @@ def cone(frame: Frame, active: set[int] | None = None) -> Frame:
     for event in reversed(frame.events):
         support = event.word.support if isinstance(event, Turn) else event.support
         known = active is None or not isinstance(event, Turn) or event.angle in active
-        if known and (support & seen or active is not None):
+        if known and support & seen:
             seen |= support
             kept.append(event)
     kept.reverse()

@@ -179,7 +179,8 @@ class StatePath:
 
     def __init__(self, prepared: Prepared, whole: bool = False) -> None:
         self.prepared = prepared
-        bare = frame(prepared.circuit) if whole else prepared.cone
+        bare = frame(prepared.circuit, diagonal=True) if whole else prepared.cone
+        self.clifford = bare.clifford
         turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
         places = list(dict.fromkeys(turn.angle for turn in turns if isinstance(turn, Turn)))
         is_data = prepared.circuit.angles.is_data

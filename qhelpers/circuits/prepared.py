@@ -130,9 +130,11 @@ class Prepared:
 
     @cached_property
     def cone(self) -> Frame:
-        """The frame without what cannot reach a measured word."""
-        program = self.full_program
-        return cone(self.frame, set(program.active) if isinstance(program, Program) else None)
+        """The circuit for state vectors (`frame` with ``diagonal``), without what cannot reach a measured word."""
+        program, whole = self.full_program, frame(self.circuit, diagonal=True)
+        if not isinstance(program, Program):
+            return cone(whole)
+        return cone(whole, set(program.active) | set(np.flatnonzero(self.circuit.angles.is_constant).tolist()))
 
     def vector(self, weights: Tensor, shared: AngleMap | None) -> Tensor:
         """Return what `affine` takes: the weights, and behind them those angles that are no affine function of them."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,13 +13,70 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 
-from qhelpers.circuits.frame import Frame, Turn, Word, bits
-from qhelpers.circuits.functions import COMPILED, Back, again, call, call_back, differentiable_once, mapped, plainly
+from qhelpers.circuits.frame import Frame, Ints, Turn, Word, bits
+from qhelpers.circuits.functions import COMPILED, Back, again, call, differentiable_once, mapped, plainly
 
 if COMPILED:
-    from qhelpers.circuits import kernels
+    from qhelpers.circuits import state_kernels as kernels
 
 Floats = NDArray[np.float64]
+
+#: Amplitudes that are kept for the way back; beyond that the circuit runs twice.
+_KEPT = 4_000_000
+
+
+@dataclass
+class Gate:
+    """Rotations one after the other about words of one group: anticommuting ones, at least one of them diagonal.
+
+    Attributes
+    ----------
+    words : list of Word
+        Those that occur, all different.
+    turns : list of int
+        Places of the rotations in their list.
+    """
+
+    words: list[Word]
+    turns: list[int]
+
+    def takes(self, word: Word) -> bool:
+        """Whether a rotation about the word fits in."""
+        if any((word.x, word.z) == (own.x, own.z) for own in self.words):
+            return True
+        if len(self.words) == 1:
+            other = self.words[0]
+            return word.anticommutes(other) and (word.x == 0 or other.x == 0 or word.x == other.x)
+        third = self.words[0].times(self.words[1])[1]
+        return (word.x, word.z) == (third.x, third.z)
+
+    def axes(self) -> tuple[Word, Word]:
+        """Return X̄, whose phases are real (of x mask 0 where nothing but Z̄ occurs), and Z̄."""
+        words = list(self.words)
+        if len(words) == 1 and words[0].x:
+            words.append(Word(0, words[0].x & -words[0].x))
+        if len(words) > 1:
+            words.append(words[0].times(words[1])[1])
+        z = next(word for word in words if word.x == 0)
+        return next((word for word in words if word.x and bits(word.x & word.z) % 2 == 0), Word(0, 0)), z
+
+
+def fused(words: list[Word]) -> list[Gate]:
+    """Gather rotations into gates; one moves back past those that it commutes with."""
+    gates: list[Gate] = []
+    for turn, word in enumerate(words):
+        for gate in reversed(gates):
+            if gate.takes(word):
+                gate.turns.append(turn)
+                if all((word.x, word.z) != (own.x, own.z) for own in gate.words):
+                    gate.words.append(word)
+                break
+            if any(word.anticommutes(own) for own in gate.words):
+                gates.append(Gate([word], [turn]))
+                break
+        else:
+            gates.append(Gate([word], [turn]))
+    return gates
 
 
 class States:
@@ -25,7 +85,7 @@ class States:
     Parameters
     ----------
     frame : Frame
-        Its rotations run in order, prefix first.
+        Its rotations run in order, prefix first; made with ``diagonal``.
     matrix : array of shape (n_words, n_outputs)
     data : dict of int to int
         Place of an angle → column among the angles of each sample; all others are shared.
@@ -39,17 +99,60 @@ class States:
         self.turns = [event for event in turns if isinstance(event, Turn)]
         self.n_qubits, self.compiled = frame.n_qubits, compiled
         self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
-        self.sign = np.array([t.sign for t in self.turns], np.float64)
+        self.sign = np.array([t.sign for t in self.turns], np.int64)
         self.x, self.z = (np.array([getattr(t.word, mask) for t in self.turns], np.int64) for mask in "xz")
         self.ox, self.oz = (np.array([getattr(word, mask) for word in frame.words], np.int64) for mask in "xz")
         self.power, self.opower = (bits(x & z).astype(np.int64) % 4 for x, z in ((self.x, self.z), (self.ox, self.oz)))
         self.matrix = np.ascontiguousarray(matrix * np.array([word.sign for word in frame.words], float)[:, None])
-        # One angle a rotation, signed, so that a shared weight that turns twice is two columns of the compiled loop.
-        self.columns_d = np.array([-1 - s for s in self.source if s < 0], np.int64)
-        self.columns_w = np.array([s for s in self.source if s >= 0], np.int64)
-        self.sign_d, self.sign_w = self.sign[self.source < 0], self.sign[self.source >= 0]
-        counts = np.cumsum(self.source < 0) - 1, np.cumsum(self.source >= 0) - 1
-        self.places = np.where(self.source < 0, -1 - counts[0], counts[1]).astype(np.int64)
+        self.tables: dict[Any, tuple[Any, ...]] = {}
+
+    @cached_property
+    def gates(self) -> tuple[Ints, Ints, Ints]:
+        """The tables of gates, of where their turns begin, and of turns, for `state_kernels.run_states`."""
+        kinds = {(0,): kernels.REAL_X, (1,): kernels.REAL_Y, (2,): kernels.DIAGONAL}
+        gates, first, turns = [], [0], []
+        fresh = 0
+        for gate in fused([turn.word for turn in self.turns]):
+            x, z = gate.axes()
+            power, y = x.times(z)
+            axes = []
+            for turn in gate.turns:
+                word = self.turns[turn].word
+                sign = int(self.sign[turn])
+                if (word.x, word.z) == (z.x, z.z):
+                    axes.append(2)
+                elif (word.x, word.z) == (x.x, x.z):
+                    axes.append(0)
+                else:  # Ȳ = i X̄ Z̄
+                    axes.append(1)
+                    sign *= 1 if (power + 1) % 4 == 0 else -1
+                turns.append((axes[-1], self.source[turn], sign))
+            kind = kinds.get(tuple(set(axes)), kernels.WHOLE)
+            size = 2**self.n_qubits
+            if x.x.bit_count() == 1 and x.x > fresh - 1 and len(gates) == len(first) - 1 and fresh >= 0 and z.z == x.x:
+                fresh, size = 2 * x.x, 2 * x.x  # what is above is still 0
+            else:
+                fresh = -1
+            real = 1 if bits(x.x & x.z) % 4 == 0 else -1
+            gates.append((kind, x.x, x.z, real, z.z, size, int((self.source[gate.turns] < 0).any())))
+            first.append(len(turns))
+        shape = np.array(gates, np.int64).reshape(-1, 7), np.array(first, np.int64), np.array(turns, np.int64).reshape(-1, 3)
+        return shape
+
+    @cached_property
+    def diagonal(self) -> tuple[Ints, Ints, Floats, Ints, Floats]:
+        """What each basis state gives to each output (compressed rows), then the words that are not diagonal."""
+        found = np.zeros((2**self.n_qubits, self.matrix.shape[1]))
+        rest = self.ox != 0
+        np.add.at(found, self.oz[~rest], self.matrix[~rest])
+        for q in range(self.n_qubits):  # Walsh and Hadamard's transform
+            halves = found.reshape(-1, 2, 2**q, found.shape[1])
+            found = np.stack([halves[:, 0] + halves[:, 1], halves[:, 0] - halves[:, 1]], 1).reshape(found.shape)
+        found[np.abs(found) < 1e-15 * np.abs(found).max(initial=1e-300)] = 0
+        row, column = np.nonzero(found)
+        begin = np.searchsorted(row, np.arange(len(found) + 1)).astype(np.int64)
+        words = np.stack([self.ox[rest], self.oz[rest], self.opower[rest]], 1)
+        return begin, column.astype(np.int64), found[row, column], words, self.matrix[rest]
 
     def __call__(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the outputs.
@@ -66,10 +169,13 @@ class States:
         -------
         tensor of shape (n_samples, n_outputs)
         """
-        if self.compiled and data.device.type == "cpu":
-            result: Tensor = call(_RunState, shared, data, self, dtype)
-            return result
-        return self.differentiable(shared, data, dtype)
+        if not self.compiled or data.device.type != "cpu":
+            return self.differentiable(shared, data, dtype)
+        if torch._C._are_functorch_transforms_active():
+            mapped_over: Tensor = _MapState.apply(shared, data, self, dtype)
+            return mapped_over
+        result: Tensor = call(_RunState, shared, data, self, dtype, torch.is_grad_enabled())
+        return result
 
     def differentiable(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the outputs, computed in plain torch."""
@@ -106,40 +212,71 @@ class States:
             psi = float(np.cos(half)) * psi - 1j * float(np.sin(half)) * self._apply(psi, word.x, word.z, power)
         return psi
 
-    def halves(self, shared: Floats, data: Floats, dtype: Any) -> tuple[Any, ...]:
-        """Return cos and sin of half the signed angles, one a rotation."""
-        w = shared[self.columns_w] * (self.sign_w / 2)
-        d = data[:, self.columns_d] * (self.sign_d / 2)
-        return tuple(np.ascontiguousarray(turned(half), dtype) for half in (w, d) for turned in (np.cos, np.sin))
+    def _tables(self, dtype: Any) -> tuple[Any, ...]:
+        if dtype not in self.tables:
+            begin, column, value, words, matrix = self.diagonal
+            self.tables[dtype] = self.gates, (begin, column, value.astype(dtype), words, matrix.astype(dtype))
+        return self.tables[dtype]
 
-    def run(self, shared: Floats, data: Floats, dtype: Any) -> NDArray[Any]:
-        """Compiled: outputs (n_samples, n_outputs)."""
+    def lanes(self, n_samples: int) -> int:
+        """Samples a block: as many as the caches hold, and no more than there are."""
+        return max(1, min(64, n_samples, 2**18 >> self.n_qubits))
+
+    def run(self, shared: Floats, data: NDArray[Any], dtype: Any, keep: bool) -> tuple[NDArray[Any], tuple[Any, ...]]:
+        """Compiled: outputs (n_samples, n_outputs), and what `run_back` takes."""
+        gates, observed = self._tables(dtype)
+        half_w, half_d = shared / 2, torch.from_numpy(data) / 2
+        angles = [np.cos(half_w).astype(dtype), np.sin(half_w).astype(dtype)]
+        angles += [turned(half_d).numpy().astype(dtype, copy=False) for turned in (torch.cos, torch.sin)]
+        lanes = self.lanes(len(data))
+        n_blocks = -(-len(data) // lanes)
+        keep = keep and n_blocks * lanes << self.n_qubits < _KEPT
+        start = np.empty((0, 2**self.n_qubits, 2), dtype)
+        kept = np.empty((n_blocks if keep else 0, 2**self.n_qubits, 2, lanes), dtype)
         out = np.empty((len(data), self.matrix.shape[1]), dtype)
-        axes = self.n_qubits, self.x, self.z, self.power, self.places
-        observed = self.ox, self.oz, self.opower, self.matrix.astype(dtype)
-        kernels.run_state(*axes, *self.halves(shared, data, dtype), *observed, out)
-        return out
+        kernels.run_states(lanes, *gates, *angles, *observed, start, kept, out)
+        return out, (lanes, *gates, *angles, *observed, start, kept)
 
-    def run_back(self, shared: Floats, data: Floats, grad: NDArray[Any]) -> tuple[Floats, Floats]:
+    def run_back(self, run: tuple[Any, ...], grad: NDArray[Any], with_data: bool) -> tuple[Floats, NDArray[Any]]:
         """Compiled: derivatives to shared angles and to those of each sample."""
-        grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), grad.dtype)
-        axes = self.n_qubits, self.x, self.z, self.power, self.places
-        observed = self.ox, self.oz, self.opower, self.matrix.astype(grad.dtype)
-        kernels.run_state_back(*axes, *self.halves(shared, data, grad.dtype), *observed, grad, grad_w, grad_d)
-        back_w, back_d = np.zeros(len(shared)), np.zeros(data.shape)
-        np.add.at(back_w, self.columns_w, grad_w * self.sign_w)
-        for place, column in enumerate(self.columns_d):
-            back_d[:, column] += grad_d[:, place] * self.sign_d[place]
-        return back_w, back_d
+        gates, first, turns, cw, _, cos = run[1:7]
+        grad_w, grad_d = np.zeros(len(cw)), np.zeros(cos.shape, grad.dtype)
+        wanted = [with_data or bool((turns[a:b, 1] >= 0).any()) for a, b in pairwise(first)]
+        stop = wanted.index(True) if True in wanted else len(gates)
+        kernels.run_states_back(*run, grad, stop, grad_w, grad_d, np.empty((0, *run[-2].shape[1:]), grad.dtype))
+        return grad_w, grad_d
+
+
+def _kind(dtype: torch.dtype) -> Any:
+    return np.float64 if dtype == torch.float64 else np.float32
 
 
 class _RunState(Function):
+    @staticmethod
+    def forward(ctx: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype, keep: bool) -> Tensor:
+        out, ctx.run = owner.run(shared.detach().numpy(), data.detach().numpy(), _kind(dtype), keep)
+        ctx.save_for_backward(shared, data)
+        ctx.owner, ctx.dtype = owner, dtype
+        return torch.from_numpy(out)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        if again(grad) or torch._C._are_functorch_transforms_active():
+            found = plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad)
+        else:
+            found = ctx.owner.run_back(ctx.run, grad.detach().contiguous().numpy(), ctx.needs_input_grad[1])
+            found = torch.from_numpy(found[0]), torch.from_numpy(found[1]).double()
+        return *found, None, None, None
+
+
+class _MapState(Function):
+    """`_RunState` under vmap and grad."""
+
     jvp = staticmethod(differentiable_once)
 
     @staticmethod
     def forward(shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Tensor:
-        kind = np.float64 if dtype == torch.float64 else np.float32
-        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), kind))
+        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), _kind(dtype), False)[0])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -148,31 +285,30 @@ class _RunState(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        if again(grad):
-            return *plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad), None, None
-        return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None, None
+        return *_MapStateBack.apply(*ctx.saved_tensors, grad, ctx.owner), None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Any:
         if in_dims[0] is None:
             moved = data.movedim(in_dims[1], 0)
-            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner, dtype).reshape(*moved.shape[:2], -1), 0
+            return _MapState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner, dtype).reshape(*moved.shape[:2], -1), 0
         rows = shared.movedim(in_dims[0], 0)
         datas = mapped(data, in_dims[1], info.batch_size)
-        return torch.stack([_RunState.apply(w, d, owner, dtype) for w, d in zip(rows, datas, strict=True)]), 0
+        return torch.stack([_MapState.apply(w, d, owner, dtype) for w, d in zip(rows, datas, strict=True)]), 0
 
 
-class _RunStateBack(Back):
+class _MapStateBack(Back):
     @staticmethod
     def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
-        arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), grad.detach().contiguous().numpy()
-        back_w, back_d = owner.run_back(*arrays)
-        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d)
+        g = grad.detach().contiguous().numpy()
+        run = owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), g.dtype.type, True)[1]
+        back_w, back_d = owner.run_back(run, g, True)
+        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d).to(data.dtype)
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
         listed = zip(
             *(mapped(one, dim, info.batch_size) for one, dim in zip((shared, data, grad), in_dims, strict=False)), strict=True
         )
-        parts = [_RunStateBack.apply(*one, owner) for one in listed]
+        parts = [_MapStateBack.apply(*one, owner) for one in listed]
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
