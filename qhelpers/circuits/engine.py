@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from qhelpers.circuits.frame import Turn
-from qhelpers.circuits.functions import Network, outside_transforms
+from qhelpers.circuits.functions import Network, check_finite, outside_transforms, run_direct
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
 from qhelpers.circuits.prepared import Prepared
 from qhelpers.circuits.propagation import Program
+from qhelpers.circuits.states import StateNetwork
 from qhelpers.circuits.tracing import Circuit, Rotation
 from qhelpers.circuits.train import prefixes, ranks
 
@@ -90,7 +91,8 @@ class Engine(Prepared):
             raise ValueError(f"path={path!r} is unknown; allowed are 'auto', {', '.join(map(repr, PATHS))}")
         super().__init__(circuit, noise, compiled)
         self.path, self.max_memory = path, max_memory
-        self._chosen: dict[int, str] = {}
+        self._chosen: dict[int, tuple[str, bool]] = {}
+        self._direct: dict[str, Network | StateNetwork | None] = {}
 
     @cached_property
     def _terms(self) -> TermsPath:
@@ -100,7 +102,7 @@ class Engine(Prepared):
         return TermsPath(self, program)
 
     @cached_property
-    def _state(self) -> Callable[[Tensor, Tensor], Tensor]:
+    def _state(self) -> StatePath:
         return StatePath(self)
 
     @cached_property
@@ -175,8 +177,15 @@ class Engine(Prepared):
         """Return the path for a batch."""
         size = n_samples.bit_length()
         if size not in self._chosen:
-            self._chosen[size] = outside_transforms(lambda: self.plan(n_samples).path)
-        return self._chosen[size]
+            path = outside_transforms(lambda: self.plan(n_samples).path)
+            self._chosen[size] = path, self.memory(path, 2**size) > self.max_memory
+        path, large = self._chosen[size]
+        if large and (needed := self.memory(path, n_samples)) > self.max_memory:
+            raise ValueError(
+                f"{self.circuit.n_qubits} qubits need {needed / 1e9:.1f} GB on the path {path!r}, more than max_memory="
+                f"{self.max_memory / 1e9:.1f} GB; use fewer qubits, or raise max_memory"
+            )
+        return path
 
     def plan(self, n_samples: int) -> Plan:
         """Return the path for a batch, with the estimates behind the choice."""
@@ -217,15 +226,6 @@ class Engine(Prepared):
         assert isinstance(program, Program)
         return 8 * (2 * len(program.first) * n_outputs + n_samples * 3 * self.circuit.n_qubits)
 
-    @cached_property
-    def _network(self) -> Network | None:
-        return self._terms.network if self.path in ("auto", "terms") and "terms" not in self.reasons() and self._cheap else None
-
-    @cached_property
-    def _cheap(self) -> bool:
-        """Whether the sum of terms is the path for every batch."""
-        return all(self.choose(n_samples) == "terms" for n_samples in (1, 300, 100_000))
-
     def state(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
         path = self._whole_state
@@ -240,25 +240,26 @@ class Engine(Prepared):
             order |= (np.arange(2**n) >> q & 1) << (n - 1 - q)
         return psi[:, torch.as_tensor(order, device=psi.device)]
 
-    def step(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the outputs by the fewest calls: (n_samples, n_outputs), (n_samples,) for one number; weights in any shape."""
-        network = self.__dict__["_network"] if "_network" in self.__dict__ else outside_transforms(lambda: self._network)
-        if network is not None and inputs.device.type == "cpu":
-            found: Tensor = network(inputs, weights)
-            return found
-        return self(inputs, weights.reshape(-1))
+    def direct(self, n_samples: int) -> Network | StateNetwork | None:
+        """Return the way to compute a batch by compiled loops alone, or None."""
+        path = self.choose(n_samples)
+        if path not in self._direct:
+            build = {"terms": lambda: self._terms.network, "state": lambda: self._state.network}.get(path, lambda: None)
+            self._direct[path] = outside_transforms(build)
+        return self._direct[path]
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the outputs, shape (n_samples, n_outputs)."""
+        """Return the outputs, (n_samples, n_outputs), or (n_samples,) for one number; weights in any shape."""
         n_samples = int(inputs.shape[0])  # a tensor in a trace
         path = self.choose(n_samples)
-        needed = self.memory(path, n_samples)
-        if needed > self.max_memory:
-            raise ValueError(
-                f"{self.circuit.n_qubits} qubits need {needed / 1e9:.1f} GB on the path {path!r}, more than max_memory="
-                f"{self.max_memory / 1e9:.1f} GB; use fewer qubits, or raise max_memory"
-            )
+        if inputs.device.type == "cpu" and (network := self.direct(n_samples)) is not None:
+            if not torch._C._are_functorch_transforms_active():
+                return run_direct(inputs, weights, network)
+            if isinstance(network, Network) and network.affine is not None:
+                return network(inputs, weights)
+        check_finite(inputs)
         run = self.__dict__.get(f"_{path}")
         if run is None:  # built at the first call
             run = outside_transforms(lambda: getattr(self, f"_{path}"))
-        return run(inputs, weights.double())  # there are few weights, and their errors would be seen in every sample
+        found: Tensor = run(inputs, weights.reshape(-1).double())  # few weights, whose errors would be seen in every sample
+        return found

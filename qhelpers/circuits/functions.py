@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ if COMPILED:
     from qhelpers.circuits import kernels
 
 Floats = NDArray[np.float64]
+_KINDS: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.float16: np.float16}
 #: Tensors of several gradients at once carry it (``is_grads_batched``).
 _BATCHED: Any = torch._C._parse_dispatch_key("Batched")
 
@@ -429,6 +431,80 @@ class _SumTermsBack(Back):
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
 
 
+def check_finite(inputs: Tensor) -> None:
+    """Raise an error that counts the samples (n_samples, n_inputs) that are not finite."""
+    if torch._C._functorch.is_functorch_wrapped_tensor(inputs):  # values cannot be looked at inside vmap and grad
+        return
+    if inputs.device.type == "cpu" and not torch._C._are_functorch_transforms_active():
+        total = float(inputs.detach().numpy().sum())  # fewer calls than torch's own
+    else:
+        total = float(inputs.detach().sum())
+    if not math.isfinite(total) and not bool(torch.isfinite(inputs).all()):
+        rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
+        raise ValueError(
+            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); "
+            "remove them or fill the gaps"
+        )
+
+
+class Direct(Protocol):
+    """A way from inputs and weights to outputs by compiled loops alone, without torch."""
+
+    #: Leave the last dimension of the outputs out.
+    scalar: bool
+
+    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
+        """Return outputs (n_samples, n_outputs), and if asked what the way back needs."""
+
+    def back(
+        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
+    ) -> tuple[NDArray[Any], Floats]:
+        """Return derivatives to inputs (no rows if not asked for) and weights."""
+
+    def differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Compute the outputs in plain torch."""
+
+
+def run_direct(inputs: Tensor, weights: Tensor, owner: Direct) -> Tensor:
+    """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
+    result: Tensor = call(_RunDirect, inputs, weights, owner, torch.is_grad_enabled())
+    return result
+
+
+def as_doubles(weights: Tensor) -> Floats:
+    """Return weights of any shape as one vector of doubles."""
+    found: Floats = weights.detach().numpy().reshape(-1).astype(np.float64)
+    return found
+
+
+def like(values: Floats, weights: Tensor) -> NDArray[Any]:
+    """Return derivatives in the shape and type of weights."""
+    found: NDArray[Any] = values.reshape(weights.shape).astype(_KINDS[weights.dtype], copy=False)
+    return found
+
+
+class _RunDirect(Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weights: Tensor, owner: Direct, keep: bool) -> Tensor:
+        x, w = inputs.detach().numpy(), as_doubles(weights)
+        out, kept = owner.run(x, w, keep)
+        if keep:
+            ctx.save_for_backward(inputs, weights)
+            ctx.owner, ctx.kept = owner, (x, w, kept)
+        return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        if again(grad) or torch._C._are_functorch_transforms_active():
+            return *plainly(ctx.owner.differentiable, ctx.saved_tensors, grad), None, None
+        _, weights = ctx.saved_tensors  # raises where one was changed in place since
+        g = grad.detach().contiguous().numpy()
+        back_x, back_w = ctx.owner.back(*ctx.kept, g[:, None] if g.ndim == 1 else g, ctx.needs_input_grad[0])
+        found_x = torch.from_numpy(back_x) if ctx.needs_input_grad[0] else None
+        found_w = torch.from_numpy(like(back_w, weights)) if ctx.needs_input_grad[1] else None
+        return found_x, found_w, None, None
+
+
 class Network:
     """Coefficients, features and the sum of terms in one function: what a small step costs is mostly the calls, not the numbers.
 
@@ -436,34 +512,69 @@ class Network:
     ----------
     run : Coefficients
     terms : Terms
-    index : list of int or None
-        Input of each encoded qubit, None where they are all inputs in order.
-    scale, offset : array of shape (n_qubits,)
-        Angle = scale · input + offset.
+    angles : CompiledAngles
+        Of the encoded qubits.
+    sign : array of shape (n_qubits,)
+        Of the sines of the angles.
+    affine : (list of int or None, array, array) or None
+        Where each angle is one input times a number plus a number: the inputs (None: all, in order), factors and summands.
     scalar : bool
         Leave the last dimension of the outputs out.
     """
 
-    def __init__(
-        self, run: Coefficients, terms: Terms, index: list[int] | None, scale: Floats, offset: Floats, scalar: bool
-    ) -> None:
-        self.run, self.terms, self.index, self.scale, self.offset, self.scalar = run, terms, index, scale, offset, scalar
-        self.plain = index is None and bool((scale == 1).all()) and not offset.any()
-        self._scaling: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
+    def __init__(self, run: Coefficients, terms: Terms, angles: Any, sign: Floats, affine: Any, scalar: bool) -> None:
+        self.coefficients, self.terms, self.angles, self.sign, self.scalar = run, terms, angles, sign, scalar
+        program = run.program
+        self._program = (*run.arrays, run.damp, program.initial, program.slots)
+        self._terms = _indices(terms)
+        self.affine = affine
+        if affine is not None:
+            self.index, self.scale, self.offset = affine[0], affine[1] * sign, affine[2] * sign
+            self.plain = self.index is None and bool((self.scale == 1).all()) and not self.offset.any()
+            self._scaling: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
+
+    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
+        """Return outputs (n_samples, n_outputs) and what the way back needs."""
+        program, run = self.coefficients.program, self.coefficients
+        n_samples, (n_slots, n_outputs), dtype = len(inputs), program.initial.shape, inputs.dtype
+        theta = self.angles.run(inputs, weights)
+        features = np.empty((n_samples, 2 * len(self.sign)), dtype)
+        cos, sin = np.empty((2, 1, len(program.kind)))
+        tape = np.empty((int(keep), 2 * len(program.first), n_outputs))
+        coefficients = np.empty((n_outputs, program.n_terms), dtype)
+        out = np.empty((n_samples, n_outputs), dtype)
+        kernels.run_network(
+            theta, self.sign, weights, run.rates, run.offset, *self._program, *self._terms, features, cos, sin, tape,
+            coefficients, out,
+        )  # fmt: skip
+        return out, (features, cos, sin, tape, coefficients)
+
+    def back(
+        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
+    ) -> tuple[NDArray[Any], Floats]:
+        """Return derivatives to inputs and weights."""
+        with_theta = with_inputs or self.angles.reads_weights
+        theta = np.empty((len(inputs) if with_theta else 0, len(self.sign)), grad.dtype)
+        grad_w = np.zeros(len(weights))
+        kernels.run_network_back(
+            self.sign, self.coefficients.rates, *self._program, *self._terms, *kept, grad, with_theta, theta, grad_w
+        )
+        if not with_theta:
+            return theta, grad_w
+        return self.angles.back(inputs, weights, theta, with_inputs, grad_w), grad_w
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
         if torch._C._are_functorch_transforms_active():
             each: Tensor = _MapNetwork.apply(inputs, weights, self, 0)
             return each
-        result: Tensor = call(_RunNetwork, inputs, weights, self, torch.is_grad_enabled())
-        return result
+        return run_direct(inputs, weights, self)
 
     def differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Compute the same in plain torch."""
-        theta = inputs if self.index is None else inputs[:, self.index]
-        theta = theta * torch.as_tensor(self.scale).to(theta) + torch.as_tensor(self.offset).to(theta)
-        coefficients = self.run._plain(weights.reshape(-1).double())
+        vector = weights.reshape(-1)
+        theta = self.angles.map.batch(inputs, vector) * torch.as_tensor(self.sign).to(inputs)
+        coefficients = self.coefficients._plain(vector.double())
         found = sum_products(torch.cat([torch.sin(theta), torch.cos(theta)], 1), coefficients, self.terms)
         return found[:, 0] if self.scalar else found
 
@@ -476,7 +587,7 @@ class Network:
         weights : tensor
             The first `n_maps` dimensions are seeds.
         """
-        run, program = self.run, self.run.program
+        run, program = self.coefficients, self.coefficients.program
         n_seeds = int(np.prod(weights.shape[:n_maps]))
         angles = weights.detach().double().reshape(n_seeds, -1).numpy() @ run.rates.T + run.offset
         cos, sin = np.cos(angles), np.sin(angles)
@@ -513,51 +624,8 @@ class Network:
         return features
 
 
-class _RunNetwork(Function):
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weights: Tensor, owner: Network, keep: bool) -> Tensor:
-        features = owner.features(inputs)
-        vector = weights.detach().reshape(1, -1).double().numpy()
-        run, program = owner.run, owner.run.program
-        angles = vector @ run.rates.T + run.offset
-        cos, sin = np.cos(angles), np.sin(angles)
-        n_slots, n_outputs = program.initial.shape
-        found = np.empty((1, n_outputs, program.n_terms))
-        tape = np.empty((int(keep), 2 * len(program.first), n_outputs))
-        work = np.empty((n_slots, n_outputs))
-        kernels.run_program(*run.arrays, cos, sin, run.damp, program.initial, program.slots, work, tape, found)
-        coefficients = found[0].astype(features.dtype)
-        out = np.empty((len(features), n_outputs), features.dtype)
-        kernels.sum_terms(features, coefficients, *_indices(owner.terms), out)
-        ctx.save_for_backward(inputs, weights)
-        ctx.owner, ctx.kept = owner, (features, coefficients, cos, sin, tape, work)
-        ctx.like = inputs.shape, weights.shape, weights.dtype
-        return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        owner, (features, coefficients, cos, sin, tape, work) = ctx.owner, ctx.kept
-        if again(grad) or torch._C._are_functorch_transforms_active():
-            return *plainly(owner.differentiable, ctx.saved_tensors, grad), None, None
-        shape, weight_shape, dtype = ctx.like
-        run = owner.run
-        g = grad.detach().contiguous().numpy().reshape(len(features), len(coefficients))
-        with_inputs = ctx.needs_input_grad[0]
-        grad_c = np.empty(coefficients.shape)
-        grad_f = np.empty(features.shape if with_inputs else (0, features.shape[1]), features.dtype)
-        kernels.sum_terms_back(features, coefficients, *_indices(owner.terms), g, with_inputs, grad_c, grad_f)
-        back_x = back_w = None
-        if ctx.needs_input_grad[1]:
-            slopes = np.zeros(cos.shape)
-            kernels.run_program_back(*run.arrays, cos, sin, run.damp, run.program.slots, grad_c[None], tape, work, slopes)
-            back_w = torch.from_numpy((slopes @ run.rates).reshape(weight_shape)).to(dtype)
-        if with_inputs:
-            back_x = torch.from_numpy(owner.slopes(grad_f, features, shape))
-        return back_x, back_w, None, None
-
-
 class _MapNetwork(Function):
-    """`_RunNetwork` under vmap and grad: seeds are further outputs of one sum of terms."""
+    """`Network` under vmap and grad: seeds are further outputs of one sum of terms."""
 
     jvp = staticmethod(differentiable_once)
 
@@ -598,7 +666,7 @@ class _MapNetworkBack(Back):
         grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
     ) -> tuple[Tensor, Tensor]:
         features, coefficients, cos, sin, tape = owner.many(inputs, weights, n_maps, tape=True)
-        run, n_seeds = owner.run, len(cos)
+        run, n_seeds = owner.coefficients, len(cos)
         columns = grad.detach().numpy().reshape(n_seeds, len(features), len(coefficients) // n_seeds)
         g = np.ascontiguousarray(np.moveaxis(columns, 0, 1)).reshape(len(features), len(coefficients))
         grad_c = np.empty(coefficients.shape)

@@ -514,8 +514,7 @@ class QuantumLayer(torch.nn.Module):
         if inputs.ndim > 1 and engine.circuit.angles.batch_problem:
             raise UnsupportedCircuitError(engine.circuit.angles.batch_problem)
         batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
-        _check_finite(batch)
-        outputs = engine.step(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
+        outputs = engine(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
         measured = engine.circuit.observables
         if measured.variances:
             outputs = _variances(outputs, measured)
@@ -646,18 +645,3 @@ def _variances(outputs: Tensor, measured: Observables) -> Tensor:
     for column, mean in measured.variances:
         columns[column] = columns[column] - columns[mean] ** 2
     return torch.stack(columns[: measured.n_outputs], -1)
-
-
-def _check_finite(inputs: Tensor) -> None:
-    if torch._C._functorch.is_functorch_wrapped_tensor(inputs):  # values cannot be looked at inside vmap and grad
-        return
-    if inputs.device.type == "cpu" and not torch._C._are_functorch_transforms_active():
-        total = float(inputs.detach().numpy().sum())  # fewer calls than torch's own
-    else:
-        total = float(inputs.detach().sum())
-    if not math.isfinite(total) and not bool(torch.isfinite(inputs).all()):
-        rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
-        raise ValueError(
-            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); "
-            "remove them or fill the gaps"
-        )

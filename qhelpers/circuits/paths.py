@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qhelpers.circuits.angles import CompiledAngles
 from qhelpers.circuits.frame import Frame, Noise, Turn, frame
 from qhelpers.circuits.functions import Affine, Coefficients, Network, Terms, sum_products, sum_terms, terms_of
 from qhelpers.circuits.prepared import AngleMap, Prepared
 from qhelpers.circuits.propagation import Program, prefix_letters
-from qhelpers.circuits.states import States
+from qhelpers.circuits.states import StateNetwork, States
 from qhelpers.circuits.tracing import Circuit
 from qhelpers.circuits.train import Train, ranks
 
@@ -143,16 +144,20 @@ class TermsPath:
 
     @cached_property
     def network(self) -> Network | None:
-        """Everything in one function, where angles are inputs times numbers and weights enter as they are."""
-        angles = self.features.angles
-        if not (self.prepared.compiled and self.features.simple and angles.single and self.merge is None and self.shared is None):
+        """Everything in one function, where angles can be compiled and weights enter as they are."""
+        features = self.features
+        if not (self.prepared.compiled and features.simple and self.merge is None and self.shared is None):
             return None
-        if self.n_terms >= MANY_TERMS or not self.features.qubits:
+        if self.n_terms >= MANY_TERMS or not features.qubits:
             return None
-        sign = self.features.sign
-        index = None if angles.same else angles.index
+        compiled = CompiledAngles.make(self.prepared.circuit, features.angles_places)
+        if compiled is None:
+            return None
+        angles, affine = features.angles, None
+        if angles.single:
+            affine = None if angles.same else angles.index, angles.scale, angles.constant
         scalar = self.prepared.circuit.observables.scalar and self.prepared.matrix.shape[1] == 1
-        return Network(self.run, self.terms, index, angles.scale * sign, angles.constant * sign, scalar)
+        return Network(self.run, self.terms, compiled, features.sign, affine, scalar)
 
     def coefficients(self, weights: Tensor) -> Tensor:
         """Return the coefficients in double precision, shape (n_outputs, n_terms)."""
@@ -178,16 +183,27 @@ class StatePath:
     """A state vector a sample."""
 
     def __init__(self, prepared: Prepared, whole: bool = False) -> None:
-        self.prepared = prepared
-        bare = frame(prepared.circuit, diagonal=True) if whole else prepared.cone
+        self.prepared, circuit = prepared, prepared.circuit
+        bare = frame(circuit, diagonal=True) if whole else prepared.cone
         self.clifford = bare.clifford
         turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
-        places = list(dict.fromkeys(turn.angle for turn in turns if isinstance(turn, Turn)))
-        is_data = prepared.circuit.angles.is_data
-        data, shared = [p for p in places if is_data[p]], [p for p in places if not is_data[p]]
-        self.data, self.shared = AngleMap(prepared.circuit, data), AngleMap(prepared.circuit, shared)
-        places_d, places_w = ({place: k for k, place in enumerate(part)} for part in (data, shared))
-        self.states = States(bare, prepared.matrix, places_d, places_w, prepared.compiled)
+        places = [turn.angle for turn in turns if isinstance(turn, Turn)]
+        data, shared = [[p for p in places if circuit.angles.is_data[p] == kind] for kind in (True, False)]
+        columns, data = _distinct(circuit, data)
+        self.data, self.shared = AngleMap(circuit, data), AngleMap(circuit, shared)
+        self.states = States(bare, prepared.matrix, columns, {p: k for k, p in enumerate(shared)}, prepared.compiled)
+        self.places = data, shared
+
+    @cached_property
+    def network(self) -> StateNetwork | None:
+        """Everything in compiled loops, where angles can be compiled."""
+        if not self.prepared.compiled:
+            return None
+        data, shared = (CompiledAngles.make(self.prepared.circuit, places) for places in self.places)
+        if data is None or shared is None:
+            return None
+        observables = self.prepared.circuit.observables
+        return StateNetwork(self.states, data, shared, observables.scalar and self.prepared.matrix.shape[1] == 1)
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
@@ -199,6 +215,21 @@ class StatePath:
         if self.prepared.compiled and inputs.device.type == "cpu":
             return run(inputs)
         return _chunked(run, inputs, self.prepared.chunk(2**self.prepared.cone.n_qubits))
+
+
+def _distinct(circuit: Circuit, places: list[int]) -> tuple[dict[int, int], list[int]]:
+    """Return the column of each place's angle among those that differ, and the places of these."""
+    angles, seen, found = circuit.angles, dict[Any, int](), list[int]()
+    columns = {}
+    for place in places:
+        key: Any = place
+        if place not in angles.general_places:
+            key = (angles.by_input[place].tobytes(), angles.by_weight[place].tobytes(), angles.constant[place])
+        if key not in seen:
+            seen[key] = len(found)
+            found.append(place)
+        columns[place] = seen[key]
+    return columns, found
 
 
 class DensityPath:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 
+from qhelpers.circuits.angles import CompiledAngles
 from qhelpers.circuits.frame import Frame, Ints, Turn, Word, bits
 from qhelpers.circuits.functions import COMPILED, Back, again, call, differentiable_once, mapped, plainly
 
 if COMPILED:
-    from qhelpers.circuits import state_kernels as kernels
+    from qhelpers.circuits import kernels
 
 Floats = NDArray[np.float64]
 
@@ -108,8 +109,8 @@ class States:
 
     @cached_property
     def gates(self) -> tuple[Ints, Ints, Ints]:
-        """The tables of gates, of where their turns begin, and of turns, for `state_kernels.run_states`."""
-        kinds = {(0,): kernels.REAL_X, (1,): kernels.REAL_Y, (2,): kernels.DIAGONAL}
+        """The tables of gates, of where their turns begin, and of turns, for `kernels.run_states`."""
+        kinds = {(1,): kernels.REAL, (2,): kernels.DIAGONAL}
         gates, first, turns = [], [0], []
         fresh = 0
         for gate in fused([turn.word for turn in self.turns]):
@@ -220,31 +221,81 @@ class States:
 
     def lanes(self, n_samples: int) -> int:
         """Samples a block: as many as the caches hold, and no more than there are."""
-        return max(1, min(64, n_samples, 2**18 >> self.n_qubits))
+        return max(1, min(64, n_samples, max(16, 2**18 >> self.n_qubits)))
 
-    def run(self, shared: Floats, data: NDArray[Any], dtype: Any, keep: bool) -> tuple[NDArray[Any], tuple[Any, ...]]:
-        """Compiled: outputs (n_samples, n_outputs), and what `run_back` takes."""
+    def run(self, shared: Floats, data: NDArray[Any], dtype: Any, keep: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Compiled: outputs (n_samples, n_outputs), and the states at the end (none if they were too many to keep)."""
         gates, observed = self._tables(dtype)
-        half_w, half_d = shared / 2, torch.from_numpy(data) / 2
-        angles = [np.cos(half_w).astype(dtype), np.sin(half_w).astype(dtype)]
-        angles += [turned(half_d).numpy().astype(dtype, copy=False) for turned in (torch.cos, torch.sin)]
         lanes = self.lanes(len(data))
         n_blocks = -(-len(data) // lanes)
-        keep = keep and n_blocks * lanes << self.n_qubits < _KEPT
+        keep = keep and n_blocks * lanes << self.n_qubits <= _KEPT
         start = np.empty((0, 2**self.n_qubits, 2), dtype)
         kept = np.empty((n_blocks if keep else 0, 2**self.n_qubits, 2, lanes), dtype)
         out = np.empty((len(data), self.matrix.shape[1]), dtype)
-        kernels.run_states(lanes, *gates, *angles, *observed, start, kept, out)
-        return out, (lanes, *gates, *angles, *observed, start, kept)
+        kernels.run_states(lanes, *gates, shared, data, *observed, start, kept, out)
+        return out, kept
 
-    def run_back(self, run: tuple[Any, ...], grad: NDArray[Any], with_data: bool) -> tuple[Floats, NDArray[Any]]:
+    def run_back(
+        self, shared: Floats, data: NDArray[Any], kept: NDArray[Any], grad: NDArray[Any], with_data: bool
+    ) -> tuple[Floats, NDArray[Any]]:
         """Compiled: derivatives to shared angles and to those of each sample."""
-        gates, first, turns, cw, _, cos = run[1:7]
-        grad_w, grad_d = np.zeros(len(cw)), np.zeros(cos.shape, grad.dtype)
-        wanted = [with_data or bool((turns[a:b, 1] >= 0).any()) for a, b in pairwise(first)]
-        stop = wanted.index(True) if True in wanted else len(gates)
-        kernels.run_states_back(*run, grad, stop, grad_w, grad_d, np.empty((0, *run[-2].shape[1:]), grad.dtype))
+        gates, observed = self._tables(grad.dtype.type)
+        turns = gates[2]
+        wanted = [with_data or bool((turns[a:b, 1] >= 0).any()) for a, b in pairwise(gates[1])]
+        stop = wanted.index(True) if True in wanted else len(wanted)
+        grad_w, grad_d = np.zeros(len(shared)), np.zeros(data.shape, grad.dtype)
+        nothing = np.empty((0, 2**self.n_qubits, 2), grad.dtype)
+        size = max(1, _KEPT >> self.n_qubits) if len(data) and not len(kept) else max(1, len(data))
+        for begin in range(0, len(data), size):
+            part = slice(begin, begin + size)
+            states = kept if len(kept) else self.run(shared, data[part], grad.dtype.type, True)[1]
+            lanes = states.shape[-1]
+            kernels.run_states_back(
+                lanes, *gates, shared, data[part], *observed, states, grad[part], stop, grad_w, grad_d[part], nothing
+            )
         return grad_w, grad_d
+
+
+class StateNetwork:
+    """Everything from inputs and weights to outputs by state vectors, see `functions.Direct`.
+
+    Parameters
+    ----------
+    states : States
+    data, shared : CompiledAngles
+        Angles of each sample, and those that are the same for all.
+    scalar : bool
+        Leave the last dimension of the outputs out.
+    """
+
+    def __init__(self, states: States, data: CompiledAngles, shared: CompiledAngles, scalar: bool) -> None:
+        self.states, self.data, self.shared, self.scalar = states, data, shared, scalar
+        self._no_inputs = np.zeros((1, data.n_inputs))
+
+    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
+        """Return outputs (n_samples, n_outputs) and what the way back needs."""
+        theta, common = self.data.run(inputs, weights), self.shared.run(self._no_inputs, weights)[0]
+        out, kept = self.states.run(common, theta, inputs.dtype.type, keep)
+        return out, (common, theta, kept)
+
+    def back(
+        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
+    ) -> tuple[NDArray[Any], Floats]:
+        """Return derivatives to inputs and weights."""
+        with_data = with_inputs or self.data.reads_weights
+        back_w, back_d = self.states.run_back(*kept, grad, with_data)
+        grad_w = np.zeros(len(weights))
+        self.shared.back(self._no_inputs, weights, back_w[None], False, grad_w)
+        if not with_data:
+            return np.empty((0, inputs.shape[1]), inputs.dtype), grad_w
+        return self.data.back(inputs, weights, back_d, with_inputs, grad_w), grad_w
+
+    def differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Compute the same in plain torch."""
+        vector = weights.reshape(-1).double()
+        data = self.data.map.batch(inputs.double(), vector)
+        found = self.states.differentiable(self.shared.map.shared(vector), data, inputs.dtype)
+        return found[:, 0] if self.scalar else found
 
 
 def _kind(dtype: torch.dtype) -> Any:
@@ -254,7 +305,7 @@ def _kind(dtype: torch.dtype) -> Any:
 class _RunState(Function):
     @staticmethod
     def forward(ctx: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype, keep: bool) -> Tensor:
-        out, ctx.run = owner.run(shared.detach().numpy(), data.detach().numpy(), _kind(dtype), keep)
+        out, ctx.kept = owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), _kind(dtype), keep)
         ctx.save_for_backward(shared, data)
         ctx.owner, ctx.dtype = owner, dtype
         return torch.from_numpy(out)
@@ -264,7 +315,8 @@ class _RunState(Function):
         if again(grad) or torch._C._are_functorch_transforms_active():
             found = plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad)
         else:
-            found = ctx.owner.run_back(ctx.run, grad.detach().contiguous().numpy(), ctx.needs_input_grad[1])
+            arrays = (one.detach().contiguous().numpy() for one in ctx.saved_tensors)
+            found = ctx.owner.run_back(*arrays, ctx.kept, grad.detach().contiguous().numpy(), ctx.needs_input_grad[1])
             found = torch.from_numpy(found[0]), torch.from_numpy(found[1]).double()
         return *found, None, None, None
 
@@ -300,9 +352,9 @@ class _MapState(Function):
 class _MapStateBack(Back):
     @staticmethod
     def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
-        g = grad.detach().contiguous().numpy()
-        run = owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), g.dtype.type, True)[1]
-        back_w, back_d = owner.run_back(run, g, True)
+        arrays = shared.detach().numpy(), data.detach().contiguous().numpy()
+        nothing = np.empty((0, 1, 2, 1), data.numpy().dtype)
+        back_w, back_d = owner.run_back(*arrays, nothing, grad.detach().contiguous().numpy(), True)
         return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d).to(data.dtype)
 
     @staticmethod
