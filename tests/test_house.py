@@ -115,25 +115,22 @@ def test_one_version_everywhere():
     assert f"## {qhelpers.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_the_package_brings_its_claims_and_types(tmp_path):
+def test_the_package_brings_its_claims_its_types_and_its_description(tmp_path):
     copy = tmp_path / "project"
-    for path in [
-        *SOURCES,
-        *PACKAGE.rglob("*.yaml"),
-        *PACKAGE.rglob("*.files.csv"),
-        PACKAGE / "py.typed",
-        *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
-    ]:
+    description = ROOT / PROJECT["readme"]
+    data = [*PACKAGE.rglob("*.yaml"), *PACKAGE.rglob("*.files.csv"), PACKAGE / "py.typed", description]
+    for path in [*SOURCES, *data, ROOT / "pyproject.toml", ROOT / "LICENSE"]:
         target = copy / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     code = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=copy, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("qhelpers/")}
-    data = [*PACKAGE.rglob("*.yaml"), *PACKAGE.rglob("*.files.csv"), PACKAGE / "py.typed"]
+    files = zipfile.ZipFile(wheel)
     wanted = {path.relative_to(ROOT).as_posix() for path in [*SOURCES, *data]}
-    assert packed == wanted
+    assert {name for name in files.namelist() if name.startswith("qhelpers/")} == wanted
+    (metadata,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+    assert files.read(metadata).decode().endswith("\n\n" + description.read_text(encoding="utf-8"))
 
 
 # --- rooms that import one way ---------------------------------------------------------------------------------------
