@@ -108,7 +108,7 @@ def test_weighted_observables():
     "TorchLayer",
     "refused",
     "A noise channel inside the circuit (`qml.BitFlip` and its like)",
-    "Noise is a property of the layer here: `noise=NoiseModel(channel, strength, insertion)` of six channels, at no extra cost.",
+    "Noise is a property of the layer here: `noise=NoiseModel(channel, strength, insertion)`, of six channels.",
 )
 def test_channels():
     refused(node(inside=lambda *_: qml.BitFlip(0.1, wires=0), device="default.mixed"), "BitFlip is a noise channel")
@@ -142,7 +142,12 @@ def test_other_devices():
         qml.TRY(w[0, 0], wires=0)
         return qml.expval(qml.GellMann(0, 3))
 
+    def light(inputs, w):
+        qml.Displacement(inputs[0], w[0, 0], wires=0)
+        return qml.expval(qml.QuadX(0))
+
     refused(qml.QNode(qutrit, qml.device("default.qutrit", wires=1), interface="torch"), "default.qutrit")
+    refused(qml.QNode(light, qml.device("default.gaussian", wires=1), interface="torch"), "default.gaussian", X[0])
 
 
 @qml.transform
@@ -271,6 +276,27 @@ def test_another_width():
 @differs(
     "TorchLayer",
     "refused",
+    "A step that would take more than `max_memory` bytes, 2 GB unless you say otherwise",
+    "The need is known beforehand. There, memory runs out.",
+)
+def test_memory():
+    def circuit(inputs, w):
+        for layer in range(3):
+            for k in range(10):
+                qml.RY(inputs[..., layer % 2], wires=k)
+                qml.CRX(w[0, 0], wires=[k, (k + 1) % 10])
+        return qml.expval(qml.Z(0))
+
+    qnode = qml.QNode(circuit, qml.device("default.qubit", wires=10), interface="torch")
+    wanted = qml.qnn.TorchLayer(qnode, W, copy.deepcopy(START))(X)
+    torch.testing.assert_close(QuantumLayer(qnode, W, copy.deepcopy(START))(X), wanted)
+    with pytest.raises(ValueError, match=r"10 qubits need .* more than max_memory"):
+        QuantumLayer(qnode, W, copy.deepcopy(START), max_memory=1e4)(X)
+
+
+@differs(
+    "TorchLayer",
+    "refused",
     "`torch.jit.trace`, `torch.export` and `torch.onnx.export` of the layer",
     "They cannot follow compiled loops. `layer.export_onnx(path)` writes ONNX; `layer.surrogate()` is plain torch.",
 )
@@ -292,7 +318,7 @@ def test_exports_of_torch():
     "TorchLayer",
     "other",
     "The circuit's Python runs while it is read, not in each call",
-    "So it is fast. Prints and counters inside run once; `qml.Tracker` counts no executions.",
+    "So it is fast. Prints and counters inside say nothing of later calls; `qml.Tracker` counts no executions.",
 )
 def test_python_runs_once():
     calls = []
@@ -310,11 +336,11 @@ def test_python_runs_once():
 @differs(
     "TorchLayer",
     "other",
-    "A Python number or NumPy array from outside (`circuit` uses a global `scale`) keeps the value of the first batch",
+    "A number or a NumPy array from outside (`circuit` uses a global `scale`) keeps the value of the first batch",
     "Only tensors are watched; when one changes, the circuit is read anew. Make what changes a tensor, a weight or an input.",
 )
 def test_numbers_from_outside():
-    scale, watched = [1.0], torch.ones((), dtype=torch.float64)
+    scale, watched = np.array([1.0]), torch.ones((), dtype=torch.float64)
     changed = []
     for layer in both(node(angles=lambda x: x * scale[0] * watched)):
         scale[0] = 1.0
@@ -349,15 +375,18 @@ def test_finite_differences():
     "TorchLayer",
     "other",
     "float16 and bfloat16 inputs are computed in float32",
-    "There, angles are rounded to half precision first. The result has the type of the inputs in both.",
+    "There, they are computed in half precision. The result has the type of the inputs in both.",
 )
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.filterwarnings("ignore:ComplexHalf")
-def test_half_precision():
-    theirs, ours = both(node())
-    x = X.half()
-    exact = theirs(x.double())
-    assert ours(x).dtype == theirs(x).dtype == torch.float16
-    assert (ours(x).double() - exact).abs().max() < (theirs(x).double() - exact).abs().max()
+def test_half_precision(dtype):
+    x = X.to(dtype)
+    layers = [kind(node(), W, {"w": START["w"].float()}) for kind in (qml.qnn.TorchLayer, QuantumLayer)]
+    exact = layers[0](x.double())
+    theirs, ours = [layer(x) for layer in layers]
+    assert ours.dtype == theirs.dtype == dtype
+    torch.testing.assert_close(ours, exact.to(dtype), atol=0, rtol=torch.finfo(dtype).eps)
+    assert (theirs.double() - exact).abs().max() > (ours.double() - exact).abs().max()
 
 
 @differs(
@@ -404,6 +433,27 @@ def test_empty_batches():
         theirs(X[:0])
     ours(X[:0]).sum().backward()
     assert not ours.w.grad.any()
+
+
+@differs(
+    "TorchLayer",
+    "more",
+    "Second derivatives, whatever the QNode's `diff_method` and device",
+    "There, `adjoint` has none, nor has a Lightning device, and parameter shifts need `max_diff=2`.",
+)
+@pytest.mark.parametrize(
+    "options", [{"diff_method": "adjoint"}, {"device": "lightning.qubit"}, {"diff_method": "parameter-shift"}]
+)
+def test_second_derivatives(options):
+    def second(layer):
+        slope = torch.autograd.grad(layer(X).sum(), layer.w, create_graph=True)[0]
+        return torch.autograd.grad(slope.sum(), layer.w)[0]
+
+    wanted = second(both(node())[0])
+    theirs, ours = both(node(**options))
+    torch.testing.assert_close(second(ours), wanted)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        second(theirs)
 
 
 @differs(
@@ -484,14 +534,16 @@ def test_arguments_of_qiskit():
 @differs(
     "TorchConnector",
     "refused",
-    "A reset inside the circuit",
-    "The layer computes unitary circuits. A reset at the beginning does nothing and can be left out.",
+    "A reset inside the circuit, and `initialize`, which begins with one",
+    "The layer computes unitary circuits. A reset at the beginning does nothing; `prepare_state` is `initialize` without it.",
 )
 def test_resets():
-    given = parts(lambda circuit: circuit.reset(0))
-    assert connector(*given)(SINGLE).shape == (3, 1)
-    with pytest.raises(UnsupportedCircuitError, match="reset"):
-        of_qiskit(*given)
+    for more in (lambda circuit: circuit.reset(0), lambda circuit: circuit.initialize([0.6, 0.8], 0)):
+        assert connector(*parts(more))(SINGLE).shape == (3, 1)
+        with pytest.raises(UnsupportedCircuitError, match=r"reset|initialize"):
+            of_qiskit(*parts(more))
+    prepared = parts(lambda circuit: circuit.prepare_state([0.6, 0.8], 0))
+    torch.testing.assert_close(of_qiskit(*prepared)(SINGLE), connector(*prepared)(SINGLE), atol=1e-5, rtol=1e-5)
 
 
 @differs(
