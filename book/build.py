@@ -510,6 +510,8 @@ def assemble(root: Path, outcomes: list[Outcome]) -> None:
     pages: dict[str, Path | bytes] = {
         path.relative_to(book).as_posix(): path for path in files_below(book) if path.name not in NOT_PAGES
     }
+    # A page is made of what these tests are marked with.
+    pages |= {f"_tests/{path.name}": path for path in (root / "tests" / "circuits").glob("test_differences.py")}
     for outcome in outcomes:
         job = outcome.job
         pages[job.notebook.as_posix()] = job.cached

@@ -31,6 +31,9 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
-        raise ImportError(
-            f"{module} is not installed; it comes with the extra '{extra}'. Install it with: pip install 'qhelpers[{extra}]'"
-        ) from error
+        raise ImportError(missing(module, extra)) from error
+
+
+def missing(module: str, extra: str) -> str:
+    """Return the sentence about a module that is missing."""
+    return f"{module} is not installed; it comes with the extra '{extra}'. Install it with: pip install 'qhelpers[{extra}]'"

@@ -60,9 +60,10 @@ def test_the_lock_satisfies_the_package(group):
         assert version(pin) in wanted.specifier, f"{wanted}, but the lock has {pin}; run: make lock"
 
 
-def test_the_lock_holds_nothing_that_nobody_needs():
+def brought(*extras):
+    """Names of all packages that the package with these extras brings, as they are installed here."""
     pins = lock()
-    todo = [Requirement(line) for group in (PROJECT["dependencies"], *EXTRAS.values()) for line in group]
+    todo = [Requirement(line) for group in (PROJECT["dependencies"], *map(EXTRAS.get, extras)) for line in group]
     needed = set()
     while todo:
         wanted = todo.pop()
@@ -75,7 +76,11 @@ def test_the_lock_holds_nothing_that_nobody_needs():
             marker = further.marker
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *wanted.extras)):
                 todo.append(further)
-    assert set(pins) - {name for name, _ in needed} == set()
+    return {name for name, _ in needed}
+
+
+def test_the_lock_holds_nothing_that_nobody_needs():
+    assert set(lock()) - brought(*EXTRAS) == set()
 
 
 def test_these_tests_run_on_the_lock():
@@ -110,25 +115,22 @@ def test_one_version_everywhere():
     assert f"## {qhelpers.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_the_package_brings_its_claims_and_types(tmp_path):
+def test_the_package_brings_its_claims_its_types_and_its_description(tmp_path):
     copy = tmp_path / "project"
-    for path in [
-        *SOURCES,
-        *PACKAGE.rglob("*.yaml"),
-        *PACKAGE.rglob("*.files.csv"),
-        PACKAGE / "py.typed",
-        *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
-    ]:
+    description = ROOT / PROJECT["readme"]
+    data = [*PACKAGE.rglob("*.yaml"), *PACKAGE.rglob("*.files.csv"), PACKAGE / "py.typed", description]
+    for path in [*SOURCES, *data, ROOT / "pyproject.toml", ROOT / "LICENSE"]:
         target = copy / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     code = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=copy, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("qhelpers/")}
-    data = [*PACKAGE.rglob("*.yaml"), *PACKAGE.rglob("*.files.csv"), PACKAGE / "py.typed"]
+    files = zipfile.ZipFile(wheel)
     wanted = {path.relative_to(ROOT).as_posix() for path in [*SOURCES, *data]}
-    assert packed == wanted
+    assert {name for name in files.namelist() if name.startswith("qhelpers/")} == wanted
+    (metadata,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+    assert files.read(metadata).decode().endswith("\n\n" + description.read_text(encoding="utf-8"))
 
 
 # --- rooms that import one way ---------------------------------------------------------------------------------------
@@ -149,8 +151,8 @@ ROOMS = {
     "chapter": {"datasets", "runs.records", "ledger", "figures"},
     "cli": {"datasets", "runs", "ledger"},
 }
-#: What every room may use: the version, the message about a missing extra, a pipe that is closed, the words for verdicts.
-COMMON = {"", "_extras", "_pipes", "verdicts"}
+#: What every room may use: the version, the messages about a missing extra, a pipe that is closed, the words for verdicts.
+COMMON = {"", "_experiments", "_extras", "_pipes", "verdicts"}
 PAPERS = sorted(path.parent.name for path in PACKAGE.glob("papers/*/paper.py"))
 
 
@@ -318,7 +320,7 @@ BY_EXTRA = {name: {canonicalize_name(Requirement(line).name) for line in lines} 
 #: Ocean is one declared package of many parts.
 PARTS = {"dimod", "dwave-samplers", "dwave-system", "dwave-graphs", "dwave-optimization", "dwave-preprocessing", "minorminer"}
 BY_EXTRA["annealing"] |= PARTS
-#: Rooms that a plain `pip install .` gives, without any extra.
+#: Rooms that the extra `experiments` gives.
 LIGHT = [
     "qhelpers",
     "qhelpers.cli",
@@ -329,46 +331,130 @@ LIGHT = [
     "qhelpers.ledger",
 ]
 
-
-def heavy_modules():
-    """Top-level modules of everything that only an extra brings."""
-    optional = set().union(*BY_EXTRA.values()) - CORE
-    return sorted(module for module, owners in DISTRIBUTIONS.items() if {canonicalize_name(name) for name in owners} & optional)
-
-
 BLOCK = """
 import sys
-class Blocked:
+class Finder:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {modules!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocked())
+        return None if name.split(".")[0] in {modules!r} else self.finder.find_spec(name, path, target)
+sys.meta_path[:] = map(Finder, sys.meta_path)
 """
 
 
-def run_without_extras(code):
-    script = BLOCK.format(modules=set(heavy_modules())) + code
+def run_with(extras, code):
+    """Run code where only what these extras bring can be imported."""
+    kept = brought(*extras) | {"qhelpers"}
+    blocked = {module for module, owners in DISTRIBUTIONS.items() if not {canonicalize_name(name) for name in owners} & kept}
+    script = BLOCK.format(modules=blocked) + code
     return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", LIGHT)
-def test_core_rooms_import_without_extras(name):
-    done = run_without_extras(f"import {name}")
+def test_light_rooms_need_one_extra(name):
+    done = run_with(["experiments"], f"import {name}")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_missing_package_names_its_extra():
-    code = """
-from qhelpers._extras import require
-try:
-    require("pennylane", "circuits")
-except ImportError as error:
-    print(error)
-"""
-    done = run_without_extras(code)
-    assert done.stdout.strip() == (
-        "pennylane is not installed; it comes with the extra 'circuits'. Install it with: pip install 'qhelpers[circuits]'"
+    done = run_with([], 'from qhelpers._extras import require; require("pennylane", "circuits")')
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: pennylane is not installed; it comes with the extra 'circuits'. Install it with: "
+        "pip install 'qhelpers[circuits]'"
     )
+
+
+def test_the_extra_for_experiments_is_looked_for_whole():
+    tree = ast.parse((PACKAGE / "_experiments.py").read_text(encoding="utf-8"))
+    (loop,) = (node for node in ast.walk(tree) if isinstance(node, ast.For))
+    owners = {canonicalize_name(owner) for name in ast.literal_eval(loop.iter) for owner in DISTRIBUTIONS[name]}
+    assert owners == BY_EXTRA["experiments"]
+
+
+EVERY_MODULE = """
+import importlib, pkgutil, qhelpers
+for found in pkgutil.walk_packages(qhelpers.__path__, "qhelpers.", onerror=lambda name: None):
+    if not found.name.endswith("__main__"):
+        try:
+            importlib.import_module(found.name)
+            print(found.name)
+        except ImportError as error:
+            assert "pip install 'qhelpers[" in str(error), (found.name, error)
+"""
+
+
+def test_every_module_imports_or_names_what_it_needs():
+    done = run_with(["engine"], EVERY_MODULE)
+    assert done.returncode == 0, done.stderr
+    assert {f"qhelpers.{module_name(path)}" for path in PACKAGE.glob("circuits/*.py")} <= set(done.stdout.split())
+
+
+ENGINE_ALONE = """
+import io, pickle, torch
+from qhelpers.circuits import Ansatz, Encoding, NoiseModel, QuantumLayer, VariationalCircuit
+from qhelpers.circuits.export_c import export_c
+from qhelpers.circuits.formula import formula_of
+
+torch.manual_seed(0)
+circuit = VariationalCircuit(Encoding("RY", 2), Ansatz("RealAmplitudes", 2, 1), "each")
+layer = QuantumLayer.from_circuit(circuit)
+model = torch.nn.Sequential(torch.nn.Linear(3, 2), layer, torch.nn.Linear(2, 1))
+x = torch.rand(50, 3)
+y = x.prod(1, keepdim=True)
+optimizer = torch.optim.Adam(model.parameters(), 0.05)
+losses = []
+for _ in range(30):
+    optimizer.zero_grad()
+    losses.append(torch.nn.functional.mse_loss(model(x), y))
+    losses[-1].backward()
+    optimizer.step()
+assert losses[-1] < losses[0] / 2
+kept = io.BytesIO()
+torch.save(model.state_dict(), kept)
+kept.seek(0)
+again = torch.nn.Sequential(torch.nn.Linear(3, 2), QuantumLayer.from_circuit(circuit), torch.nn.Linear(2, 1))
+again.load_state_dict(torch.load(kept))
+torch.testing.assert_close(again(x), model(x))
+features = x[:, :2]
+torch.testing.assert_close(pickle.loads(pickle.dumps(layer))(features), layer(features))
+torch.testing.assert_close(layer.surrogate()(features), layer(features))
+assert (layer.with_noise(NoiseModel("bit_flip", 0.1))(features).abs() < 1).all()
+assert QuantumLayer.from_circuit(circuit, path="state", compiled=False, shots=10)(features).shape == (50, 2)
+one = QuantumLayer.from_circuit(VariationalCircuit(circuit.encoding, circuit.ansatz), compiled=False)
+assert "int classify" in export_c(one.surrogate(), torch.eye(2).numpy(), [0.0, 0.0], names=["a", "b"]).source
+formula_of(one, ["a", "b"], [0.0, 0.0], [1.0, 1.0])
+layer.plan(), layer.light_cone(), layer.capacity(), layer.fidelity(layer.state(features), features)
+
+
+def tried(call):
+    try:
+        call()
+    except ImportError as error:
+        print(error)
+
+
+tried(lambda: QuantumLayer(lambda inputs, w: None, {"w": 2}))
+tried(lambda: QuantumLayer.from_qiskit(None))
+tried(lambda: layer.surrogate().table())
+tried(lambda: layer.export_onnx("x.onnx"))
+tried(circuit.pennylane)
+tried(circuit.qiskit)
+"""
+
+
+def test_the_engine_needs_torch_and_numba_alone():
+    assert {"numpy"} == CORE and BY_EXTRA["engine"] == {"numba", "torch"} <= BY_EXTRA["circuits"]
+    done = run_with(["engine"], ENGINE_ALONE)
+    assert done.returncode == 0, done.stderr
+    said = [line.split(" is not installed; it comes with the extra ") for line in done.stdout.splitlines()[-6:]]
+    assert [module for module, _ in said] == ["pennylane", "qiskit", "pandas", "onnxscript", "pennylane", "qiskit.circuit"]
+
+
+def test_without_torch_a_layer_names_the_engine():
+    done = run_with([], "import qhelpers.circuits; print(qhelpers.circuits.Encoding('RX', 2)); qhelpers.circuits.QuantumLayer")
+    assert done.stdout and "torch is not installed; it comes with the extra 'engine'" in done.stderr
 
 
 def required():

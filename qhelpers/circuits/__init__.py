@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qhelpers._extras import require
 from qhelpers.circuits.ansatz import (
     Ansatz,
     VariationalCircuit,
@@ -45,5 +46,6 @@ _LATER = {"Plan": "engine", "QuantumLayer": "layer", "Surrogate": "surrogate"}
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
+        require("torch", "engine")
         return getattr(import_module(f"qhelpers.circuits.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

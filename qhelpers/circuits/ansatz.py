@@ -280,8 +280,7 @@ def resource_table(n_qubits: int = 4, reps: int = 1) -> pd.DataFrame:
         Columns ``part`` (encoding or ansatz), ``name``, ``entanglement``, ``qubits``, ``weights``, ``one-qubit gates``,
         ``two-qubit gates`` and ``depth``; ``none`` is the separable twin.
     """
-    import pandas as pd
-
+    pd = require("pandas", "experiments")
     parts: list[Encoding | Ansatz] = []
     for name in ENCODINGS:
         patterns = ENTANGLEMENTS if name.startswith("ZZ") else ("none",)

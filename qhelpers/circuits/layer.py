@@ -18,7 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qhelpers._extras import require
 from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
+from qhelpers.circuits.ansatz import VariationalCircuit
 from qhelpers.circuits.engine import Engine, Plan
 from qhelpers.circuits.functions import needs_plain, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
@@ -112,6 +114,7 @@ class QuantumLayer(torch.nn.Module):
         max_memory: float = 2e9,
     ) -> None:
         super().__init__()
+        require("pennylane", "circuits")
         self.weight_shapes = {name: _shape(size) for name, size in weight_shapes.items()}
         function = qnode
         if hasattr(qnode, "func") and hasattr(qnode, "device"):  # a QNode
@@ -177,6 +180,42 @@ class QuantumLayer(torch.nn.Module):
             layer.register_parameter(name, parameter)
         layer.qnode = None
         layer._set_up(circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
+        return layer
+
+    @classmethod
+    def from_circuit(
+        cls,
+        circuit: VariationalCircuit,
+        *,
+        init_method: Callable[..., Any] | Mapping[str, Any] | None = None,
+        noise: NoiseModel | None = None,
+        shots: int | None = None,
+        path: str = "auto",
+        compiled: bool | None = None,
+        max_memory: float = 2e9,
+    ) -> QuantumLayer:
+        """Make a layer of an encoding and an ansatz; neither PennyLane nor Qiskit is needed.
+
+        Parameters
+        ----------
+        circuit : VariationalCircuit
+        init_method, noise, shots, path, compiled, max_memory
+            As in the constructor.
+
+        Returns
+        -------
+        QuantumLayer
+            That of ``circuit.pennylane()``: one parameter ``weights`` of shape ``circuit.weight_shape``.
+        """
+        from qhelpers.circuits.read_variational import read_variational
+
+        layer = cls.__new__(cls)
+        torch.nn.Module.__init__(layer)
+        layer.weight_shapes = {"weights": circuit.weight_shape}
+        layer.weights = torch.nn.Parameter(_initial("weights", circuit.weight_shape, init_method))
+        layer.qnode = None
+        read = outside_transforms(functools.partial(read_variational, circuit))
+        layer._set_up("circuit", circuit.n_features, noise, shots, path, compiled, max_memory, read)
         return layer
 
     def _set_up(

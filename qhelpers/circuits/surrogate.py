@@ -108,7 +108,7 @@ class Surrogate(torch.nn.Module):
         pandas.DataFrame
             ``products``: columns term and coefficient (one an output). ``frequencies``: a column an input, then cos and sin.
         """
-        import pandas as pd  # a third of a second, which who only computes does not pay
+        pd = require("pandas", "experiments")  # a third of a second, which who only computes does not pay
 
         names = [f"x{i}" for i in range(self.rates.shape[1])] if names is None else list(names)
         if len(names) != self.rates.shape[1]:

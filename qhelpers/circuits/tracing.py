@@ -117,7 +117,7 @@ class Angles:
 
     def at(self, inputs: Any, weights: Any) -> Any:
         """Return all angles, shape (..., n_angles), for inputs (..., n_inputs) and weights (n_weights,), tensors of doubles."""
-        torch = require("torch", "circuits")
+        torch = require("torch", "engine")
         found = torch.as_tensor(self.constant) + inputs @ torch.as_tensor(self.by_input).T
         found = found + weights @ torch.as_tensor(self.by_weight).T
         if self.general is not None:
@@ -201,7 +201,7 @@ def read_angles(
     UnsupportedCircuitError
         If the gates or their number depend on the values of inputs or weights, or an angle is not a single real number.
     """
-    torch = require("torch", "circuits")
+    torch = require("torch", "engine")
     from qhelpers.circuits import symbols
 
     sizes = [int(np.prod(shape)) for shape in shapes]
@@ -287,7 +287,7 @@ def _confirm(
     run: Any, table: Angles, recorder: Recorder, draw: Any, unpack: Any, n_weights: int, n_inputs: int, batches: bool
 ) -> None:
     """Run the circuit at other values, on one sample and on several, and compare with what was read."""
-    torch = require("torch", "circuits")
+    torch = require("torch", "engine")
     from qhelpers.circuits import symbols
 
     def compare(inputs: Any, flat: Any) -> tuple[bool, Recorder]:
@@ -335,7 +335,7 @@ def _confirm(
 
 def _mixes(run: Any, unpack: Any, rows: Any, flat: Any) -> bool:
     """Whether an angle of one sample is made of the inputs of another."""
-    torch = require("torch", "circuits")
+    torch = require("torch", "engine")
     from qhelpers.circuits import symbols
 
     formulas = symbols.Formulas()

@@ -1,5 +1,6 @@
 """Splits, metrics and paired statistics."""
 
+import qhelpers._experiments  # noqa: F401
 from qhelpers.evaluation.comparison import (
     Equivalence,
     Test,
