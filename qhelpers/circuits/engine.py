@@ -12,6 +12,7 @@ from torch import Tensor
 
 from qhelpers.circuits.frame import Turn, frame
 from qhelpers.circuits.functions import Network, outside_transforms
+from qhelpers.circuits.initial import CheckBits
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
 from qhelpers.circuits.prepared import Prepared
@@ -93,6 +94,10 @@ class Engine(Prepared):
         self._chosen: dict[int, str] = {}
 
     @cached_property
+    def _check(self) -> Callable[[Tensor, Tensor], None]:
+        return CheckBits(self.circuit)
+
+    @cached_property
     def _terms(self) -> TermsPath:
         """The path `terms`."""
         program = self.product_program
@@ -120,7 +125,9 @@ class Engine(Prepared):
         found = {}
         if isinstance(self.product_program, str):
             found["terms"] = self.product_program
-        if prefixes(self.circuit, None if self.noise is None else self.noise.insertion) is None:
+        if self.begins:
+            found["train"] = self.begins
+        elif prefixes(self.circuit, None if self.noise is None else self.noise.insertion) is None:
             found["train"] = "inputs come after gates of two qubits, or through them"
         elif ranks(self.circuit) is None:
             found["train"] = "a gate turns more than two qubits"
@@ -206,7 +213,8 @@ class Engine(Prepared):
         n_outputs = self.matrix.shape[1]
         if path == "state":
             n = self.cone.n_qubits
-            return 16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(2**n)) * 2**n * 16 * 4
+            given = 2 * 16 * n_samples * 2**n if self.begins else 0
+            return given + (16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(2**n)) * 2**n * 16 * 4)
         if path == "density":
             width = DensityPath.width(self)
             return min(n_samples, self.chunk(width)) * width * 8
@@ -219,6 +227,8 @@ class Engine(Prepared):
 
     @cached_property
     def _network(self) -> Network | None:
+        if self.circuit.bits:  # which are to be checked
+            return None
         return self._terms.network if self.path in ("auto", "terms") and "terms" not in self.reasons() and self._cheap else None
 
     @cached_property
@@ -230,7 +240,9 @@ class Engine(Prepared):
         """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
         path = self._whole_state
         weights = weights.double()
-        psi = path.states.plain(path.shared.shared(weights), path.data.batch(inputs.double(), weights), inputs.dtype)
+        self._check(inputs, weights)
+        begin = None if path.initial is None else path.initial(inputs, weights)
+        psi = path.states.plain(path.shared.shared(weights), path.data.batch(inputs.double(), weights), inputs.dtype, begin)
         psi = path.states.finish(psi, frame(self.circuit).clifford)
         if self.circuit.little_endian:
             return psi
@@ -261,4 +273,5 @@ class Engine(Prepared):
         run = self.__dict__.get(f"_{path}")
         if run is None:  # built at the first call
             run = outside_transforms(lambda: getattr(self, f"_{path}"))
+        self._check(inputs, weights)
         return run(inputs, weights.double())  # there are few weights, and their errors would be seen in every sample

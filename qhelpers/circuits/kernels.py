@@ -276,10 +276,16 @@ def _slope(re, im, lre, lim, x, z, power, out):
 
 
 @_compiled
-def _forward(re, im, begin, size, xs, zs, powers, source, cw, sw, cd, sd, c, s):
+def _forward(re, im, begin, size, xs, zs, powers, source, initial, cw, sw, cd, sd, c, s):
     re[:] = 0
     im[:] = 0
-    re[0, :] = 1
+    if len(initial):
+        for lane in range(size):
+            for j in range(re.shape[0]):
+                re[j, lane] = initial[begin + lane, j].real
+                im[j, lane] = initial[begin + lane, j].imag
+    else:
+        re[0, :] = 1
     for r in range(len(xs)):
         _angles(r, begin, size, source, cw, sw, cd, sd, c, s)
         _turn(re, im, xs[r], zs[r], powers[r], c, s)
@@ -301,12 +307,12 @@ def _angles(r, begin, size, source, cw, sw, cd, sd, c, s):
 
 
 @_compiled
-def run_state(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, matrix, out):
+def run_state(n_qubits, xs, zs, powers, source, initial, cw, sw, cd, sd, ox, oz, opower, matrix, out):
     """Expectation values of samples by their state vectors.
 
     xs, zs, powers: (n_turns,), the axes; source: (n_turns,), a place p >= 0 among the shared half angles (cw, sw: (n_shared,)) or
-    -1 - p among those of each sample (cd, sd: (n_samples, n_data)); ox, oz, opower: (n_words,), the words measured; matrix:
-    (n_words, n_outputs); out: (n_samples, n_outputs).
+    -1 - p among those of each sample (cd, sd: (n_samples, n_data)); initial: (n_samples, 2^n_qubits), complex, or of length 0 for
+    |0…0⟩; ox, oz, opower: (n_words,), the words measured; matrix: (n_words, n_outputs); out: (n_samples, n_outputs).
     """
     dtype = out.dtype
     re = np.empty((1 << n_qubits, STATE_LANES), dtype)
@@ -316,7 +322,7 @@ def run_state(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, 
     value = np.empty(STATE_LANES, dtype)
     for begin in range(0, out.shape[0], STATE_LANES):
         size = min(STATE_LANES, out.shape[0] - begin)
-        _forward(re, im, begin, size, xs, zs, powers, source, cw, sw, cd, sd, c, s)
+        _forward(re, im, begin, size, xs, zs, powers, source, initial, cw, sw, cd, sd, c, s)
         for lane in range(size):
             out[begin + lane, :] = 0
         for w in range(len(ox)):
@@ -338,8 +344,10 @@ def run_state(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, 
 
 
 @_compiled
-def run_state_back(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opower, matrix, grad, grad_w, grad_d):
-    """Derivatives of `run_state` weighted by `grad` (n_samples, n_outputs), to shared angles and to those of each sample.
+def run_state_back(
+    n_qubits, xs, zs, powers, source, initial, cw, sw, cd, sd, ox, oz, opower, matrix, grad, grad_w, grad_d, grad_i
+):
+    """Derivatives of `run_state` weighted by `grad` (n_samples, n_outputs), to shared angles, those of each sample and initial states.
 
     The circuit is run forwards once more and then undone, rotation by rotation, beside the adjoint state, so that memory
     holds two states a lane whatever the depth.
@@ -355,7 +363,7 @@ def run_state_back(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opo
     weight = np.empty(STATE_LANES, dtype)
     for begin in range(0, grad.shape[0], STATE_LANES):
         size = min(STATE_LANES, grad.shape[0] - begin)
-        _forward(re, im, begin, size, xs, zs, powers, source, cw, sw, cd, sd, c, s)
+        _forward(re, im, begin, size, xs, zs, powers, source, initial, cw, sw, cd, sd, c, s)
         lre[:] = 0
         lim[:] = 0
         for w in range(len(ox)):
@@ -392,3 +400,7 @@ def run_state_back(n_qubits, xs, zs, powers, source, cw, sw, cd, sd, ox, oz, opo
                 s[lane] = -s[lane]
             _turn(re, im, xs[r], zs[r], powers[r], c, s)
             _turn(lre, lim, xs[r], zs[r], powers[r], c, s)
+        if len(initial):
+            for lane in range(size):
+                for j in range(re.shape[0]):
+                    grad_i[begin + lane, j] = 2 * (lre[j, lane] + 1j * lim[j, lane])

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 class States:
-    """Expectation values by state vectors: (shared angles, angles of each sample) → outputs.
+    """Expectation values by state vectors: (shared angles, angles of each sample, initial states) → outputs.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class States:
         counts = np.cumsum(self.source < 0) - 1, np.cumsum(self.source >= 0) - 1
         self.places = np.where(self.source < 0, -1 - counts[0], counts[1]).astype(np.int64)
 
-    def __call__(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+    def __call__(self, shared: Tensor, data: Tensor, dtype: torch.dtype, initial: Tensor | None = None) -> Tensor:
         """Return the outputs.
 
         Parameters
@@ -61,19 +61,21 @@ class States:
             Both in double precision: an angle of many turns would lose its last digits in single.
         dtype : torch.dtype
             Type of the amplitudes and of the outputs.
+        initial : complex tensor of shape (n_samples, 2^n), optional
+            The states to begin with, bit q of the index for qubit q; by default |0…0⟩.
 
         Returns
         -------
         tensor of shape (n_samples, n_outputs)
         """
         if self.compiled and data.device.type == "cpu":
-            result: Tensor = call(_RunState, shared, data, self, dtype)
+            result: Tensor = call(_RunState, shared, data, initial, self, dtype)
             return result
-        return self.differentiable(shared, data, dtype)
+        return self.differentiable(shared, data, initial, dtype)
 
-    def differentiable(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+    def differentiable(self, shared: Tensor, data: Tensor, initial: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Return the outputs, computed in plain torch."""
-        psi = self.plain(shared, data, dtype)
+        psi = self.plain(shared, data, dtype, initial)
         words = []
         for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
             words.append((psi.conj() * self._apply(psi, int(x), int(z), int(power))).real.sum(-1))
@@ -86,12 +88,13 @@ class States:
         moved = psi[..., torch.as_tensor(index ^ x, device=psi.device)] if x else psi
         return moved * torch.as_tensor(phase, device=psi.device).to(psi.dtype)
 
-    def plain(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+    def plain(self, shared: Tensor, data: Tensor, dtype: torch.dtype, initial: Tensor | None = None) -> Tensor:
         """Return the turned states in plain torch, shape (n_samples, 2^n), before the Clifford gates."""
         kind = torch.complex128 if dtype == torch.float64 else torch.complex64
-        psi = torch.zeros(2**self.n_qubits, dtype=kind, device=data.device)
-        psi[0] = 1
-        psi = psi.expand(data.shape[0], -1)
+        if initial is None:
+            initial = torch.zeros(2**self.n_qubits, dtype=kind, device=data.device)
+            initial[0] = 1
+        psi = initial.to(kind).expand(data.shape[0], -1)
         for x, z, power, source, sign in zip(self.x, self.z, self.power, self.source, self.sign, strict=True):
             angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
             half = (angle * float(sign) / 2)[:, None]
@@ -112,67 +115,89 @@ class States:
         d = data[:, self.columns_d] * (self.sign_d / 2)
         return tuple(np.ascontiguousarray(turned(half), dtype) for half in (w, d) for turned in (np.cos, np.sin))
 
-    def run(self, shared: Floats, data: Floats, dtype: Any) -> NDArray[Any]:
+    def run(self, shared: Floats, data: Floats, initial: NDArray[Any], dtype: Any) -> NDArray[Any]:
         """Compiled: outputs (n_samples, n_outputs)."""
         out = np.empty((len(data), self.matrix.shape[1]), dtype)
         axes = self.n_qubits, self.x, self.z, self.power, self.places
         observed = self.ox, self.oz, self.opower, self.matrix.astype(dtype)
-        kernels.run_state(*axes, *self.halves(shared, data, dtype), *observed, out)
+        kernels.run_state(*axes, initial, *self.halves(shared, data, dtype), *observed, out)
         return out
 
-    def run_back(self, shared: Floats, data: Floats, grad: NDArray[Any]) -> tuple[Floats, Floats]:
-        """Compiled: derivatives to shared angles and to those of each sample."""
+    def run_back(
+        self, shared: Floats, data: Floats, initial: NDArray[Any], grad: NDArray[Any]
+    ) -> tuple[Floats, Floats, NDArray[Any]]:
+        """Compiled: derivatives to shared angles, to those of each sample and to the initial states."""
         grad_w, grad_d = np.zeros(len(self.columns_w)), np.zeros((len(data), len(self.columns_d)), grad.dtype)
         axes = self.n_qubits, self.x, self.z, self.power, self.places
         observed = self.ox, self.oz, self.opower, self.matrix.astype(grad.dtype)
-        kernels.run_state_back(*axes, *self.halves(shared, data, grad.dtype), *observed, grad, grad_w, grad_d)
+        back_i = np.empty_like(initial)
+        kernels.run_state_back(*axes, initial, *self.halves(shared, data, grad.dtype), *observed, grad, grad_w, grad_d, back_i)
         back_w, back_d = np.zeros(len(shared)), np.zeros(data.shape)
         np.add.at(back_w, self.columns_w, grad_w * self.sign_w)
         for place, column in enumerate(self.columns_d):
             back_d[:, column] += grad_d[:, place] * self.sign_d[place]
-        return back_w, back_d
+        return back_w, back_d, back_i
+
+
+def _arrays(initial: Tensor | None, data: Tensor, dtype: torch.dtype) -> NDArray[Any]:
+    """Return initial states as the compiled loops take them: none of them for |0…0⟩."""
+    kind = torch.complex128 if dtype == torch.float64 else torch.complex64
+    found: NDArray[Any] = (data.new_zeros(0, 0) if initial is None else initial).detach().to(kind).contiguous().numpy()
+    return found
 
 
 class _RunState(Function):
     jvp = staticmethod(differentiable_once)
 
     @staticmethod
-    def forward(shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Tensor:
+    def forward(shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype) -> Tensor:
         kind = np.float64 if dtype == torch.float64 else np.float32
-        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), kind))
+        begin = _arrays(initial, data, dtype)
+        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), begin, kind))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(inputs[0], inputs[1])
-        ctx.owner, ctx.dtype = inputs[2], inputs[3]
+        ctx.save_for_backward(*inputs[:3])
+        ctx.owner, ctx.dtype = inputs[3], inputs[4]
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
+        shared, data, initial = ctx.saved_tensors
         if again(grad):
-            return *plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad), None, None
-        return *call_back(_RunStateBack, *ctx.saved_tensors, grad, ctx.owner), None, None
+            tensors = (shared, data) if initial is None else (shared, data, initial)
+            back = plainly(lambda w, d, i=None: ctx.owner.differentiable(w, d, i, ctx.dtype), tensors, grad)
+            return *back, *(None,) * (5 - len(back))
+        back = call_back(_RunStateBack, shared, data, initial, grad, ctx.owner)
+        return *back[:2], None if initial is None else back[2], None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Any:
+    def vmap(
+        info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype
+    ) -> Any:
+        data = mapped(data, in_dims[1], info.batch_size)
+        initial = None if initial is None else mapped(initial, in_dims[2], info.batch_size)
         if in_dims[0] is None:
-            moved = data.movedim(in_dims[1], 0)
-            return _RunState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner, dtype).reshape(*moved.shape[:2], -1), 0
-        rows = shared.movedim(in_dims[0], 0)
-        datas = mapped(data, in_dims[1], info.batch_size)
-        return torch.stack([_RunState.apply(w, d, owner, dtype) for w, d in zip(rows, datas, strict=True)]), 0
+            begin = None if initial is None else initial.flatten(0, 1)
+            return _RunState.apply(shared, data.flatten(0, 1), begin, owner, dtype).reshape(*data.shape[:2], -1), 0
+        begins = [None] * info.batch_size if initial is None else initial
+        listed = zip(shared.movedim(in_dims[0], 0), data, begins, strict=True)
+        return torch.stack([_RunState.apply(*one, owner, dtype) for one in listed]), 0
 
 
 class _RunStateBack(Back):
     @staticmethod
-    def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
-        arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), grad.detach().contiguous().numpy()
-        back_w, back_d = owner.run_back(*arrays)
-        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d)
+    def forward(
+        shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        begin = _arrays(initial, data, grad.dtype)
+        arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), begin, grad.detach().contiguous().numpy()
+        back_w, back_d, back_i = (torch.from_numpy(one) for one in owner.run_back(*arrays))
+        return back_w.to(shared.dtype), back_d, back_i if initial is None else back_i.to(initial.dtype)
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
-        listed = zip(
-            *(mapped(one, dim, info.batch_size) for one, dim in zip((shared, data, grad), in_dims, strict=False)), strict=True
-        )
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States) -> Any:
+        size = info.batch_size
+        given = zip((shared, data, initial, grad), in_dims, strict=False)
+        listed = zip(*([None] * size if one is None else mapped(one, dim, size) for one, dim in given), strict=True)
         parts = [_RunStateBack.apply(*one, owner) for one in listed]
-        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
+        return tuple(torch.stack(part) for part in zip(*parts, strict=True)), (0, 0, 0)
