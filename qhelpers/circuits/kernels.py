@@ -347,7 +347,7 @@ def run_state(n_qubits, xs, zs, powers, source, initial, cw, sw, cd, sd, ox, oz,
 def run_state_back(
     n_qubits, xs, zs, powers, source, initial, cw, sw, cd, sd, ox, oz, opower, matrix, grad, grad_w, grad_d, grad_i
 ):
-    """Derivatives of `run_state` weighted by `grad` (n_samples, n_outputs), to shared angles, those of each sample and initial states.
+    """Derivatives of `run_state` weighted by `grad` (n_samples, n_outputs), to all angles and to the initial states.
 
     The circuit is run forwards once more and then undone, rotation by rotation, beside the adjoint state, so that memory
     holds two states a lane whatever the depth.

@@ -362,9 +362,10 @@ class QuantumLayer(torch.nn.Module):
         engine = self.engine()
         if engine.circuit.observables.variances:
             raise UnsupportedCircuitError("a variance (qml.var) is no sum of expectation values; return qml.expval")
-        for one in [*engine.circuit.amplitudes, *engine.circuit.bits]:
+        begun = [one.name for one in engine.circuit.amplitudes] + [one.name for one in engine.circuit.bits]
+        if begun:
             raise UnsupportedCircuitError(
-                f"the circuit begins in a state made of a tensor ({one.name}), so that its outputs are no trigonometric sum of "
+                f"the circuit begins in a state made of a tensor ({begun[0]}), so that its outputs are no trigonometric sum of "
                 "its inputs; encode inputs by angles (qml.AngleEmbedding), give constants as NumPy arrays, or ask layer(inputs)"
             )
         if engine.circuit.angles.captured:

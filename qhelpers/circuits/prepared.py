@@ -84,8 +84,8 @@ class Prepared:
         self.compiled = COMPILED if compiled is None else compiled
         if noise is not None and circuit.amplitudes:
             raise UnsupportedCircuitError(
-                f"noise beside a state given by its amplitudes ({circuit.amplitudes[0].name}): the engine computes such a circuit "
-                "by state vectors, and noise makes mixed states; leave one of the two out, or encode inputs by angles"
+                f"noise beside a state given by its amplitudes ({circuit.amplitudes[0].name}): the engine computes such a "
+                "circuit by state vectors, and noise makes mixed states; leave one of the two out, or encode inputs by angles"
             )
         self.frame = frame(circuit, None if noise is None else noise.insertion)
         self.transfer = None if noise is None else pauli_transfer(noise.channel, noise.strength)

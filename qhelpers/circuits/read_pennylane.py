@@ -17,7 +17,16 @@ import numpy as np
 
 from qhelpers._extras import require
 from qhelpers.circuits.gates import GATES, Turn, inverse, phase
-from qhelpers.circuits.tracing import Amplitudes, Bits, Circuit, Observables, Recorder, UnsupportedCircuitError, read_angles
+from qhelpers.circuits.tracing import (
+    Amplitudes,
+    Bits,
+    Circuit,
+    LengthError,
+    Observables,
+    Recorder,
+    UnsupportedCircuitError,
+    read_angles,
+)
 
 #: PennyLane's operation → name in `GATES`.
 NAMES = {
@@ -69,6 +78,8 @@ def read_pennylane(
     node = circuit if isinstance(circuit, qml.QNode) else None
     function = circuit if node is None else node.func
     wires = None if node is None else list(check_node(node).wires or []) or None
+    #: A state that stands first is taken as it is, where PennyLane does not take it apart for its derivatives.
+    whole = node is None or (node.device.name in ("default.qubit", "default.mixed") and node.diff_method in ("best", "backprop"))
 
     def tape(inputs: Any, weights: list[Any]) -> Any:
         with _measurements_counted(), qml.queuing.AnnotatedQueue() as queue:
@@ -107,7 +118,7 @@ def read_pennylane(
         for operation in script.operations:
             try:
                 with symbols.trusting():
-                    _record(operation, order, recorder, first=operation is script.operations[0])
+                    _record(operation, order, recorder, first=whole and operation is script.operations[0])
             except UnsupportedCircuitError:
                 raise
             except Exception as error:  # each decomposition fails in its own way where it wants numbers
@@ -124,9 +135,16 @@ def read_pennylane(
     if any(one.words != observables.words or not np.allclose(one.matrix, observables.matrix) for one in others):
         raise _weighted_observable()
     n_weights = angles.by_weight.shape[1]
+    bits = []
+    for one in recorder.bits:
+        places = list(one.places)
+        if not angles.is_constant[places].all():
+            bits.append(one)
+        elif not set(angles.constant[places]) <= {0, 1}:
+            raise ValueError(f"{one.name} of {angles.constant[places].tolist()}; a basis state is made of 0 and 1")
     return Circuit(
         len(order), n_inputs, n_weights, recorder.events, angles, observables, deferred="extra" in held,
-        amplitudes=recorder.amplitudes, bits=recorder.bits,
+        amplitudes=recorder.amplitudes, bits=bits,
     )  # fmt: skip
 
 
@@ -293,8 +311,13 @@ def _states_taken() -> Iterator[None]:
 
         @functools.wraps(original)
         def take(self: Any, state: Any, wires: Any, *rest: Any, **options: Any) -> None:
-            if _READING.depth and isinstance(state, list) and any(_is_tensor(one) for one in state):
+            if _READING.depth and kind is qml.BasisState and isinstance(state, list) and any(map(_is_tensor, state)):
                 state = qml.math.stack(state)
+            if _READING.depth and kind is qml.StatePrep and isinstance(state, (list, tuple)) and any(map(_is_tensor, state)):
+                raise UnsupportedCircuitError(
+                    f"{type(self).__name__} of a list of tensors, of which PennyLane would mix the samples of a batch; join them "
+                    "by torch.stack(..., -1)"
+                )
             if not _READING.depth or not _is_tensor(state):
                 return original(self, state, wires, *rest, **options)
             n = len(qml.wires.Wires(wires))
@@ -331,11 +354,11 @@ def _padded(operation: Any, state: Any) -> Any:
     qml = require("pennylane", "circuits")
     name, n, padding = type(operation).__name__, len(operation.wires), operation.hyperparameters["pad_with"]
     if state.ndim not in (1, 2):
-        raise ValueError(f"{name} takes amplitudes of shape (n,) or (n_samples, n); got {tuple(state.shape)}")
+        raise LengthError(f"{name} takes amplitudes of shape (n,) or (n_samples, n); got {tuple(state.shape)}")
     missing = 2**n - state.shape[-1]
     if missing < 0 or (missing and padding is None):
         hint = "use more wires" if missing < 0 else "use fewer wires, or pad_with=0.0 for the missing ones"
-        raise ValueError(f"{name} on {n} wires takes {2**n} amplitudes; got {state.shape[-1]}: {hint}")
+        raise LengthError(f"{name} on {n} wires takes {2**n} amplitudes; got {state.shape[-1]}: {hint}")
     if not missing:
         return state
     row = [padding] * missing
@@ -348,7 +371,7 @@ def _a_bit_a_wire(operation: Any, state: Any) -> Any:
     if state.ndim == 0:
         raise UnsupportedCircuitError(f"{name} of one whole number made of a tensor; give it a 0 or 1 for each wire")
     if state.ndim > 2 or state.shape[-1] != n:
-        raise ValueError(f"{name} on {n} wires takes as many numbers, 0 or 1; got shape {tuple(state.shape)}")
+        raise LengthError(f"{name} on {n} wires takes as many numbers, 0 or 1; got shape {tuple(state.shape)}")
     return state
 
 
