@@ -299,6 +299,8 @@ class _Reading(threading.local):
 #: Whether a thread reads a circuit; how many do.
 _READING, _READERS = _Reading(), [0]
 _LOCK = threading.Lock()
+#: What the classes are made by otherwise.
+_ORIGINALS: dict[Any, Any] = {}
 
 
 @contextlib.contextmanager
@@ -344,9 +346,6 @@ def _states_taken() -> Iterator[None]:
             while not _READERS[0] and _ORIGINALS:
                 kind, original = _ORIGINALS.popitem()
                 kind.__init__ = original
-
-
-_ORIGINALS: dict[Any, Any] = {}
 
 
 def _padded(operation: Any, state: Any) -> Any:

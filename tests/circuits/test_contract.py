@@ -572,6 +572,14 @@ def test_further_derivatives_through_an_initial_state():
     torch.testing.assert_close(mapped[1], QuantumLayer(on(amplitudes), W, {"w": seeds[1]})(x))
 
 
+@pytest.mark.parametrize("circuit", [amplitudes, signs])
+def test_a_layer_with_an_initial_state_travels_and_can_be_compiled_around(circuit):
+    x, layer = points(4, 2, dtype=torch.float32), from_pennylane(circuit)
+    expected = layer(x)
+    for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer), torch.compile(layer, backend="eager")):
+        torch.testing.assert_close(other(x), expected)
+
+
 def test_preparations_of_pennylane_are_as_they_were_after_reading():
     before = qml.StatePrep.__init__, qml.BasisState.__init__
 
@@ -848,21 +856,10 @@ TRANSFORMS = [
 ]  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore")
-@settings(
-    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-@given(
-    st.lists(GATES, min_size=1, max_size=6),
-    st.tuples(st.sampled_from(list(STATES)), st.sampled_from([0, 0, 1, 2]), st.permutations(range(3))),
-    st.sampled_from(RETURNS),
-    st.sampled_from(TRANSFORMS),
-    st.sampled_from([(3, 2), (2,), (1, 2), (2, 2, 2)]),
-    st.sampled_from([torch.float64, torch.float32]),
-    st.sampled_from(["backprop", "parameter-shift", "best"]),
-    st.sampled_from([3, None]),
-)
-def test_right_or_refused(gates, begin, measure, transform, shape, dtype, diff_method, wires):
+drawn_alike = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def right_or_refused(gates, begin, measure, transform, shape, dtype, diff_method, wires):
     def circuit(inputs, w):
         for k, (name, angle, places) in enumerate(gates):
             if begin[0] and k == min(begin[1], len(gates) - 1):
@@ -893,3 +890,33 @@ def test_right_or_refused(gates, begin, measure, transform, shape, dtype, diff_m
         return  # what PennyLane itself cannot run
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-7 if dtype == torch.float64 else 2e-5, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(drawn_alike, max_examples=100)
+@given(
+    st.lists(GATES, min_size=1, max_size=6),
+    st.tuples(st.sampled_from(list(STATES)), st.sampled_from([0, 0, 0, 0, 1, 2]), st.permutations(range(3))),
+    st.sampled_from(RETURNS),
+    st.sampled_from(TRANSFORMS),
+    st.sampled_from([(3, 2), (2,), (1, 2), (2, 2, 2)]),
+    st.sampled_from([torch.float64, torch.float32]),
+    st.sampled_from(["backprop", "parameter-shift", "best"]),
+    st.sampled_from([3, None]),
+)
+def test_right_or_refused(*drawn):
+    right_or_refused(*drawn)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(drawn_alike, max_examples=60)
+@given(
+    st.lists(GATES, min_size=1, max_size=4),
+    st.tuples(st.sampled_from([name for name in STATES if name]), st.sampled_from([0, 0, 0, 1]), st.permutations(range(3))),
+    st.sampled_from(RETURNS[:4]),
+    st.sampled_from([(2,), (3, 2)]),
+    st.sampled_from([torch.float64, torch.float32]),
+    st.sampled_from(["backprop", "parameter-shift"]),
+)
+def test_states_right_or_refused(gates, begin, measure, shape, dtype, diff_method):
+    right_or_refused(gates, begin, measure, None, shape, dtype, diff_method, 6)  # some for measurements that are deferred
