@@ -6,11 +6,11 @@ import contextlib
 import functools
 import itertools
 import sys
-import threading
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import pi
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -276,7 +276,7 @@ def _by_name(error: Exception) -> Exception:
         return error
     return UnsupportedCircuitError(
         f"{name} wants the values of its parameters while the circuit is read, and these are inputs or weights; encode inputs by "
-        "angles (qml.AngleEmbedding), or use PennyLane's own layer"
+        "angles (qml.AngleEmbedding) or amplitudes (qml.AmplitudeEmbedding), or use PennyLane's own layer"
     )
 
 
@@ -292,13 +292,13 @@ def _wire_order(script: Any, wires: Any, extra: Sequence[Any] = ()) -> dict[Any,
     return {wire: place for place, wire in enumerate(used)}
 
 
-class _Reading(threading.local):
+class _Reading(local):
     depth = 0
 
 
 #: Whether a thread reads a circuit; how many do.
 _READING, _READERS = _Reading(), [0]
-_LOCK = threading.Lock()
+_LOCK = Lock()
 #: What the classes are made by otherwise.
 _ORIGINALS: dict[Any, Any] = {}
 

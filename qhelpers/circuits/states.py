@@ -139,11 +139,10 @@ class States:
         return back_w, back_d, back_i
 
 
-def _arrays(initial: Tensor | None, data: Tensor, dtype: torch.dtype) -> NDArray[Any]:
+def _begin(initial: Tensor | None, dtype: torch.dtype) -> NDArray[Any]:
     """Return initial states as the compiled loops take them: none of them for |0…0⟩."""
-    kind = torch.complex128 if dtype == torch.float64 else torch.complex64
-    found: NDArray[Any] = (data.new_zeros(0, 0) if initial is None else initial).detach().to(kind).contiguous().numpy()
-    return found
+    kind = np.complex128 if dtype == torch.float64 else np.complex64
+    return np.empty((0, 0), kind) if initial is None else np.ascontiguousarray(initial.detach().resolve_conj().numpy(), kind)
 
 
 class _RunState(Function):
@@ -152,7 +151,7 @@ class _RunState(Function):
     @staticmethod
     def forward(shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype) -> Tensor:
         kind = np.float64 if dtype == torch.float64 else np.float32
-        begin = _arrays(initial, data, dtype)
+        begin = _begin(initial, dtype)
         return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), begin, kind))
 
     @staticmethod
@@ -189,7 +188,7 @@ class _RunStateBack(Back):
     def forward(
         shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States
     ) -> tuple[Tensor, Tensor, Tensor]:
-        begin = _arrays(initial, data, grad.dtype)
+        begin = _begin(initial, grad.dtype)
         arrays = shared.detach().numpy(), data.detach().contiguous().numpy(), begin, grad.detach().contiguous().numpy()
         back_w, back_d, back_i = (torch.from_numpy(one) for one in owner.run_back(*arrays))
         return back_w.to(shared.dtype), back_d, back_i if initial is None else back_i.to(initial.dtype)
