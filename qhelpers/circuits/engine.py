@@ -12,6 +12,7 @@ from torch import Tensor
 
 from qhelpers.circuits.frame import Turn
 from qhelpers.circuits.functions import Network, check_finite, outside_transforms, run_direct
+from qhelpers.circuits.initial import CheckBits
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
 from qhelpers.circuits.prepared import Prepared
@@ -95,6 +96,10 @@ class Engine(Prepared):
         self._direct: dict[str, Network | StateNetwork | None] = {}
 
     @cached_property
+    def _check(self) -> CheckBits:
+        return CheckBits(self.circuit)
+
+    @cached_property
     def _terms(self) -> TermsPath:
         """The path `terms`."""
         program = self.product_program
@@ -122,7 +127,9 @@ class Engine(Prepared):
         found = {}
         if isinstance(self.product_program, str):
             found["terms"] = self.product_program
-        if prefixes(self.circuit, None if self.noise is None else self.noise.insertion) is None:
+        if self.begins:
+            found["train"] = self.begins
+        elif prefixes(self.circuit, None if self.noise is None else self.noise.insertion) is None:
             found["train"] = "inputs come after gates of two qubits, or through them"
         elif ranks(self.circuit) is None:
             found["train"] = "a gate turns more than two qubits"
@@ -230,7 +237,9 @@ class Engine(Prepared):
         """Return the states before the measurement, shape (n_samples, 2^n_qubits), up to a global phase."""
         path = self._whole_state
         weights = weights.double()
-        psi = path.states.plain(path.shared.shared(weights), path.data.batch(inputs.double(), weights), inputs.dtype)
+        self._check(inputs, weights)
+        begin = None if path.initial is None else path.initial(inputs, weights)
+        psi = path.states.plain(path.shared.shared(weights), path.data.batch(inputs.double(), weights), inputs.dtype, begin)
         psi = path.states.finish(psi, path.clifford)
         if self.circuit.little_endian:
             return psi
@@ -243,6 +252,8 @@ class Engine(Prepared):
     def direct(self, n_samples: int) -> Network | StateNetwork | None:
         """Return the way to compute a batch by compiled loops alone, or None."""
         path = self.choose(n_samples)
+        if self.circuit.amplitudes or self.circuit.bits:  # which are to be checked
+            return None
         if path not in self._direct:
             build = {"terms": lambda: self._terms.network, "state": lambda: self._state.network}.get(path, lambda: None)
             self._direct[path] = outside_transforms(build)
@@ -258,8 +269,10 @@ class Engine(Prepared):
             if isinstance(network, Network) and network.affine is not None:
                 return network(inputs, weights)
         check_finite(inputs)
+        weights = weights.reshape(-1).double()  # there are few, and their errors would be seen in every sample
+        self._check(inputs, weights)
         run = self.__dict__.get(f"_{path}")
         if run is None:  # built at the first call
             run = outside_transforms(lambda: getattr(self, f"_{path}"))
-        found: Tensor = run(inputs, weights.reshape(-1).double())  # few weights, whose errors would be seen in every sample
+        found: Tensor = run(inputs, weights)
         return found

@@ -113,6 +113,8 @@ class Frame:
         The quarter turns in the order of application, as axis and number, not turned; for the state itself.
     axes : dict of int to (Word, Word)
         For rotations of one qubit, by the place of their angle: what X and Z of that qubit are in the frame at that point.
+    qubits : list of int
+        The circuit's qubits that are left, in the order of the frame's.
     """
 
     n_qubits: int
@@ -122,6 +124,7 @@ class Frame:
     product: bool
     clifford: list[tuple[Word, int]] = field(default_factory=list)
     axes: dict[int, tuple[Word, Word]] = field(default_factory=dict)
+    qubits: list[int] = field(default_factory=list)
 
 
 def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False) -> Frame:
@@ -188,7 +191,7 @@ def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False
     listed += [Noise(*rows[q]) for q in range(n)] if insertion == "end" else []
     words = [_image(Rotation(word.replace("I", ""), _places(word), 0), rows) for word in circuit.observables.words]
     found = _split(n, listed, words, clifford)
-    found.axes = axes
+    found.axes, found.qubits = axes, list(range(n))
     return found
 
 
@@ -238,22 +241,24 @@ def _is_data(event: Event) -> bool:
     return isinstance(event, Turn) and event.data
 
 
-def cone(frame: Frame, active: set[int] | None = None) -> Frame:
+def cone(frame: Frame, active: set[int] | None = None, entangled: int = 0) -> Frame:
     """Return the frame with only those rotations and qubits that can reach a measured word.
 
     Parameters
     ----------
     frame : Frame
     active : set of int, optional
-        Places of the angles that outputs depend on, where they are known, and of constants; else rotations are left out by the qubits that they
-        share with what comes after them.
+        Places of the angles that outputs depend on, where they are known, and of constants; else rotations are left out by the
+        qubits that they share with what comes after them.
+    entangled : int, default=0
+        Bit mask of qubits that are kept in any case.
 
     Returns
     -------
     Frame
         Its qubits are numbered anew in their order.
     """
-    seen = 0
+    seen = entangled
     for word in frame.words:
         seen |= word.support
     kept: list[Event] = []
@@ -266,7 +271,7 @@ def cone(frame: Frame, active: set[int] | None = None) -> Frame:
     kept.reverse()
     qubits = [q for q in range(frame.n_qubits) if seen >> q & 1]
     if len(qubits) == frame.n_qubits:
-        return Frame(frame.n_qubits, frame.prefix, kept, frame.words, frame.product)
+        return Frame(frame.n_qubits, frame.prefix, kept, frame.words, frame.product, qubits=qubits)
 
     def moved(word: Word) -> Word:
         x = sum((word.x >> q & 1) << place for place, q in enumerate(qubits))
@@ -276,4 +281,5 @@ def cone(frame: Frame, active: set[int] | None = None) -> Frame:
         return replace(one, word=moved(one.word)) if isinstance(one, Turn) else Noise(moved(one.x), moved(one.z))
 
     prefix = [[renumbered(one) for one in frame.prefix[q]] for q in qubits]
-    return Frame(len(qubits), prefix, [renumbered(one) for one in kept], [moved(word) for word in frame.words], frame.product)
+    words = [moved(word) for word in frame.words]
+    return Frame(len(qubits), prefix, [renumbered(one) for one in kept], words, frame.product, qubits=qubits)

@@ -30,7 +30,8 @@ if COMPILED:
     from qhelpers.circuits import kernels
 
 Floats = NDArray[np.float64]
-_KINDS: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.float16: np.float16}
+#: NumPy's types of torch's.
+KINDS: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64, torch.float16: np.float16}
 #: Tensors of several gradients at once carry it (``is_grads_batched``).
 _BATCHED: Any = torch._C._parse_dispatch_key("Batched")
 
@@ -479,7 +480,7 @@ def as_doubles(weights: Tensor) -> Floats:
 
 def like(values: Floats, weights: Tensor) -> NDArray[Any]:
     """Return derivatives in the shape and type of weights."""
-    found: NDArray[Any] = values.reshape(weights.shape).astype(_KINDS[weights.dtype], copy=False)
+    found: NDArray[Any] = values.reshape(weights.shape).astype(KINDS[weights.dtype], copy=False)
     return found
 
 
@@ -536,7 +537,7 @@ class Network:
     def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
         """Return outputs (n_samples, n_outputs) and what the way back needs."""
         program, run = self.coefficients.program, self.coefficients
-        n_samples, (n_slots, n_outputs), dtype = len(inputs), program.initial.shape, inputs.dtype
+        n_samples, n_outputs, dtype = len(inputs), program.initial.shape[1], inputs.dtype
         theta = self.angles.run(inputs, weights)
         features = np.empty((n_samples, 2 * len(self.sign)), dtype)
         cos, sin = np.empty((2, 1, len(program.kind)))

@@ -442,9 +442,9 @@ def run_network_back(
 
 
 # State vectors: arrays (2^n, 2, n_lanes), real and imaginary part of each amplitude, bit q of the index for qubit q. A gate is a
-# product of rotations about three words X̄, Ȳ = iX̄Z̄ and Z̄ that obey the rules of one qubit, with Z̄ diagonal; it joins amplitude j
-# with amplitude j ^ x. All of them are [[a, -b*], [b, a*]] in the basis where Z̄ is diagonal. Constants are made of the arrays' own
-# type: a product with a whole number would turn single precision into double.
+# product of rotations about three words X̄, Ȳ = iX̄Z̄ and Z̄ that obey the rules of one qubit, with Z̄ diagonal; it joins
+# amplitude j with amplitude j ^ x. All are [[a, -b*], [b, a*]] in the basis where Z̄ is diagonal. Constants are made of the
+# arrays' own type: a product with a whole number would turn single precision into double.
 
 #: What a gate turns about: Z̄, or Ȳ, or all.
 DIAGONAL, REAL, WHOLE = range(3)
@@ -627,10 +627,11 @@ def run_states(lanes, gates, first, turns, common, angles, row, column, value, w
     """Expectation values of samples by their state vectors.
 
     lanes: samples a block; gates: (n_gates, 7), see `KIND`, ...; first: (n_gates + 1,), where a gate's turns begin; turns:
-    (n_turns, 3), axis 0, 1, 2 for X̄, Ȳ, Z̄, a place p >= 0 among the common angles (n_common,) or -1 - p among those of each sample
-    (n_samples, n_data), both in double precision, sign; row, column, value: what each basis state gives to each output; words: (n_words, 3), those measured
-    that are not diagonal, x, z and power of i; matrix: (n_words, n_outputs); start: (n_samples, 2^n, 2), or (0, 2^n, 2) to start
-    from |0…0⟩; kept: (n_blocks, 2^n, 2, lanes) for the states at the end, or none; out: (n_samples, n_outputs).
+    (n_turns, 3), axis 0, 1, 2 for X̄, Ȳ, Z̄, a place p >= 0 among the common angles (n_common,) or -1 - p among those of each
+    sample (n_samples, n_data), all in double precision, and a sign; row, column, value: what each basis state gives to each
+    output; words: (n_words, 3), those measured that are not diagonal, x, z and power of i; matrix: (n_words, n_outputs); start:
+    (n_samples, 2^n, 2), or (0, 2^n, 2) to start from |0…0⟩; kept: (n_blocks, 2^n, 2, lanes) for the states at the end, or none;
+    out: (n_samples, n_outputs).
     """
     dtype, n_samples, n_outputs = out.dtype, out.shape[0], out.shape[1]
     psi = np.empty((len(row) - 1, 2, lanes), dtype)
@@ -740,7 +741,7 @@ def _share(begin, size, first, last, turns, cw, sw, cd, sd, c, s, slope, grad_w,
 def run_states_back(
     lanes, gates, first, turns, common, angles, row, column, value, words, matrix, kept, grad, stop, grad_w, grad_d, grad_s
 ):
-    """Derivatives of `run_states` weighted by `grad` (n_samples, n_outputs): to shared angles, to those of each sample, to the start.
+    """Derivatives of `run_states` weighted by `grad` (n_samples, n_outputs): to all angles and to the start.
 
     The states at the end, which the run has kept, are taken back gate by gate beside the adjoint states, so
     that memory does not grow with the depth. stop: the gates before it are not asked for.

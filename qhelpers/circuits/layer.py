@@ -401,6 +401,12 @@ class QuantumLayer(torch.nn.Module):
         engine = self.engine()
         if engine.circuit.observables.variances:
             raise UnsupportedCircuitError("a variance (qml.var) is no sum of expectation values; return qml.expval")
+        begun = [one.name for one in engine.circuit.amplitudes] + [one.name for one in engine.circuit.bits]
+        if begun:
+            raise UnsupportedCircuitError(
+                f"the circuit begins in a state made of a tensor ({begun[0]}), so that its outputs are no trigonometric sum of "
+                "its inputs; encode inputs by angles (qml.AngleEmbedding), give constants as NumPy arrays, or ask layer(inputs)"
+            )
         if engine.circuit.angles.captured:
             raise UnsupportedCircuitError("the circuit trains tensors besides its weights; give them to it as arguments")
         return engine
@@ -595,7 +601,8 @@ class QuantumLayer(torch.nn.Module):
         key = ("words", batch.shape[1], self.noise, needs_plain())
         if key not in self._engines:
             each = replace(observables, matrix=np.eye(len(observables.words)), scalar=False, probabilities=())
-            circuit = replace(engine.circuit, observables=each)
+            normed = [replace(one, validate=True) for one in engine.circuit.amplitudes]
+            circuit = replace(engine.circuit, observables=each, amplitudes=normed)
             options = self.noise, self._path, False if needs_plain() else self._compiled, self._max_memory
             self._engines[key] = outside_transforms(functools.partial(Engine, circuit, *options))
         weights, shots = self._all_weights(engine).reshape(-1), float(self.shots or 1)

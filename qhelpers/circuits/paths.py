@@ -14,6 +14,7 @@ from torch import Tensor
 from qhelpers.circuits.angles import CompiledAngles
 from qhelpers.circuits.frame import Frame, Noise, Turn, frame
 from qhelpers.circuits.functions import Affine, Coefficients, Network, Terms, sum_products, sum_terms, terms_of
+from qhelpers.circuits.initial import Initial
 from qhelpers.circuits.prepared import AngleMap, Prepared
 from qhelpers.circuits.propagation import Program, prefix_letters
 from qhelpers.circuits.states import StateNetwork, States
@@ -102,14 +103,15 @@ class Features:
         return moved
 
 
-def _chunked(run: Callable[[Tensor], Tensor], inputs: Tensor, size: int) -> Tensor:
+def _chunked(run: Callable[..., Tensor], inputs: Tensor, size: int, *beside: Tensor) -> Tensor:
     """Run a computation on parts of the samples; on the way back each part is computed anew, so that memory holds one part."""
     if inputs.shape[0] <= size:
-        return run(inputs)
+        return run(inputs, *beside)
+    parts = zip(*(one.split(size) for one in (inputs, *beside)), strict=True)
     if torch._C._are_functorch_transforms_active():  # which cannot compute anew on the way back
-        return torch.cat([run(part) for part in inputs.split(size)])
+        return torch.cat([run(*part) for part in parts])
     checkpoint = torch.utils.checkpoint.checkpoint
-    return torch.cat([checkpoint(run, part, use_reentrant=False) for part in inputs.split(size)])
+    return torch.cat([checkpoint(run, *part, use_reentrant=False) for part in parts])
 
 
 class TermsPath:
@@ -191,8 +193,11 @@ class StatePath:
         data, shared = [[p for p in places if circuit.angles.is_data[p] == kind] for kind in (True, False)]
         columns, data = _distinct(circuit, data)
         self.data, self.shared = AngleMap(circuit, data), AngleMap(circuit, shared)
-        self.states = States(bare, prepared.matrix, columns, {p: k for k, p in enumerate(shared)}, prepared.compiled)
+        self.states = States(
+            bare, prepared.matrix, columns, {p: k for k, p in enumerate(shared)}, prepared.compiled, bool(circuit.amplitudes)
+        )
         self.places = data, shared
+        self.initial = Initial(circuit, bare.qubits) if circuit.amplitudes else None
 
     @cached_property
     def network(self) -> StateNetwork | None:
@@ -209,12 +214,13 @@ class StatePath:
         """Return the outputs, shape (n_samples, n_outputs)."""
         shared = self.shared.shared(weights)
 
-        def run(part: Tensor) -> Tensor:
-            return self.states(shared, self.data.batch(part.double(), weights), part.dtype)
+        def run(part: Tensor, begin: Tensor | None = None) -> Tensor:
+            return self.states(shared, self.data.batch(part.double(), weights), part.dtype, begin)
 
+        begin = () if self.initial is None else (self.initial(inputs, weights),)  # whether it is normalised is asked of a batch
         if self.prepared.compiled and inputs.device.type == "cpu":
-            return run(inputs)
-        return _chunked(run, inputs, self.prepared.chunk(2**self.prepared.cone.n_qubits))
+            return run(inputs, *begin)
+        return _chunked(run, inputs, self.prepared.chunk(2**self.prepared.cone.n_qubits), *begin)
 
 
 def _distinct(circuit: Circuit, places: list[int]) -> tuple[dict[int, int], list[int]]:

@@ -82,6 +82,11 @@ class Prepared:
         if compiled and not COMPILED:
             raise ValueError("compiled=True needs numba, which is not installed; pip install numba, or leave compiled out")
         self.compiled = COMPILED if compiled is None else compiled
+        if noise is not None and circuit.amplitudes:
+            raise UnsupportedCircuitError(
+                f"noise beside a state given by its amplitudes ({circuit.amplitudes[0].name}): the engine computes such a "
+                "circuit by state vectors, and noise makes mixed states; leave one of the two out, or encode inputs by angles"
+            )
         self.frame = frame(circuit, None if noise is None else noise.insertion)
         self.transfer = None if noise is None else pauli_transfer(noise.channel, noise.strength)
         if noise is not None and circuit.deferred:
@@ -109,7 +114,15 @@ class Prepared:
             return np.array([1.0, 1.0, 1.0, 1.0, 0.0])
         return np.array([1.0, *np.diag(self.transfer)[1:], self.transfer[3, 0]])
 
+    @property
+    def begins(self) -> str:
+        """Why the circuit does not begin in |0…0⟩, which Pauli propagation and tensor trains take for granted."""
+        listed = ", ".join(dict.fromkeys(one.name for one in self.circuit.amplitudes))
+        return listed and f"the circuit begins in a state given by its amplitudes ({listed})"
+
     def _propagate(self, product: bool) -> Program | str:
+        if self.begins:
+            return self.begins
         lowers = self.noise is not None and self.noise.channel == "amplitude_damping"
         try:
             return propagate(self.frame, self.matrix, product, lowers, not lowers)
@@ -132,9 +145,10 @@ class Prepared:
     def cone(self) -> Frame:
         """The circuit for state vectors (`frame` with ``diagonal``), without what cannot reach a measured word."""
         program, whole = self.full_program, frame(self.circuit, diagonal=True)
+        entangled = sum(1 << wire for one in self.circuit.amplitudes for wire in one.wires)
         if not isinstance(program, Program):
-            return cone(whole)
-        return cone(whole, set(program.active) | set(np.flatnonzero(self.circuit.angles.is_constant).tolist()))
+            return cone(whole, entangled=entangled)
+        return cone(whole, set(program.active) | set(np.flatnonzero(self.circuit.angles.is_constant).tolist()), entangled)
 
     def vector(self, weights: Tensor, shared: AngleMap | None) -> Tensor:
         """Return what `affine` takes: the weights, and behind them those angles that are no affine function of them."""

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import pi
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
 
 from qhelpers._extras import require
 from qhelpers.circuits.gates import GATES, Turn, inverse, phase
-from qhelpers.circuits.tracing import Circuit, Observables, Recorder, UnsupportedCircuitError, read_angles
+from qhelpers.circuits.tracing import (
+    Amplitudes,
+    Bits,
+    Circuit,
+    LengthError,
+    Observables,
+    Recorder,
+    UnsupportedCircuitError,
+    read_angles,
+)
 
 #: PennyLane's operation → name in `GATES`.
 NAMES = {
@@ -67,6 +78,8 @@ def read_pennylane(
     node = circuit if isinstance(circuit, qml.QNode) else None
     function = circuit if node is None else node.func
     wires = None if node is None else list(check_node(node).wires or []) or None
+    #: A state that stands first is taken as it is, where PennyLane does not take it apart for its derivatives.
+    whole = node is None or (node.device.name in ("default.qubit", "default.mixed") and node.diff_method in ("best", "backprop"))
 
     def tape(inputs: Any, weights: list[Any]) -> Any:
         with _measurements_counted(), qml.queuing.AnnotatedQueue() as queue:
@@ -82,6 +95,10 @@ def read_pennylane(
         return made, returned
 
     def run(inputs: Any, weights: list[Any]) -> Recorder:
+        with _states_taken():
+            return record(inputs, weights)
+
+    def record(inputs: Any, weights: list[Any]) -> Recorder:
         try:
             try:
                 script, returned = tape(inputs, weights)
@@ -101,7 +118,7 @@ def read_pennylane(
         for operation in script.operations:
             try:
                 with symbols.trusting():
-                    _record(operation, order, recorder)
+                    _record(operation, order, recorder, first=whole and operation is script.operations[0])
             except UnsupportedCircuitError:
                 raise
             except Exception as error:  # each decomposition fails in its own way where it wants numbers
@@ -118,7 +135,17 @@ def read_pennylane(
     if any(one.words != observables.words or not np.allclose(one.matrix, observables.matrix) for one in others):
         raise _weighted_observable()
     n_weights = angles.by_weight.shape[1]
-    return Circuit(len(order), n_inputs, n_weights, recorder.events, angles, observables, deferred="extra" in held)
+    bits = []
+    for one in recorder.bits:
+        places = list(one.places)
+        if not angles.is_constant[places].all():
+            bits.append(one)
+        elif not set(angles.constant[places]) <= {0, 1}:
+            raise ValueError(f"{one.name} of {angles.constant[places].tolist()}; a basis state is made of 0 and 1")
+    return Circuit(
+        len(order), n_inputs, n_weights, recorder.events, angles, observables, deferred="extra" in held,
+        amplitudes=recorder.amplitudes, bits=bits,
+    )  # fmt: skip
 
 
 #: PennyLane's devices that compute what the circuit says, exactly.
@@ -249,7 +276,7 @@ def _by_name(error: Exception) -> Exception:
         return error
     return UnsupportedCircuitError(
         f"{name} wants the values of its parameters while the circuit is read, and these are inputs or weights; encode inputs by "
-        "angles (qml.AngleEmbedding), or use PennyLane's own layer"
+        "angles (qml.AngleEmbedding) or amplitudes (qml.AmplitudeEmbedding), or use PennyLane's own layer"
     )
 
 
@@ -265,8 +292,116 @@ def _wire_order(script: Any, wires: Any, extra: Sequence[Any] = ()) -> dict[Any,
     return {wire: place for place, wire in enumerate(used)}
 
 
-def _record(operation: Any, order: Mapping[Any, int], recorder: Recorder, inside: tuple[str, ...] = ()) -> None:
-    """Add an operation to the recorder, template by template down to gates."""
+class _Reading(local):
+    depth = 0
+
+
+#: Whether a thread reads a circuit; how many do.
+_READING, _READERS = _Reading(), [0]
+_LOCK = Lock()
+#: What the classes are made by otherwise.
+_ORIGINALS: dict[Any, Any] = {}
+
+
+@contextlib.contextmanager
+def _states_taken() -> Iterator[None]:
+    """Let PennyLane's preparations take tensors as they are, in this thread; they would look at their values."""
+    qml = require("pennylane", "circuits")
+
+    def taking(kind: Any, tensor_of: Callable[[Any, Any], Any]) -> Any:
+        original = kind.__init__
+
+        @functools.wraps(original)
+        def take(self: Any, state: Any, wires: Any, *rest: Any, **options: Any) -> None:
+            if _READING.depth and kind is qml.BasisState and isinstance(state, list) and any(map(_is_tensor, state)):
+                state = qml.math.stack(state)
+            if _READING.depth and kind is qml.StatePrep and isinstance(state, (list, tuple)) and any(map(_is_tensor, state)):
+                raise UnsupportedCircuitError(
+                    f"{type(self).__name__} of a list of tensors, of which PennyLane would mix the samples of a batch; join them "
+                    "by torch.stack(..., -1)"
+                )
+            if not _READING.depth or not _is_tensor(state):
+                return original(self, state, wires, *rest, **options)
+            n = len(qml.wires.Wires(wires))
+            stand_in = np.zeros(n, int) if kind is qml.BasisState else np.eye(1, 2**n)[0]
+            original(self, stand_in, wires, *rest, **options)
+            self.data = (tensor_of(self, state),)
+            return None
+
+        return take
+
+    with _LOCK:
+        _READERS[0] += 1
+        if _READERS[0] == 1:
+            _ORIGINALS.update({kind: kind.__init__ for kind in (qml.StatePrep, qml.BasisState)})
+            qml.StatePrep.__init__ = taking(qml.StatePrep, _padded)
+            qml.BasisState.__init__ = taking(qml.BasisState, _a_bit_a_wire)
+    _READING.depth += 1
+    try:
+        yield
+    finally:
+        _READING.depth -= 1
+        with _LOCK:
+            _READERS[0] -= 1
+            while not _READERS[0] and _ORIGINALS:
+                kind, original = _ORIGINALS.popitem()
+                kind.__init__ = original
+
+
+def _padded(operation: Any, state: Any) -> Any:
+    """Return amplitudes (2^n,) or (n_samples, 2^n), padded as PennyLane does; it checks norms and divides by them later."""
+    qml = require("pennylane", "circuits")
+    name, n, padding = type(operation).__name__, len(operation.wires), operation.hyperparameters["pad_with"]
+    if state.ndim not in (1, 2):
+        raise LengthError(f"{name} takes amplitudes of shape (n,) or (n_samples, n); got {tuple(state.shape)}")
+    missing = 2**n - state.shape[-1]
+    if missing < 0 or (missing and padding is None):
+        hint = "use more wires" if missing < 0 else "use fewer wires, or pad_with=0.0 for the missing ones"
+        raise LengthError(f"{name} on {n} wires takes {2**n} amplitudes; got {state.shape[-1]}: {hint}")
+    if not missing:
+        return state
+    row = [padding] * missing
+    return qml.math.hstack([state, qml.math.convert_like(row if state.ndim == 1 else [row] * len(state), state)])
+
+
+def _a_bit_a_wire(operation: Any, state: Any) -> Any:
+    """Return bits (n,) or (n_samples, n)."""
+    name, n = type(operation).__name__, len(operation.wires)
+    if state.ndim == 0:
+        raise UnsupportedCircuitError(f"{name} of one whole number made of a tensor; give it a 0 or 1 for each wire")
+    if state.ndim > 2 or state.shape[-1] != n:
+        raise LengthError(f"{name} on {n} wires takes as many numbers, 0 or 1; got shape {tuple(state.shape)}")
+    return state
+
+
+def _prepare(operation: Any, order: Mapping[Any, int], recorder: Recorder, inside: tuple[str, ...], first: bool) -> None:
+    """Add a state that a tensor gives."""
+    qml, torch = require("pennylane", "circuits"), require("torch", "circuits")
+    shown, wires, state = _shown(operation, inside), tuple(order[wire] for wire in operation.wires), operation.data[0]
+    if isinstance(operation, qml.BasisState):
+        recorder.bits.append(Bits(shown, recorder.keep(state.unbind(-1))))
+        half_turn, nothing, neither = (torch.tensor(value, dtype=torch.float64) for value in (pi, 0.0, np.nan))
+        angles = torch.where(state == 1, half_turn, torch.where(state == 0, nothing, neither))  # no derivatives, as in PennyLane
+        recorder.add([("X", (wire,), angle) for wire, angle in zip(wires, angles.unbind(-1), strict=True)], ())
+        return
+    if recorder.touched & set(wires):
+        raise UnsupportedCircuitError(
+            f"{shown} stands behind gates on its wires, where PennyLane puts gates of its own in its place; prepare a state "
+            "before all gates on its wires, or use PennyLane's own layer"
+        )
+    real = recorder.keep((state.real if state.is_complex() else state).unbind(-1))
+    imag = recorder.keep(state.imag.unbind(-1)) if state.is_complex() else ()
+    options = operation.hyperparameters
+    normalize = bool(options["normalize"] or options["pad_with"] is not None)
+    recorder.amplitudes.append(
+        Amplitudes(shown, wires, real, imag, normalize, bool(options["validate_norm"]), by_gates=not first)
+    )
+
+
+def _record(
+    operation: Any, order: Mapping[Any, int], recorder: Recorder, inside: tuple[str, ...] = (), first: bool = False
+) -> None:
+    """Add an operation to the recorder, template by template down to gates; `first` says that nothing stands before it."""
     qml = require("pennylane", "circuits")
     wires = tuple(order[wire] for wire in operation.wires)
     base = operation
@@ -276,6 +411,8 @@ def _record(operation: Any, order: Mapping[Any, int], recorder: Recorder, inside
         recorder.end_layer(wires or tuple(order.values()))
     elif base.name in SILENT:
         return
+    elif isinstance(operation, (qml.StatePrep, qml.BasisState)) and _has_tensors(operation):
+        _prepare(operation, order, recorder, inside, first)
     elif isinstance(base, qml.operation.StatePrepBase):  # no gate to a noise model
         recorder.add(_expanded(operation, order, inside), ())
     elif _is_composite(operation):
@@ -363,8 +500,8 @@ def _refuse(operation: Any, shown: str) -> None:
         raise UnsupportedCircuitError(f"{shown} is not an operation of qubits; the engine computes qubits only")
     if isinstance(operation, qml.operation.StatePrepBase) and _has_tensors(operation):
         raise UnsupportedCircuitError(
-            f"{shown} prepares a state by its amplitudes, which is not a sequence of rotations of the inputs; use an encoding by "
-            "angles (qml.AngleEmbedding), or PennyLane's own layer"
+            f"{shown} prepares a state of inputs or weights inside another operation; put it into the circuit as it is, or use "
+            "an encoding by angles (qml.AngleEmbedding)"
         )
 
 

@@ -15,7 +15,7 @@ from torch.autograd import Function
 
 from qhelpers.circuits.angles import CompiledAngles
 from qhelpers.circuits.frame import Frame, Ints, Turn, Word, bits
-from qhelpers.circuits.functions import COMPILED, Back, again, call, differentiable_once, mapped, plainly
+from qhelpers.circuits.functions import COMPILED, KINDS, Back, again, call, differentiable_once, mapped, plainly
 
 if COMPILED:
     from qhelpers.circuits import kernels
@@ -93,12 +93,16 @@ class States:
     shared : dict of int to int
         Place of an angle → place among the shared angles.
     compiled : bool
+    given : bool
+        The circuit begins in states that are given, not in |0…0⟩.
     """
 
-    def __init__(self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool) -> None:
+    def __init__(
+        self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool, given: bool = False
+    ) -> None:
         turns = [event for prefix in frame.prefix for event in prefix] + list(frame.events)
         self.turns = [event for event in turns if isinstance(event, Turn)]
-        self.n_qubits, self.compiled = frame.n_qubits, compiled
+        self.n_qubits, self.compiled, self.given = frame.n_qubits, compiled, given
         self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
         self.sign = np.array([t.sign for t in self.turns], np.int64)
         self.x, self.z = (np.array([getattr(t.word, mask) for t in self.turns], np.int64) for mask in "xz")
@@ -110,35 +114,30 @@ class States:
     @cached_property
     def gates(self) -> tuple[Ints, Ints, Ints]:
         """The tables of gates, of where their turns begin, and of turns, for `kernels.run_states`."""
-        kinds = {(1,): kernels.REAL, (2,): kernels.DIAGONAL}
-        gates, first, turns = [], [0], []
-        fresh = 0
+        kinds: dict[tuple[int, ...], int] = {(1,): kernels.REAL, (2,): kernels.DIAGONAL}
+        gates: list[tuple[int, ...]] = []
+        first, turns = [0], []
+        filled = 0 if self.given else 1  # beyond it amplitudes are 0
         for gate in fused([turn.word for turn in self.turns]):
             x, z = gate.axes()
-            power, y = x.times(z)
             axes = []
             for turn in gate.turns:
-                word = self.turns[turn].word
-                sign = int(self.sign[turn])
+                word, sign = self.turns[turn].word, int(self.sign[turn])
                 if (word.x, word.z) == (z.x, z.z):
                     axes.append(2)
                 elif (word.x, word.z) == (x.x, x.z):
                     axes.append(0)
                 else:  # Ȳ = i X̄ Z̄
                     axes.append(1)
-                    sign *= 1 if (power + 1) % 4 == 0 else -1
+                    sign *= 1 if (x.times(z)[0] + 1) % 4 == 0 else -1
                 turns.append((axes[-1], self.source[turn], sign))
-            kind = kinds.get(tuple(set(axes)), kernels.WHOLE)
-            size = 2**self.n_qubits
-            if x.x.bit_count() == 1 and x.x > fresh - 1 and len(gates) == len(first) - 1 and fresh >= 0 and z.z == x.x:
-                fresh, size = 2 * x.x, 2 * x.x  # what is above is still 0
-            else:
-                fresh = -1
+            grows = 0 < filled <= x.x == z.z and x.x.bit_count() == 1
+            filled = 2 * x.x if grows else 0
             real = 1 if bits(x.x & x.z) % 4 == 0 else -1
-            gates.append((kind, x.x, x.z, real, z.z, size, int((self.source[gate.turns] < 0).any())))
+            kind, data = kinds.get(tuple(set(axes)), kernels.WHOLE), int((self.source[gate.turns] < 0).any())
+            gates.append((kind, x.x, x.z, real, z.z, filled or 2**self.n_qubits, data))
             first.append(len(turns))
-        shape = np.array(gates, np.int64).reshape(-1, 7), np.array(first, np.int64), np.array(turns, np.int64).reshape(-1, 3)
-        return shape
+        return np.array(gates, np.int64).reshape(-1, 7), np.array(first, np.int64), np.array(turns, np.int64).reshape(-1, 3)
 
     @cached_property
     def diagonal(self) -> tuple[Ints, Ints, Floats, Ints, Floats]:
@@ -155,7 +154,7 @@ class States:
         words = np.stack([self.ox[rest], self.oz[rest], self.opower[rest]], 1)
         return begin, column.astype(np.int64), found[row, column], words, self.matrix[rest]
 
-    def __call__(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+    def __call__(self, shared: Tensor, data: Tensor, dtype: torch.dtype, initial: Tensor | None = None) -> Tensor:
         """Return the outputs.
 
         Parameters
@@ -165,22 +164,24 @@ class States:
             Both in double precision: an angle of many turns would lose its last digits in single.
         dtype : torch.dtype
             Type of the amplitudes and of the outputs.
+        initial : complex tensor of shape (n_samples, 2^n_qubits), optional
+            The states to begin in, by default |0…0⟩.
 
         Returns
         -------
         tensor of shape (n_samples, n_outputs)
         """
         if not self.compiled or data.device.type != "cpu":
-            return self.differentiable(shared, data, dtype)
+            return self.differentiable(shared, data, initial, dtype)
         if torch._C._are_functorch_transforms_active():
-            mapped_over: Tensor = _MapState.apply(shared, data, self, dtype)
+            mapped_over: Tensor = _MapState.apply(shared, data, initial, self, dtype)
             return mapped_over
-        result: Tensor = call(_RunState, shared, data, self, dtype, torch.is_grad_enabled())
+        result: Tensor = call(_RunState, shared, data, initial, self, dtype, torch.is_grad_enabled())
         return result
 
-    def differentiable(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+    def differentiable(self, shared: Tensor, data: Tensor, initial: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Return the outputs, computed in plain torch."""
-        psi = self.plain(shared, data, dtype)
+        psi = self.plain(shared, data, dtype, initial)
         words = []
         for x, z, power in zip(self.ox, self.oz, self.opower, strict=True):
             words.append((psi.conj() * self._apply(psi, int(x), int(z), int(power))).real.sum(-1))
@@ -193,12 +194,15 @@ class States:
         moved = psi[..., torch.as_tensor(index ^ x, device=psi.device)] if x else psi
         return moved * torch.as_tensor(phase, device=psi.device).to(psi.dtype)
 
-    def plain(self, shared: Tensor, data: Tensor, dtype: torch.dtype) -> Tensor:
+    def plain(self, shared: Tensor, data: Tensor, dtype: torch.dtype, initial: Tensor | None = None) -> Tensor:
         """Return the turned states in plain torch, shape (n_samples, 2^n), before the Clifford gates."""
         kind = torch.complex128 if dtype == torch.float64 else torch.complex64
-        psi = torch.zeros(2**self.n_qubits, dtype=kind, device=data.device)
-        psi[0] = 1
-        psi = psi.expand(data.shape[0], -1)
+        if initial is None:
+            psi = torch.zeros(2**self.n_qubits, dtype=kind, device=data.device)
+            psi[0] = 1
+            psi = psi.expand(data.shape[0], -1)
+        else:
+            psi = initial.to(kind)
         for x, z, power, source, sign in zip(self.x, self.z, self.power, self.source, self.sign, strict=True):
             angle = data[:, -1 - int(source)] if source < 0 else shared[int(source)].to(data.dtype).expand(data.shape[0])
             half = (angle * float(sign) / 2)[:, None]
@@ -223,37 +227,41 @@ class States:
         """Samples a block: as many as the caches hold, and no more than there are."""
         return max(1, min(64, n_samples, max(16, 2**18 >> self.n_qubits)))
 
-    def run(self, shared: Floats, data: NDArray[Any], dtype: Any, keep: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    def run(
+        self, shared: Floats, data: NDArray[Any], dtype: Any, keep: bool, start: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Compiled: outputs (n_samples, n_outputs), and the states at the end (none if they were too many to keep)."""
         gates, observed = self._tables(dtype)
         lanes = self.lanes(len(data))
         n_blocks = -(-len(data) // lanes)
         keep = keep and n_blocks * lanes << self.n_qubits <= _KEPT
-        start = np.empty((0, 2**self.n_qubits, 2), dtype)
+        start = np.empty((0, 2**self.n_qubits, 2), dtype) if start is None else start
         kept = np.empty((n_blocks if keep else 0, 2**self.n_qubits, 2, lanes), dtype)
         out = np.empty((len(data), self.matrix.shape[1]), dtype)
         kernels.run_states(lanes, *gates, shared, data, *observed, start, kept, out)
         return out, kept
 
     def run_back(
-        self, shared: Floats, data: NDArray[Any], kept: NDArray[Any], grad: NDArray[Any], with_data: bool
-    ) -> tuple[Floats, NDArray[Any]]:
-        """Compiled: derivatives to shared angles and to those of each sample."""
+        self, shared: Floats, data: NDArray[Any], kept: NDArray[Any], grad: NDArray[Any], with_data: bool,
+        start: NDArray[Any] | None = None,
+    ) -> tuple[Floats, NDArray[Any], NDArray[Any]]:  # fmt: skip
+        """Compiled: derivatives to shared angles, to those of each sample and to the states to begin in."""
         gates, observed = self._tables(grad.dtype.type)
         turns = gates[2]
-        wanted = [with_data or bool((turns[a:b, 1] >= 0).any()) for a, b in pairwise(gates[1])]
+        wanted = [with_data or start is not None or bool((turns[a:b, 1] >= 0).any()) for a, b in pairwise(gates[1])]
         stop = wanted.index(True) if True in wanted else len(wanted)
         grad_w, grad_d = np.zeros(len(shared)), np.zeros(data.shape, grad.dtype)
-        nothing = np.empty((0, 2**self.n_qubits, 2), grad.dtype)
+        grad_s = np.empty((0 if start is None else len(data), 2**self.n_qubits, 2), grad.dtype)
         size = max(1, _KEPT >> self.n_qubits) if len(data) and not len(kept) else max(1, len(data))
         for begin in range(0, len(data), size):
             part = slice(begin, begin + size)
-            states = kept if len(kept) else self.run(shared, data[part], grad.dtype.type, True)[1]
+            begin_in = None if start is None else start[part]
+            states = kept if len(kept) else self.run(shared, data[part], grad.dtype.type, True, begin_in)[1]
             lanes = states.shape[-1]
             kernels.run_states_back(
-                lanes, *gates, shared, data[part], *observed, states, grad[part], stop, grad_w, grad_d[part], nothing
+                lanes, *gates, shared, data[part], *observed, states, grad[part], stop, grad_w, grad_d[part], grad_s[part]
             )
-        return grad_w, grad_d
+        return grad_w, grad_d, grad_s
 
 
 class StateNetwork:
@@ -283,7 +291,8 @@ class StateNetwork:
     ) -> tuple[NDArray[Any], Floats]:
         """Return derivatives to inputs and weights."""
         with_data = with_inputs or self.data.reads_weights
-        back_w, back_d = self.states.run_back(*kept, grad, with_data)
+        common, theta, states = kept
+        back_w, back_d, _ = self.states.run_back(common, theta, states, grad, with_data)
         grad_w = np.zeros(len(weights))
         self.shared.back(self._no_inputs, weights, back_w[None], False, grad_w)
         if not with_data:
@@ -294,31 +303,50 @@ class StateNetwork:
         """Compute the same in plain torch."""
         vector = weights.reshape(-1).double()
         data = self.data.map.batch(inputs.double(), vector)
-        found = self.states.differentiable(self.shared.map.shared(vector), data, inputs.dtype)
+        found = self.states.differentiable(self.shared.map.shared(vector), data, None, inputs.dtype)
         return found[:, 0] if self.scalar else found
 
 
-def _kind(dtype: torch.dtype) -> Any:
-    return np.float64 if dtype == torch.float64 else np.float32
+def _arrays(shared: Tensor, data: Tensor) -> tuple[Floats, NDArray[Any]]:
+    return shared.detach().numpy(), data.detach().contiguous().numpy()
+
+
+def _start(initial: Tensor | None, dtype: Any) -> NDArray[Any] | None:
+    """Return states as real and imaginary parts, shape (n_samples, 2^n_qubits, 2)."""
+    if initial is None:
+        return None
+    found: NDArray[Any] = torch.view_as_real(initial.detach().resolve_conj()).contiguous().numpy().astype(dtype, copy=False)
+    return found
+
+
+def _complex(start: NDArray[Any], like: Tensor) -> Tensor:
+    return torch.view_as_complex(torch.from_numpy(start)).to(like.dtype)
 
 
 class _RunState(Function):
     @staticmethod
-    def forward(ctx: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype, keep: bool) -> Tensor:
-        out, ctx.kept = owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), _kind(dtype), keep)
-        ctx.save_for_backward(shared, data)
+    def forward(
+        ctx: Any, shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype, keep: bool
+    ) -> Tensor:
+        kind = KINDS[dtype]
+        out, ctx.kept = owner.run(*_arrays(shared, data), kind, keep, _start(initial, kind))
+        ctx.save_for_backward(shared, data, initial)
         ctx.owner, ctx.dtype = owner, dtype
         return torch.from_numpy(out)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
+        shared, data, initial = ctx.saved_tensors
         if again(grad) or torch._C._are_functorch_transforms_active():
-            found = plainly(lambda w, d: ctx.owner.differentiable(w, d, ctx.dtype), ctx.saved_tensors, grad)
-        else:
-            arrays = (one.detach().contiguous().numpy() for one in ctx.saved_tensors)
-            found = ctx.owner.run_back(*arrays, ctx.kept, grad.detach().contiguous().numpy(), ctx.needs_input_grad[1])
-            found = torch.from_numpy(found[0]), torch.from_numpy(found[1]).double()
-        return *found, None, None, None
+            tensors = (shared, data) if initial is None else (shared, data, initial)
+            found = plainly(lambda w, d, i=None: ctx.owner.differentiable(w, d, i, ctx.dtype), tensors, grad)
+            return *found, *(None,) * (6 - len(found))
+        g = grad.detach().contiguous().numpy()
+        back = ctx.owner.run_back(
+            *_arrays(shared, data), ctx.kept, g, ctx.needs_input_grad[1], _start(initial, g.dtype)
+        )  # fmt: skip
+        begin = None if initial is None else _complex(back[2], initial)
+        return torch.from_numpy(back[0]), torch.from_numpy(back[1]).to(data.dtype), begin, None, None, None
 
 
 class _MapState(Function):
@@ -327,40 +355,50 @@ class _MapState(Function):
     jvp = staticmethod(differentiable_once)
 
     @staticmethod
-    def forward(shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Tensor:
-        return torch.from_numpy(owner.run(shared.detach().numpy(), data.detach().contiguous().numpy(), _kind(dtype), False)[0])
+    def forward(shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype) -> Tensor:
+        kind = KINDS[dtype]
+        return torch.from_numpy(owner.run(*_arrays(shared, data), kind, False, _start(initial, kind))[0])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(inputs[0], inputs[1])
-        ctx.owner, ctx.dtype = inputs[2], inputs[3]
+        ctx.save_for_backward(*inputs[:3])
+        ctx.owner, ctx.dtype = inputs[3], inputs[4]
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
-        return *_MapStateBack.apply(*ctx.saved_tensors, grad, ctx.owner), None, None
+        shared, data, initial = ctx.saved_tensors
+        back = _MapStateBack.apply(shared, data, initial, grad, ctx.owner)
+        return *back[:2], None if initial is None else back[2], None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, owner: States, dtype: torch.dtype) -> Any:
+    def vmap(
+        info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype
+    ) -> Any:
+        data = mapped(data, in_dims[1], info.batch_size)
+        initial = None if initial is None else mapped(initial, in_dims[2], info.batch_size)
         if in_dims[0] is None:
-            moved = data.movedim(in_dims[1], 0)
-            return _MapState.apply(shared, moved.reshape(-1, moved.shape[-1]), owner, dtype).reshape(*moved.shape[:2], -1), 0
-        rows = shared.movedim(in_dims[0], 0)
-        datas = mapped(data, in_dims[1], info.batch_size)
-        return torch.stack([_MapState.apply(w, d, owner, dtype) for w, d in zip(rows, datas, strict=True)]), 0
+            begin = None if initial is None else initial.flatten(0, 1)
+            return _MapState.apply(shared, data.flatten(0, 1), begin, owner, dtype).reshape(*data.shape[:2], -1), 0
+        begins = [None] * info.batch_size if initial is None else initial
+        listed = zip(shared.movedim(in_dims[0], 0), data, begins, strict=True)
+        return torch.stack([_MapState.apply(*one, owner, dtype) for one in listed]), 0
 
 
 class _MapStateBack(Back):
     @staticmethod
-    def forward(shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> tuple[Tensor, Tensor]:
-        arrays = shared.detach().numpy(), data.detach().contiguous().numpy()
-        nothing = np.empty((0, 1, 2, 1), data.numpy().dtype)
-        back_w, back_d = owner.run_back(*arrays, nothing, grad.detach().contiguous().numpy(), True)
-        return torch.from_numpy(back_w).to(shared.dtype), torch.from_numpy(back_d).to(data.dtype)
+    def forward(
+        shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        g = grad.detach().contiguous().numpy()
+        nothing = np.empty((0, 1, 2, 1), g.dtype)
+        back = owner.run_back(*_arrays(shared, data), nothing, g, True, _start(initial, g.dtype))
+        begin = torch.from_numpy(back[2]) if initial is None else _complex(back[2], initial)
+        return torch.from_numpy(back[0]).to(shared.dtype), torch.from_numpy(back[1]).to(data.dtype), begin
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, grad: Tensor, owner: States) -> Any:
-        listed = zip(
-            *(mapped(one, dim, info.batch_size) for one, dim in zip((shared, data, grad), in_dims, strict=False)), strict=True
-        )
+    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States) -> Any:
+        size = info.batch_size
+        given = zip((shared, data, initial, grad), in_dims, strict=False)
+        listed = zip(*([None] * size if one is None else mapped(one, dim, size) for one, dim in given), strict=True)
         parts = [_MapStateBack.apply(*one, owner) for one in listed]
-        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
+        return tuple(torch.stack(part) for part in zip(*parts, strict=True)), (0, 0, 0)

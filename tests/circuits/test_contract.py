@@ -25,6 +25,17 @@ def two(inputs, w):
     return [qml.expval(qml.Z(0)), qml.expval(qml.X(1))]
 
 
+def amplitudes(inputs, w):
+    qml.AmplitudeEmbedding(inputs, wires=0, normalize=True)
+    qml.RX(inputs[..., 1], wires=1)
+    return two(inputs, w)
+
+
+def signs(inputs, w):
+    qml.BasisEmbedding((inputs > 0).int(), wires=range(2))
+    return two(inputs, w)
+
+
 def on(circuit, device="default.qubit", wires=2, **options):
     return qml.QNode(circuit, qml.device(device, wires=wires), interface="torch", **options)
 
@@ -247,7 +258,8 @@ def test_angles_of_inputs(angles, dtype):
         qml.CNOT([0, 1])
         return qml.expval(qml.Z(1))
 
-    same(on(circuit), W, points(4, 2, dtype=dtype), tolerance=1e-6 if dtype == torch.float64 else 2e-5)
+    # TorchLayer computes these angles in single precision: its own distance from double is up to 5e-5.
+    same(on(circuit), W, points(4, 2, dtype=dtype), tolerance=1e-6 if dtype == torch.float64 else 2e-4)
 
 
 @pytest.mark.parametrize(
@@ -374,6 +386,214 @@ def test_a_tensor_from_outside_that_changes_is_read_anew():
     torch.testing.assert_close(ours(x), theirs(x))
 
 
+# --- states that inputs give ------------------------------------------------------------------------------------------
+
+MIXED = torch.tensor([[1.0, 1.0j], [2.0, 0.3 - 1j]], dtype=torch.complex128)
+S = {"w": (1, 3, 3)}
+
+
+def behind(inputs, w):
+    qml.Hadamard(1)
+    qml.StatePrep(inputs, wires=[0, 2], normalize=True)
+    qml.CNOT([0, 1])
+
+
+def reuploaded(inputs, w):
+    qml.AmplitudeEmbedding(2 * inputs, wires=[0, 2], normalize=True)
+    for q in range(3):
+        qml.RY(inputs[..., q] * w[0, 0, 0], wires=q)
+        qml.CNOT([q, (q + 1) % 3])
+
+
+def divided(inputs, w):
+    qml.AmplitudeEmbedding(inputs[..., :2], wires=[2], normalize=True)
+    qml.AmplitudeEmbedding(inputs[..., 2:], wires=[0], normalize=True)
+
+
+BEGINNINGS = {
+    "normalised": lambda x, w: qml.AmplitudeEmbedding(x, wires=[2, 0], normalize=True),
+    "padded": lambda x, w: qml.AmplitudeEmbedding(x, wires=[2, 0, 1], pad_with=0.3),
+    "padded by an imaginary number": lambda x, w: qml.AmplitudeEmbedding(x[..., :3], wires=[1, 0], pad_with=0.3j),
+    "as it is": lambda x, w: qml.StatePrep(x, wires=[0, 2]),
+    "complex": lambda x, w: qml.StatePrep(torch.complex(x[..., :2], x[..., 2:]) @ MIXED, wires=[1], normalize=True),
+    "computed": lambda x, w: qml.AmplitudeEmbedding(torch.sqrt(torch.softmax(x, -1)), wires=[0, 2]),
+    "behind a gate on another wire": behind,
+    "and angles of the same inputs": reuploaded,
+    "on several wires": divided,
+    "of weights": lambda x, w: qml.StatePrep(w[0, 0, :2] + x[..., :2] * w[0, 1, 2], wires=[0], normalize=True),
+    "of weights only": lambda x, w: [
+        qml.StatePrep(w[0, :2, 1], wires=[0], normalize=True),
+        qml.AngleEmbedding(x[..., :3], range(3)),
+    ],
+    "constant": lambda x, w: [
+        qml.StatePrep(torch.tensor([0.6, 0.8]).double(), wires=[0]),
+        qml.AngleEmbedding(x[..., :3], range(3)),
+    ],
+}
+
+
+def begun(beginning, **options):
+    def circuit(inputs, w):
+        beginning(inputs, w)
+        qml.StronglyEntanglingLayers(w, wires=range(3))
+        return [qml.expval(qml.Z(0)), qml.expval(qml.X(1) @ qml.Y(2)), qml.expval(qml.Identity(0)), qml.probs(wires=[2, 1])]
+
+    return on(circuit, wires=3, **options)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_amplitudes_of_inputs(beginning, compiled):
+    for shape in ((3, 4), (4,), (1, 4), (2, 2, 4)):
+        same(begun(beginning), S, points(*shape), compiled=compiled)
+    single = points(3, 4, dtype=torch.float32)
+    if beginning not in (BEGINNINGS["complex"], BEGINNINGS["constant"]):  # there PennyLane mixes types
+        same(begun(beginning), S, single, tolerance=3e-5, compiled=compiled)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"diff_method": "parameter-shift"}, {"device": "default.mixed"}, {"device": "lightning.qubit"}]
+)
+def test_derivatives_to_amplitudes_of_norm_1_are_those_of_the_way_that_pennylane_goes(options):
+    x = points(2, 4)
+    unit = x / x.norm(dim=-1, keepdim=True)
+    mixed, rows = options.get("device") == "default.mixed", [unit[0], unit, torch.stack([unit[0], 1.5 * unit[1]])]
+    for name in ("normalised", "as it is", *(() if mixed else ("behind a gate on another wire",))):  # which it has not
+        for row in rows if mixed or not options else rows[:1]:  # the others have derivatives for one sample only
+            same(begun(BEGINNINGS[name], **options), S, row, tolerance=1e-6)
+
+
+def test_basis_states_of_inputs():
+    def circuit(inputs, w):
+        qml.BasisEmbedding(inputs[..., :2], wires=[2, 0])
+        qml.RX(inputs[..., 2], wires=1)
+        qml.BasisState(1 - inputs[..., 2:], wires=[0])  # behind a gate: it flips
+        qml.StronglyEntanglingLayers(w, wires=range(3))
+        return [qml.expval(qml.Z(0)), qml.expval(qml.X(1))]
+
+    rows = torch.tensor([[1.0, 0, 1], [0, 0, 0], [0, 1, 1]], dtype=torch.float64)
+    for options in ({}, {"compiled": False}, {"path": "state"}, {"path": "train"}):
+        parts = [same(on(circuit, wires=3), S, row, **options) for row in rows]  # PennyLane takes one sample at a time
+        layer = QuantumLayer(on(circuit, wires=3), S, {"w": weights(S)["w"]}, **options)
+        torch.testing.assert_close(layer(rows), torch.stack([values for values, *_ in parts]))
+        assert layer(rows[:0]).shape == (0, 2)
+    assert (parts[0][1][:2] == 0).all() and parts[0][1][2] != 0
+    flipped = QuantumLayer(on(circuit, wires=3), S, {"w": weights(S)["w"]}, noise=NoiseModel("bit_flip", 0.5, "end"))
+    torch.testing.assert_close(flipped(rows)[:, 0], torch.zeros(3).double())
+
+
+def test_what_is_no_state_is_refused_as_pennylane_refuses_it():
+    def embedded(**options):
+        return lambda x, w: qml.AmplitudeEmbedding(x, wires=[0, 2], **options)
+
+    halves = torch.full((2, 4), 0.5, dtype=torch.float64)
+    wrong = halves.clone()
+    wrong[1, 0] = 0.7
+    for beginning, x, message in (
+        (embedded(), wrong, "AmplitudeEmbedding: the amplitudes of sample 1 have norm 1.11.*normalize=True"),
+        (embedded(), wrong[1], "sample 0 have norm"),
+        (lambda x, w: [qml.RX(0.1, 1), qml.StatePrep(x, wires=[0, 2])], wrong, "StatePrep: the amplitudes of sample 1"),
+        (embedded(normalize=True), wrong[:, :3], "takes 4 amplitudes; got 3.*pad_with"),
+        (embedded(pad_with=0.0), torch.ones(2, 5), "takes 4 amplitudes; got 5"),
+        (lambda x, w: qml.BasisState(x, wires=[0, 2]), torch.ones(3), "BasisState on 2 wires"),
+        (lambda x, w: qml.BasisState(x, wires=[0, 2]), torch.tensor([0.0, 0.5]), "BasisState: sample 0 gives 0.5"),
+        (lambda x, w: qml.BasisState(x, wires=[0, 2]), torch.tensor([0.0, torch.nan]), "not finite"),
+        (lambda x, w: qml.BasisState(torch.tensor([2, 0]), wires=[0, 2]), halves, "BasisState of .*0 and 1"),
+    ):
+        for layer in (qml.qnn.TorchLayer, QuantumLayer):
+            with pytest.raises(ValueError, match=message if layer is QuantumLayer else None):
+                layer(begun(beginning), S)(x)
+    zero = torch.zeros(2, 4)  # PennyLane returns numbers that are none
+    with pytest.raises(ValueError, match="norm 0, which cannot be normalised"):
+        QuantumLayer(begun(embedded(normalize=True)), S)(zero)
+    stacked = begun(lambda x, w: qml.StatePrep(torch.stack([x[..., 0], x[..., 1]]), wires=[0], normalize=True))
+    with pytest.raises(UnsupportedCircuitError, match="mixes the samples"):
+        QuantumLayer(stacked, S)(points(2, 2))
+    inside = torch.func.vmap(QuantumLayer(begun(embedded()), S))(torch.stack([halves[0], wrong[1]]))
+    assert not inside[0].isnan().any() and inside[1].isnan().all()  # where values cannot be looked at
+
+
+@pytest.mark.parametrize("circuit", [amplitudes, signs])
+def test_what_knows_nothing_of_an_initial_state_is_refused(circuit, tmp_path):
+    layer = QuantumLayer(on(circuit), W, n_inputs=2)
+    name = "AmplitudeEmbedding" if circuit is amplitudes else "BasisEmbedding"
+    for ask in (layer.light_cone, layer.capacity, layer.surrogate, lambda: layer.export_onnx(tmp_path / "layer.onnx")):
+        with pytest.raises(UnsupportedCircuitError, match=name):
+            ask()
+    if circuit is amplitudes:
+        with pytest.raises(UnsupportedCircuitError, match=r"noise beside a state.*AmplitudeEmbedding"):
+            layer.with_noise(NoiseModel("bit_flip", 0.1))(points(3, 2))
+        for path in ("terms", "train"):
+            with pytest.raises(ValueError, match="begins in a state given by its amplitudes"):
+                QuantumLayer(on(circuit), W, path=path)(points(3, 2))
+        raw = QuantumLayer(on(lambda inputs, w: [qml.StatePrep(inputs, wires=0), two(inputs, w)][1]), W, shots=10)
+        with pytest.raises(ValueError, match="StatePrep: the amplitudes of sample 0"):
+            raw(points(3, 2))
+
+
+def test_states_of_circuits_that_begin_in_one():
+    def circuit(inputs, measure):
+        qml.AmplitudeEmbedding(inputs, wires=[2, 0], normalize=True)
+        qml.RX(0.4, wires=0)
+        qml.CNOT([0, 1])
+        return measure()
+
+    x = points(3, 4)
+    expected = on(functools.partial(circuit, measure=qml.state), wires=3)(x)
+    layer = QuantumLayer(on(lambda inputs: circuit(inputs, lambda: qml.expval(qml.Z(0))), wires=3), {})
+    torch.testing.assert_close(layer.fidelity(expected, x), torch.ones(3).double())
+    torch.manual_seed(0)
+    drawn = QuantumLayer(on(lambda inputs: circuit(inputs, lambda: qml.expval(qml.Z(1))), wires=3), {}, shots=40_000)(x)
+    torch.testing.assert_close(
+        drawn, on(functools.partial(circuit, measure=lambda: qml.expval(qml.Z(1))), wires=3)(x), atol=0.02, rtol=0
+    )
+
+
+def test_further_derivatives_through_an_initial_state():
+    def layers(circuit):
+        start = weights(W)["w"]
+        return [kind(on(circuit), W, {"w": start.clone()}) for kind in (qml.qnn.TorchLayer, QuantumLayer)]
+
+    theirs, ours = layers(amplitudes)
+    row = points(2)
+    one, other = (torch.autograd.functional.hessian(lambda x, layer=layer: layer(x)[0], row) for layer in (theirs, ours))
+    torch.testing.assert_close(one, other)
+    torch.testing.assert_close(torch.func.jacrev(ours)(row), torch.autograd.functional.jacobian(theirs, row))
+    torch.testing.assert_close(torch.func.jacfwd(ours)(row), torch.autograd.functional.jacobian(theirs, row))
+    vectorized = torch.autograd.functional.jacobian(ours, row, vectorize=True)
+    torch.testing.assert_close(vectorized, torch.autograd.functional.jacobian(theirs, row))
+    x = points(5, 2)
+    torch.testing.assert_close(torch.func.vmap(ours)(x), theirs(x))
+    each = torch.func.vmap(torch.func.grad(lambda row: ours(row).sum()))(x)
+    inputs = x.clone().requires_grad_()
+    theirs(inputs).sum().backward()
+    torch.testing.assert_close(each, inputs.grad)
+    seeds = torch.stack([weights(W, seed=k)["w"] for k in range(3)])
+    mapped = torch.func.vmap(lambda w: torch.func.functional_call(ours, {"w": w}, (x,)))(seeds)
+    torch.testing.assert_close(mapped[1], QuantumLayer(on(amplitudes), W, {"w": seeds[1]})(x))
+
+
+@pytest.mark.parametrize("circuit", [amplitudes, signs])
+def test_a_layer_with_an_initial_state_travels_and_can_be_compiled_around(circuit):
+    x, layer = points(4, 2, dtype=torch.float32), from_pennylane(circuit)
+    expected = layer(x)
+    for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer), torch.compile(layer, backend="eager")):
+        torch.testing.assert_close(other(x), expected)
+
+
+def test_preparations_of_pennylane_are_as_they_were_after_reading():
+    before = qml.StatePrep.__init__, qml.BasisState.__init__
+
+    def faulty(inputs, w):
+        qml.AmplitudeEmbedding(inputs, wires=[0], normalize=True)
+        raise RuntimeError("of the user's own")
+
+    with pytest.raises(RuntimeError, match="of the user's own"):
+        QuantumLayer(faulty, W, n_inputs=2)
+    QuantumLayer(amplitudes, W, n_inputs=2)
+    assert (qml.StatePrep.__init__, qml.BasisState.__init__) == before
+
+
 # --- modes of torch ---------------------------------------------------------------------------------------------------
 
 PATHS = [{}, {"compiled": False}, {"path": "state"}, {"path": "terms"}, {"path": "train"}, {"path": "state", "compiled": False}]
@@ -425,11 +645,12 @@ def from_qiskit():
     )
 
 
-def from_pennylane(**options):
-    return QuantumLayer(on(two), W, {"w": weights(W, torch.float32)["w"].clone()}, **options)
+def from_pennylane(circuit=two, **options):
+    return QuantumLayer(on(circuit), W, {"w": weights(W, torch.float32)["w"].clone()}, **options)
 
 
 MAKERS = [functools.partial(from_pennylane, **options) for options in PATHS] + [from_qiskit]
+MAKERS += [functools.partial(from_pennylane, circuit, **options) for circuit in (amplitudes, signs) for options in PATHS[:2]]
 
 
 @pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
@@ -621,28 +842,29 @@ RETURNS = [
     lambda: qml.probs(op=qml.Y(1)),
     lambda: qml.purity(wires=[0]),
 ]
+STATES = {
+    None: None,
+    "normalised": lambda x, w, wires: qml.AmplitudeEmbedding(x, wires=wires[:1], normalize=True),
+    "padded": lambda x, w, wires: qml.AmplitudeEmbedding(x, wires=wires[:2], pad_with=0.4),
+    "as it is": lambda x, w, wires: qml.StatePrep(x, wires=wires[:1]),
+    "computed": lambda x, w, wires: qml.AmplitudeEmbedding(torch.sqrt(torch.softmax(x, -1)), wires=wires[:1]),
+    "of weights": lambda x, w, wires: qml.StatePrep(w + x, wires=wires[:1], normalize=True),
+    "bits": lambda x, w, wires: qml.BasisState((x > 0).int(), wires=wires[:2]),
+}
 TRANSFORMS = [
     None, doubled, negated, qml.transforms.cancel_inverses, qml.transforms.merge_rotations, qml.transforms.split_non_commuting,
     qml.transforms.single_qubit_fusion, functools.partial(qml.noise.insert, op=qml.BitFlip, op_args=0.1),
 ]  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore")
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-@given(
-    st.lists(GATES, min_size=1, max_size=6),
-    st.sampled_from(RETURNS),
-    st.sampled_from(TRANSFORMS),
-    st.sampled_from([(3, 2), (2,), (1, 2), (2, 2, 2)]),
-    st.sampled_from([torch.float64, torch.float32]),
-    st.sampled_from(["backprop", "parameter-shift", "best"]),
-    st.sampled_from([3, None]),
-)
-def test_right_or_refused(gates, measure, transform, shape, dtype, diff_method, wires):
+drawn_alike = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def right_or_refused(gates, begin, measure, transform, shape, dtype, diff_method, wires):
     def circuit(inputs, w):
-        for name, angle, places in gates:
+        for k, (name, angle, places) in enumerate(gates):
+            if begin[0] and k == min(begin[1], len(gates) - 1):
+                STATES[begin[0]](inputs, w, list(begin[2]))
             if name == "measure":
                 qml.cond(qml.measure(places[0]), qml.RX)(FORMULAS[angle](inputs, w), wires=places[1])
                 continue
@@ -659,9 +881,50 @@ def test_right_or_refused(gates, measure, transform, shape, dtype, diff_method, 
         found = graded(QuantumLayer(node, shapes, {"w": start["w"].clone()}), x)
     except UnsupportedCircuitError:
         return
+    except ValueError:  # amplitudes without norm 1, where PennyLane cannot take them either
+        with pytest.raises(Exception):  # noqa: B017
+            graded(qml.qnn.TorchLayer(node, shapes, {"w": start["w"].clone()}), x)
+        return
     try:
         expected = graded(qml.qnn.TorchLayer(node, shapes, {"w": start["w"].clone()}), x)
     except Exception:
         return  # what PennyLane itself cannot run
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-7 if dtype == torch.float64 else 2e-5, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(drawn_alike, max_examples=100)
+@given(
+    st.lists(GATES, min_size=1, max_size=6),
+    st.tuples(st.sampled_from(list(STATES)), st.sampled_from([0, 0, 0, 0, 1, 2]), st.permutations(range(3))),
+    st.sampled_from(RETURNS),
+    st.sampled_from(TRANSFORMS),
+    st.sampled_from([(3, 2), (2,), (1, 2), (2, 2, 2)]),
+    st.sampled_from([torch.float64, torch.float32]),
+    st.sampled_from(["backprop", "parameter-shift", "best"]),
+    st.sampled_from([3, None]),
+)
+def test_right_or_refused(gates, begin, measure, transform, shape, dtype, diff_method, wires):
+    right_or_refused(gates, begin, measure, transform, shape, dtype, diff_method, wires)
+
+
+#: Shifts have derivatives for one sample only, and in single precision wrong ones for controlled rotations.
+CASES = [
+    ((2,), torch.float64, "backprop"),
+    ((3, 2), torch.float64, "backprop"),
+    ((3, 2), torch.float32, "backprop"),
+    ((2,), torch.float64, "parameter-shift"),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(drawn_alike, max_examples=60)
+@given(
+    st.lists(GATES, min_size=1, max_size=4),
+    st.tuples(st.sampled_from([name for name in STATES if name]), st.sampled_from([0, 0, 0, 1]), st.permutations(range(3))),
+    st.sampled_from(RETURNS[:4]),
+    st.sampled_from(CASES),
+)
+def test_states_right_or_refused(gates, begin, measure, case):
+    right_or_refused(gates, begin, measure, None, *case, 6)  # some for measurements that are deferred

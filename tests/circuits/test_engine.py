@@ -571,6 +571,7 @@ def test_operations_that_are_refused_are_named():
         return qml.expval(qml.Z(0))
 
     def amplitudes(inputs):
+        qml.Hadamard(1)
         qml.AmplitudeEmbedding(inputs, wires=range(2), normalize=True)
         return qml.expval(qml.Z(0))
 

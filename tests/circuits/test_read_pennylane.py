@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pennylane.templates.core import CollectedSubroutine, Subroutine
 
+from qhelpers.circuits.engine import Engine
 from qhelpers.circuits.noise import _is_pennylane_gate, _pennylane_gates
 from qhelpers.circuits.read_pennylane import read_pennylane
 from qhelpers.circuits.tracing import Mark, UnsupportedCircuitError
@@ -310,8 +311,12 @@ def test_the_parameters_of_an_operation_can_be_weights_or_it_is_refused_by_name(
     read = read_or_refused(operation, circuit, {name: value.shape for name, value in zip(names, data, strict=True)})
     if read is None:
         return
-    found = dense.unitary(read, [], np.concatenate([value.ravel() for value in data]))
-    assert dense.distance(found, reference(operation)) < 1e-10
+    flat = np.concatenate([value.ravel() for value in data])
+    if read.amplitudes:  # what it does to any other state than |0…0⟩ is not asked
+        (state,) = Engine(read).state(torch.zeros(1, 0).double(), torch.as_tensor(flat)).numpy()
+        assert abs(np.vdot(state, reference(operation)[:, 0])) == pytest.approx(1, abs=1e-12)
+        return
+    assert dense.distance(dense.unitary(read, [], flat), reference(operation)) < 1e-10
 
 
 # --- circuits of inputs and weights ----------------------------------------------------------------------------------
@@ -547,7 +552,12 @@ def bad(operation):
         (lambda x, w: qml.RX(np.sin(w[0].detach().numpy()), wires=0), "depends on the values"),
         (lambda x, w: qml.RX(x, wires=0), "index the inputs"),
         (lambda x, w: qml.cond(qml.measure(0, postselect=1), qml.X)(1), "postselect"),
-        (lambda x, w: qml.AmplitudeEmbedding(x, wires=[0], normalize=True), "AmplitudeEmbedding.*angles"),
+        (lambda x, w: qml.ctrl(qml.AmplitudeEmbedding, 1)(x, wires=[0], normalize=True), "AmplitudeEmbedding.*values"),
+        (lambda x, w: qml.adjoint(qml.BasisState)(x, wires=[0, 1]), "BasisState.*values"),
+        (lambda x, w: qml.BasisState(x[0].int(), wires=[0]), "one whole number"),
+        (lambda x, w: qml.StatePrep([x[0], x[1]], wires=[0]), r"StatePrep of a list.*torch\.stack"),
+        (lambda x, w: [qml.RX(0.1, wires=0), qml.StatePrep(x, wires=[0])], "StatePrep stands behind gates"),
+        (lambda x, w: [qml.StatePrep(x, wires=[0]), qml.StatePrep(x, wires=[0])], "StatePrep stands behind gates"),
         (lambda x, w: qml.DepolarizingChannel(0.1, wires=0), "DepolarizingChannel.*NoiseModel"),
         (lambda x, w: qml.DepolarizingChannel(w[0], wires=0), "DepolarizingChannel.*NoiseModel"),
         (lambda x, w: qml.Displacement(0.1, 0.2, wires=0), "Displacement.*qubits only"),
