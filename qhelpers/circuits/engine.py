@@ -260,7 +260,12 @@ class Engine(Prepared):
         return self._direct[path]
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the outputs, (n_samples, n_outputs), or (n_samples,) for one number; weights in any shape."""
+        """Return the outputs, shape (n_samples, n_outputs)."""
+        found = self.step(inputs, weights)
+        return found if found.ndim == 2 else found[:, None]
+
+    def step(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return the outputs by the fewest calls: (n_samples, n_outputs), (n_samples,) for one number; weights in any shape."""
         n_samples = int(inputs.shape[0])  # a tensor in a trace
         path = self.choose(n_samples)
         if inputs.device.type == "cpu" and (network := self.direct(n_samples)) is not None:

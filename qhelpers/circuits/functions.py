@@ -46,8 +46,9 @@ def differentiable_once(ctx: Any, *grad: Any) -> Any:
 def plainly(compute: Callable[..., Tensor], tensors: tuple[Tensor, ...], grad: Tensor) -> tuple[Tensor | None, ...]:
     """Return derivatives that can be differentiated again, by computing in plain torch what was computed by compiled loops."""
     with torch.enable_grad():
-        found = compute(*tensors)
-        wanted = [one for one in tensors if one.requires_grad]
+        apart = [one.view_as(one) for one in tensors]  # one may be made of another, which is not asked for here
+        found = compute(*apart)
+        wanted = [one for one in apart if one.requires_grad]
         rates = iter(torch.autograd.grad(found, wanted, grad.to(found), create_graph=torch.is_grad_enabled(), allow_unused=True))
     return tuple(next(rates) if one.requires_grad else None for one in tensors)
 

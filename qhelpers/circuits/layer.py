@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qhelpers._extras import require
 from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.ansatz import VariationalCircuit
 from qhelpers.circuits.engine import Engine, Plan
-from qhelpers.circuits.functions import needs_plain, outside_transforms
+from qhelpers.circuits.functions import as_doubles, needs_plain, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.read_pennylane import check_node, read_pennylane, stacks
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
@@ -57,6 +58,25 @@ class _Weights(MutableMapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._layer.weight_shapes)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `QuantumLayer.value_and_grad` computes.
+
+    Attributes
+    ----------
+    value : float
+        The loss.
+    outputs : ndarray
+        As `QuantumLayer.forward` gives them.
+    inputs_grad : ndarray or None
+        Derivatives of the loss to the inputs, in their shape.
+    """
+
+    value: float
+    outputs: NDArray[Any]
+    inputs_grad: NDArray[Any] | None = None
 
 
 class QuantumLayer(torch.nn.Module):
@@ -536,6 +556,26 @@ class QuantumLayer(torch.nn.Module):
             inputs = self.flat_weights().new_zeros(0)
         if isinstance(inputs, Tensor) and inputs.dtype in (torch.float16, torch.bfloat16):
             return self._undisturbed(inputs.float()).to(inputs.dtype)  # as TorchLayer returns
+        if isinstance(inputs, Tensor) and torch.is_autocast_enabled(inputs.device.type):
+            return self._undisturbed(inputs)
+        if torch._C._len_torch_function_stack() and torch.get_default_device().type != "cpu":
+            with torch.device("cpu"):  # where tables are, whatever the default for new tensors is
+                return self._forward(inputs)
+        engine, batch = self._ready(inputs)
+        outputs = engine.step(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
+        measured = engine.circuit.observables
+        if measured.variances:
+            outputs = _variances(outputs, measured)
+        if measured.scalar:
+            return outputs if outputs.shape == inputs.shape[:-1] else outputs.reshape(inputs.shape[:-1])
+        outputs = outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
+        if measured.stacked:
+            width = measured.probabilities[0][1] if measured.probabilities else 1
+            outputs = torch.stack(outputs.split(width, -1))
+        return outputs
+
+    def _ready(self, inputs: Tensor) -> tuple[Engine, Tensor]:
+        """Check inputs; return what computes them, and them as (n_samples, n_inputs)."""
         if not isinstance(inputs, Tensor) or inputs.dtype not in (torch.float32, torch.float64):
             kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
             raise TypeError(f"inputs are {kind}; allowed are tensors of floating point: torch.as_tensor(inputs, dtype=...)")
@@ -548,28 +588,77 @@ class QuantumLayer(torch.nn.Module):
                 "torch's exports (jit.trace, export, onnx.export) cannot follow the compiled loops of a layer; use "
                 "layer.export_onnx(path), or export layer.surrogate(), which is plain torch"
             )
-        if torch.is_autocast_enabled(inputs.device.type):
-            return self._undisturbed(inputs)
-        if torch._C._len_torch_function_stack() and torch.get_default_device().type != "cpu":
-            with torch.device("cpu"):  # where tables are, whatever the default for new tensors is
-                return self._forward(inputs)
         engine = self._engines.get((inputs.shape[-1], self.noise, needs_plain()))
         if engine is None or engine.circuit.angles.outdated():
             engine = self._renewed(inputs.shape[-1])
         if inputs.ndim > 1 and engine.circuit.angles.batch_problem:
             raise UnsupportedCircuitError(engine.circuit.angles.batch_problem)
-        batch = inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
-        outputs = engine(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
+        return engine, inputs if inputs.ndim == 2 else inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
+
+    def value_and_grad(
+        self, inputs: Tensor, loss: Callable[[NDArray[Any]], tuple[float, NDArray[Any]]], with_inputs: bool = False
+    ) -> Evaluation:
+        """Compute outputs, a loss of them and its gradient in one call, without autograd, where small circuits spend their time.
+
+        Afterwards each weight's ``grad`` holds the gradient of this batch: what was in it is overwritten, not added to, so that
+        ``optimiser.step()`` can follow at once.
+
+        Parameters
+        ----------
+        inputs : tensor of shape (..., n_inputs)
+        loss : callable
+            Outputs (ndarray, shaped as `forward` gives them) → the loss and its derivative to each output (same shape).
+        with_inputs : bool, default=False
+            Compute the gradient to the inputs too.
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `forward`, or if the derivative has another shape than the outputs.
+        """
+        engine, batch = self._ready(inputs)
         measured = engine.circuit.observables
-        if measured.variances:
-            outputs = _variances(outputs, measured)
-        if measured.scalar:
-            return outputs if outputs.shape == inputs.shape[:-1] else outputs.reshape(inputs.shape[:-1])
-        outputs = outputs if inputs.ndim == 2 else outputs.reshape(*inputs.shape[:-1], outputs.shape[-1])
-        if measured.stacked:
-            width = measured.probabilities[0][1] if measured.probabilities else 1
-            outputs = torch.stack(outputs.split(width, -1))
-        return outputs
+        network = None
+        plain = (
+            self.shots is not None or measured.variances or measured.stacked or self._draws() or engine.circuit.angles.captured
+        )
+        if not plain and inputs.device.type == "cpu" and inputs.dtype in (torch.float32, torch.float64):
+            network = engine.direct(len(batch))
+        if network is None or torch._C._are_functorch_transforms_active():
+            return self._by_autograd(inputs, loss, with_inputs)
+        x, w = batch.detach().numpy(), as_doubles(self._own_weights())
+        found, kept = network.run(x, w, True)
+        outputs = found.reshape(*inputs.shape[:-1], *(() if measured.scalar else found.shape[1:]))
+        value, slope = loss(outputs)
+        slope = _checked_slope(slope, outputs)
+        back_x, back_w = network.back(x, w, kept, slope.reshape(found.shape), with_inputs)
+        start = 0
+        for name in self.weight_shapes:
+            weight = getattr(self, name)
+            if weight.requires_grad:
+                if weight.grad is None:
+                    weight.grad = torch.empty_like(weight, memory_format=torch.contiguous_format)
+                grad = weight.grad.numpy()
+                grad[...] = back_w[start : start + weight.numel()].reshape(weight.shape)
+            start += weight.numel()
+        return Evaluation(float(value), outputs, back_x.reshape(inputs.shape) if with_inputs else None)
+
+    def _by_autograd(self, inputs: Tensor, loss: Any, with_inputs: bool) -> Evaluation:
+        """Do the same through torch, where compiled loops alone do not reach."""
+        x = inputs.detach().requires_grad_(with_inputs)
+        with torch.enable_grad():
+            outputs = self(x)
+        value, slope = loss(outputs.detach().cpu().numpy())
+        slope = _checked_slope(slope, outputs.detach().cpu().numpy())
+        for name in self.weight_shapes:
+            getattr(self, name).grad = None
+        outputs.backward(torch.as_tensor(slope).to(outputs))
+        back_x = x.grad.cpu().numpy() if with_inputs and x.grad is not None else None
+        return Evaluation(float(value), outputs.detach().cpu().numpy(), back_x)
 
     def _undisturbed(self, inputs: Tensor) -> Tensor:
         """Compute outside of autocast, which would lower the precision of single steps."""
@@ -683,6 +772,13 @@ def _named(function: Any) -> Any:
         return _Named(function.__module__, function.__qualname__).find()
     except (AttributeError, ImportError):
         return None
+
+
+def _checked_slope(slope: Any, outputs: NDArray[Any]) -> NDArray[Any]:
+    slope = np.ascontiguousarray(slope, outputs.dtype)
+    if slope.shape != outputs.shape:
+        raise ValueError(f"the loss's derivative has shape {slope.shape}; the outputs have {outputs.shape}")
+    return slope
 
 
 def _variances(outputs: Tensor, measured: Observables) -> Tensor:

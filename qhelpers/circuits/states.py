@@ -320,6 +320,8 @@ def _start(initial: Tensor | None, dtype: Any) -> NDArray[Any] | None:
 
 
 def _complex(start: NDArray[Any], like: Tensor) -> Tensor:
+    if not len(start):
+        return torch.zeros_like(like)
     return torch.view_as_complex(torch.from_numpy(start)).to(like.dtype)
 
 
