@@ -11,6 +11,7 @@ from qhelpers._extras import require
 from qhelpers.circuits.gates import GATES, Turn, phase
 from qhelpers.circuits.noise import _is_qiskit_gate
 from qhelpers.circuits.read_pennylane import collect
+from qhelpers.circuits.read_sampler import read_outcomes, refusal
 from qhelpers.circuits.tracing import Circuit, Observables, Recorder, UnsupportedCircuitError, read_angles
 
 #: Standard gates of Qiskit under another name in `GATES`; all others of `GATES` have Qiskit's names.
@@ -19,7 +20,8 @@ NAMES = {"u": "u3", "u1": "p", "cu1": "cp"}
 MAX_PHASE_QUBITS = 8
 
 _ADVICE = {
-    "measure": "drop it (circuit.remove_final_measurements()): the layer returns expectation values of observables=",
+    "measure": "drop it (circuit.remove_final_measurements()), since expectation values need none; probabilities (output_shape=) "
+    "take measurements at the end",
     "reset": "qubits start in |0⟩ by themselves, so drop one at the beginning; the engine computes unitary circuits",
     "initialize": "it resets qubits; use StatePreparation with fixed amplitudes, or encode inputs by angles (z_feature_map)",
 }
@@ -30,8 +32,15 @@ _FUNCTIONS = {
 }  # fmt: skip
 
 
-def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = None, observables: Any = None) -> Circuit:
-    """Read a circuit with parameters for inputs and weights, as EstimatorQNN takes it.
+def read_qiskit(
+    circuit: Any,
+    input_params: Any = None,
+    weight_params: Any = None,
+    observables: Any = None,
+    interpret: Callable[[int], Any] | None = None,
+    output_shape: Any = None,
+) -> Circuit:
+    """Read a circuit with parameters for inputs and weights, as EstimatorQNN and SamplerQNN take it.
 
     Parameters
     ----------
@@ -40,6 +49,8 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
         Parameters that are data, and weights, in the order of the columns of the inputs and of the flat weight.
     observables : BaseOperator, str, or list of them, optional
         Measured operators; by default Z on every qubit. Qiskit's order: qubit 0 is the rightmost letter.
+    interpret, output_shape : optional
+        For probabilities instead, see `read_outcomes`.
 
     Returns
     -------
@@ -59,6 +70,12 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
     if not isinstance(circuit, qiskit.QuantumCircuit):
         raise TypeError(f"the circuit is a {type(circuit).__name__}; allowed is a qiskit.QuantumCircuit")
     inputs, weights = _parameters(circuit, input_params, weight_params)
+    if interpret is None and output_shape is None:
+        measured = _observables(circuit, observables)
+    elif observables is None:
+        circuit, measured = read_outcomes(circuit, interpret, output_shape)
+    else:
+        raise ValueError("observables= are for expectation values, interpret= and output_shape= for probabilities; give one kind")
     compiled: dict[Any, Callable[[Mapping[str, Any]], Any]] = {}
 
     def run(values: Any, tensors: list[Any]) -> Recorder:
@@ -77,7 +94,6 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
         return recorder
 
     recorder, angles = read_angles(run, len(inputs), [(len(weights),)])
-    measured = _observables(circuit, observables)
     return Circuit(circuit.num_qubits, len(inputs), len(weights), recorder.events, angles, measured, little_endian=True)
 
 
@@ -264,7 +280,7 @@ def _observables(circuit: Any, observables: Any) -> Observables:
         return collect([{"Z" * virtual + "I" * (n_qubits - virtual): 1.0}], scalar=False)
     listed = list(observables) if isinstance(observables, (list, tuple)) else [observables]
     if not listed:
-        raise ValueError("observables is an empty list; give one operator at least, or None for Z on every qubit")
+        raise refusal("observables is an empty list; give one operator at least, or None for Z on every qubit")
     columns = []
     for given in listed:
         try:
