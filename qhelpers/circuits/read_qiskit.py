@@ -126,7 +126,18 @@ def _function(expression: Any) -> Callable[[Mapping[str, Any]], Any]:
     if not expression.parameters:
         number = float(expression)
         return lambda bound: number
-    return _torch(expression.sympify(), str(expression))
+    name = str(expression)
+    if any(parameter.name == name for parameter in expression.parameters):  # of 0 * x + y, Qiskit's sympify makes x or y
+        return lambda bound: bound[name]
+    try:
+        formula = expression.sympify()
+    except (AttributeError, TypeError):  # of 2 ** x, Qiskit makes Python's NotImplemented, and goes on computing with it
+        formula = NotImplemented
+    if formula is NotImplemented:
+        raise UnsupportedCircuitError(
+            f"the angle {expression} holds a number to the power of a parameter; write 2 ** x as (log(2) * x).exp()"
+        )
+    return _torch(formula, str(expression))
 
 
 def _torch(formula: Any, shown: str) -> Callable[[Mapping[str, Any]], Any]:
