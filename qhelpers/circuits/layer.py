@@ -560,6 +560,8 @@ class QuantumLayer(torch.nn.Module):
         _check_finite(batch)
         outputs = engine.step(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
         measured = engine.circuit.observables
+        if engine.circuit.little_endian and engine.circuit.angles.general is not None:
+            _check_finite(outputs, "leave the range of a function in the circuit's angles; Qiskit binds real numbers only")
         if measured.variances:
             outputs = _variances(outputs, measured)
         if measured.scalar:
@@ -691,7 +693,7 @@ def _variances(outputs: Tensor, measured: Observables) -> Tensor:
     return torch.stack(columns[: measured.n_outputs], -1)
 
 
-def _check_finite(inputs: Tensor) -> None:
+def _check_finite(inputs: Tensor, what: str = "are not finite") -> None:
     if torch._C._functorch.is_functorch_wrapped_tensor(inputs):  # values cannot be looked at inside vmap and grad
         return
     if inputs.device.type == "cpu" and not torch._C._are_functorch_transforms_active():
@@ -701,6 +703,5 @@ def _check_finite(inputs: Tensor) -> None:
     if not math.isfinite(total) and not bool(torch.isfinite(inputs).all()):
         rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
         raise ValueError(
-            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); "
-            "remove them or fill the gaps"
+            f"{len(rows)} of {len(inputs)} samples {what} (the first is number {int(rows[0])}); remove them or fill the gaps"
         )

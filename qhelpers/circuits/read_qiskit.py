@@ -7,6 +7,8 @@ from functools import lru_cache
 from math import pi
 from typing import Any
 
+from numpy import ndarray
+
 from qhelpers._extras import require
 from qhelpers.circuits.gates import GATES, Turn, phase
 from qhelpers.circuits.noise import _is_qiskit_gate
@@ -99,7 +101,10 @@ def read_qiskit(
 
 def _parameters(circuit: Any, input_params: Any, weight_params: Any) -> tuple[list[Any], list[Any]]:
     """Check both lists against the circuit's parameters."""
-    inputs, weights = list(input_params or []), list(weight_params or [])
+    try:
+        inputs, weights = list(input_params or []), list(weight_params or [])
+    except (TypeError, ValueError) as error:  # one Parameter; an array
+        raise TypeError(f"input_params and weight_params are lists of Parameter, or ParameterVector ({error})") from error
     listed = inputs + weights
 
     def shown(parameters: Any) -> str:
@@ -289,6 +294,8 @@ def _observables(circuit: Any, observables: Any) -> Observables:
     if observables is None:
         virtual = getattr(circuit.layout, "_input_qubit_count", n_qubits)
         return collect([{"Z" * virtual + "I" * (n_qubits - virtual): 1.0}], scalar=False)
+    if isinstance(observables, Mapping):  # EstimatorQNN would measure its keys, without the coefficients
+        raise ValueError("observables is a dictionary; put it into a list: [{word: coefficient, ...}]")
     listed = list(observables) if isinstance(observables, (list, tuple)) else [observables]
     if not listed:
         raise refusal("observables is an empty list; give one operator at least, or None for Z on every qubit")
@@ -303,12 +310,14 @@ def _observables(circuit: Any, observables: Any) -> Observables:
                 operator = info.SparsePauliOp.from_sparse_observable(given)
             elif isinstance(given, (info.SparsePauliOp, info.Pauli)):
                 operator = info.SparsePauliOp(given)
-            else:
+            elif type(given) in (info.Operator, ndarray):
                 operator = info.SparsePauliOp.from_operator(info.Operator(given))
+            else:
+                raise TypeError(f"it is a {type(given).__name__}")
         except Exception as error:  # whatever Qiskit's classes raise on what they cannot read
             raise ValueError(
-                f"the observable {given!r} cannot be read ({error}); allowed are SparsePauliOp, other operators of "
-                "qiskit.quantum_info, and Pauli words"
+                f"the observable {given!r} cannot be read ({error}); allowed are SparsePauliOp, SparseObservable, Pauli and "
+                "Operator of qiskit.quantum_info, and Pauli words"
             ) from error
         if operator.num_qubits != n_qubits:
             raise ValueError(
