@@ -195,6 +195,8 @@ class QuantumLayer(torch.nn.Module):
         if sparse or (sparse is None and network is not None and circuit.sparse):
             raise refusal("sparse outputs are not supported: give sparse=False, for dense ones")
         read = read_qiskit(**(given | {"circuit": circuit} if network is None else network))
+        if not read.n_qubits:
+            raise ValueError("the circuit has no qubits; allowed are 1 and more")
         layer = cls.__new__(cls)
         torch.nn.Module.__init__(layer)
         layer.weight_shapes = {"weight": (read.n_weights,)}

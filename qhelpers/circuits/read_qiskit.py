@@ -64,7 +64,8 @@ def read_qiskit(
     TypeError
         If `circuit` is not a QuantumCircuit.
     ValueError
-        If the parameter lists do not fit the circuit, or an observable is not Hermitian or has another number of qubits.
+        If the parameter lists do not fit the circuit, an observable is not Hermitian or has another number of qubits, or
+        `interpret` and `output_shape` do not fit each other.
     UnsupportedCircuitError
         If an operation is not supported.
     """
@@ -78,6 +79,7 @@ def read_qiskit(
         circuit, measured = read_outcomes(circuit, interpret, output_shape)
     else:
         raise ValueError("observables= are for expectation values, interpret= and output_shape= for probabilities; give one kind")
+    known = {*inputs, *weights}
     compiled: dict[Any, Callable[[Mapping[str, Any]], Any]] = {}
 
     def run(values: Any, tensors: list[Any]) -> Recorder:
@@ -88,6 +90,11 @@ def read_qiskit(
             if not isinstance(given, qiskit.circuit.ParameterExpression):
                 return float(given)
             if given not in compiled:
+                if loose := [one.name for one in given.parameters if one not in known]:
+                    raise UnsupportedCircuitError(
+                        f"the angle {given} inside a gate's definition holds {', '.join(loose)}, which the circuit does not have: make "
+                        "the gate anew (circuit.to_gate()) rather than change its params"
+                    )
                 compiled[given] = _function(given)
             return compiled[given](bound)
 

@@ -55,7 +55,7 @@ def parts(network: Any) -> dict[str, Any] | None:
         primitive, exact = network.sampler, False
         found |= {"interpret": network.interpret, "output_shape": network.output_shape}
     own = ("QMLEstimator", "QMLSampler")
-    if not exact and not (type(primitive).__name__ in own and primitive._exact_mode):
+    if not exact and not (type(primitive).__name__ in own and getattr(primitive, "_exact_mode", False)):
         raise UnsupportedCircuitError(
             f"the network's {type(primitive).__name__} draws at random or runs elsewhere; the layer is exact: give the network "
             "the QMLEstimator() or QMLSampler() of qiskit_machine_learning.primitives, or from_qiskit the network's parts "

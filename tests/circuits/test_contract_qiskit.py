@@ -560,6 +560,15 @@ def test_other_angles_and_lists_are_refused_by_name():
     circuit.ry(2**p, 0)
     with pytest.raises(UnsupportedCircuitError, match="number to the power of a parameter"):
         QuantumLayer.from_qiskit(circuit, input_params=[p])
+    inner, other = QuantumCircuit(1), QuantumCircuit(1)
+    inner.ry(p, 0)
+    gate = inner.to_gate()
+    gate.params = [Parameter("q")]
+    other.append(gate, [0])
+    with pytest.raises(UnsupportedCircuitError, match="holds p, which the circuit does not have"):
+        QuantumLayer.from_qiskit(other, input_params=list(other.parameters))
+    with pytest.raises(ValueError, match="no qubits"):
+        QuantumLayer.from_qiskit(QuantumCircuit(0))
     with pytest.raises(TypeError, match="lists of Parameter"):
         QuantumLayer.from_qiskit(circuit, input_params=p)
 
