@@ -92,8 +92,8 @@ def read_qiskit(
             if given not in compiled:
                 if loose := [one.name for one in given.parameters if one not in known]:
                     raise UnsupportedCircuitError(
-                        f"the angle {given} inside a gate's definition holds {', '.join(loose)}, which the circuit does not have: make "
-                        "the gate anew (circuit.to_gate()) rather than change its params"
+                        f"the angle {given} inside a gate's definition holds {', '.join(loose)}, which the circuit does not "
+                        "have: make the gate anew (circuit.to_gate()) rather than change its params"
                     )
                 compiled[given] = _function(given)
             return compiled[given](bound)
