@@ -71,7 +71,7 @@ def read_qiskit(
     """
     qiskit = require("qiskit", "circuits")
     if not isinstance(circuit, qiskit.QuantumCircuit):
-        raise TypeError(f"the circuit is a {type(circuit).__name__}; allowed is a qiskit.QuantumCircuit")
+        raise TypeError(f"the circuit is a {type(circuit).__name__}; allowed are a QuantumCircuit, an EstimatorQNN, a SamplerQNN")
     inputs, weights = _parameters(circuit, input_params, weight_params)
     if interpret is None and output_shape is None:
         measured = _observables(circuit, observables)

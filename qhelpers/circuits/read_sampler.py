@@ -126,7 +126,7 @@ def _too_many(words: int, outputs: int) -> UnsupportedCircuitError:
 def _shape(interpret: Any, output_shape: Any, qubits: int) -> tuple[int, ...]:
     if output_shape is None:
         raise refusal("interpret= needs output_shape=: the number of outputs, or their shape if interpret gives tuples")
-    shape = (output_shape,) if isinstance(output_shape, Integral) else tuple(output_shape)
+    shape = tuple(output_shape) if isinstance(output_shape, Iterable) else (output_shape,)
     if not shape or not all(isinstance(size, Integral) and int(size) > 0 for size in shape):
         raise refusal(f"output_shape is {output_shape!r}; allowed is a whole number from 1 on, or a tuple of them")
     if interpret is None and shape != (2**qubits,):

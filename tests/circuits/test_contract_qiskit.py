@@ -503,6 +503,7 @@ def measured_and_transpiled():
         (lambda: QuantumCircuit(12), {"output_shape": 4096}, "allowed are 2\\^8 probabilities"),
         (lambda: QuantumCircuit(2), {"output_shape": 3}, "give output_shape=4"),
         (lambda: QuantumCircuit(2), {"output_shape": 0, "interpret": int}, "output_shape is 0"),
+        (lambda: QuantumCircuit(2), {"output_shape": 4.0, "interpret": int}, "output_shape is 4.0"),
         (lambda: QuantumCircuit(2), {"output_shape": (), "interpret": int}, "output_shape is ()"),
         (lambda: QuantumCircuit(2), {"interpret": int}, "interpret= needs output_shape="),
         (lambda: QuantumCircuit(2), {"interpret": int, "output_shape": 3}, r"interpret\(3\) is 3"),
