@@ -189,10 +189,11 @@ def observables(draw, n):
 
 def reference(circuit, inputs, weights, measure, x, w):
     """What `measure` makes of the state at each row of x."""
-    found = []
+    found, circuit = [], circuit.copy()
+    circuit.global_phase = 0  # is not measured, so it need not be bound
     for row in x:
         values = dict(zip([*inputs, *weights], [*row, *w], strict=True))
-        found.append(measure(Statevector(circuit.assign_parameters(values))))
+        found.append(measure(Statevector(circuit.assign_parameters(values, strict=False))))
     return np.array(found)
 
 
@@ -327,7 +328,7 @@ def test_right_or_refused(data):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=3000, **HUNT)
+@settings(max_examples=600, **HUNT)
 @given(st.data())
 def test_right_or_refused_at_length(data):
     right_or_refused(data.draw)
