@@ -433,8 +433,8 @@ class _SumTermsBack(Back):
         return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)
 
 
-def check_finite(inputs: Tensor) -> None:
-    """Raise an error that counts the samples (n_samples, n_inputs) that are not finite."""
+def check_finite(inputs: Tensor, what: str = "are not finite") -> None:
+    """Raise an error that counts the samples (n_samples, n) that are not finite."""
     if torch._C._functorch.is_functorch_wrapped_tensor(inputs):  # values cannot be looked at inside vmap and grad
         return
     if inputs.device.type == "cpu" and not torch._C._are_functorch_transforms_active():
@@ -442,10 +442,9 @@ def check_finite(inputs: Tensor) -> None:
     else:
         total = float(inputs.detach().sum())
     if not math.isfinite(total) and not bool(torch.isfinite(inputs).all()):
-        rows = (~torch.isfinite(inputs)).any(1).nonzero().flatten()
+        rows = (~torch.isfinite(inputs)).reshape(len(inputs), -1).any(1).nonzero().flatten()
         raise ValueError(
-            f"{len(rows)} of {len(inputs)} samples are not finite (the first is number {int(rows[0])}); "
-            "remove them or fill the gaps"
+            f"{len(rows)} of {len(inputs)} samples {what} (the first is number {int(rows[0])}); remove them or fill the gaps"
         )
 
 

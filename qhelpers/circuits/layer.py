@@ -23,9 +23,10 @@ from qhelpers._extras import require
 from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.ansatz import VariationalCircuit
 from qhelpers.circuits.engine import Engine, Plan
-from qhelpers.circuits.functions import as_doubles, needs_plain, outside_transforms
+from qhelpers.circuits.functions import as_doubles, check_finite, needs_plain, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.read_pennylane import check_node, read_pennylane, stacks
+from qhelpers.circuits.read_sampler import parts, refusal
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
 from qhelpers.circuits.tracing import Circuit, Observables, UnsupportedCircuitError
 
@@ -153,11 +154,14 @@ class QuantumLayer(torch.nn.Module):
     def from_qiskit(
         cls,
         circuit: Any,
+        initial_weights: Any = None,
+        sparse: bool | None = None,
         *,
         input_params: Any = None,
         weight_params: Any = None,
         observables: Any = None,
-        initial_weights: Any = None,
+        interpret: Callable[[int], Any] | None = None,
+        output_shape: int | tuple[int, ...] | None = None,
         noise: NoiseModel | None = None,
         shots: int | None = None,
         path: str = "auto",
@@ -166,26 +170,56 @@ class QuantumLayer(torch.nn.Module):
     ) -> QuantumLayer:
         """Make a layer of a Qiskit circuit, with the contract of ``TorchConnector(EstimatorQNN(...))``.
 
+        With `output_shape` the contract is that of ``TorchConnector(SamplerQNN(...))``: exact probabilities of what the circuit
+        measures at its end, of all qubits if it has no classical bits.
+
         Parameters
         ----------
-        circuit : qiskit.QuantumCircuit
+        circuit : qiskit.QuantumCircuit, or EstimatorQNN or SamplerQNN
+            A network stands for its circuit, parameters, observables or interpretation.
+        initial_weights : array-like of shape (n_weights,), optional
+            By default drawn uniformly from [-1, 1].
+        sparse : bool, optional
+            As in TorchConnector; True is refused.
         input_params, weight_params : sequence of Parameter, optional
             Parameters that are data and weights, in the order of the columns of the inputs and of the flat weight.
         observables : SparsePauliOp or list of them, optional
             By default Z on every qubit. Qiskit's order: qubit 0 is the rightmost letter.
-        initial_weights : array-like of shape (n_weights,), optional
-            By default drawn uniformly from [-1, 1].
+        interpret : callable, optional
+            ``interpret(outcome)`` is where an outcome's probability is added up: an int, or a tuple of int for a tuple
+            `output_shape`. By default the outcome itself, qubit 0 (or the first classical bit) the least significant bit.
+        output_shape : int or tuple of int, optional
+            Shape of the probabilities, 2^n_qubits without `interpret`. By default there are expectation values.
         noise, shots, path, compiled, max_memory
             As in the constructor.
 
         Returns
         -------
         QuantumLayer
-            With one parameter ``weight`` of shape (n_weights,) and outputs of shape (..., n_observables).
+            With one parameter ``weight`` of shape (n_weights,) and outputs of shape (..., n_observables) or (..., *output_shape).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arguments do not fit the circuit. With qiskit-machine-learning in use also a QiskitMachineLearningError where
+            TorchConnector raises one, as for inputs of the wrong width.
+        UnsupportedCircuitError
+            If the circuit or network holds something that the engine does not compute.
         """
         from qhelpers.circuits.read_qiskit import read_qiskit
 
-        read = read_qiskit(circuit, input_params, weight_params, observables)
+        network = parts(circuit)
+        given = {
+            "input_params": input_params, "weight_params": weight_params, "observables": observables, "interpret": interpret,
+            "output_shape": output_shape,
+        }  # fmt: skip
+        if network is not None and any(one is not None for one in given.values()):
+            raise ValueError(f"a {type(circuit).__name__} has its own parameters and outputs; leave {', '.join(given)} out")
+        if sparse or (sparse is None and network is not None and circuit.sparse):
+            raise refusal("sparse outputs are not supported: give sparse=False, for dense ones")
+        read = read_qiskit(**(given | {"circuit": circuit} if network is None else network))
+        if not read.n_qubits:
+            raise ValueError("the circuit has no qubits; allowed are 1 and more")
         layer = cls.__new__(cls)
         torch.nn.Module.__init__(layer)
         layer.weight_shapes = {"weight": (read.n_weights,)}
@@ -199,6 +233,9 @@ class QuantumLayer(torch.nn.Module):
         for name in ("weight", "_weights"):  # TorchConnector has two names for one tensor: so states travel both ways
             layer.register_parameter(name, parameter)
         layer.qnode = None
+        if network is not None:
+            layer.__dict__.update(neural_network=circuit, sparse=False)  # as TorchConnector has them
+            circuit = circuit.circuit
         layer._set_up(circuit.name, read.n_inputs, noise, shots, path, compiled, max_memory, read)
         return layer
 
@@ -256,6 +293,7 @@ class QuantumLayer(torch.nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         state["_engines"] = {}
+        state.pop("neural_network", None)  # what was read of it travels
         function = getattr(self.qnode, "func", self.qnode)
         try:
             if _named(function) is self.qnode:  # a decorated function: its name stands for the QNode
@@ -279,7 +317,8 @@ class QuantumLayer(torch.nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> QuantumLayer:
         copied = type(self).__new__(type(self))
         memo[id(self)] = copied
-        shared = {"_engines": {}, "qnode": self.qnode, "_circuits": dict(self._circuits)}
+        network = vars(self).get("neural_network")
+        shared = {"_engines": {}, "qnode": self.qnode, "_circuits": dict(self._circuits), "neural_network": network}
         copied.__dict__.update(
             {key: shared[key] if key in shared else copy.deepcopy(value, memo) for key, value in vars(self).items()}
         )
@@ -378,7 +417,8 @@ class QuantumLayer(torch.nn.Module):
             raise ValueError("the width of the inputs is not known yet; give the layer n_inputs=, or run a batch first")
         if n_inputs not in self._circuits:
             if self.n_inputs is not None and (n_inputs != self.n_inputs or self.qnode is None):
-                raise ValueError(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
+                kind = refusal if self.qnode is None else ValueError  # Qiskit's connector has an error of its own
+                raise kind(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
             read = functools.partial(read_pennylane, self.qnode, n_inputs, self.weight_shapes, self._input_arg)
             self._circuits[n_inputs] = outside_transforms(read)
         return self._circuits[n_inputs]
@@ -445,9 +485,14 @@ class QuantumLayer(torch.nn.Module):
         Raises
         ------
         UnsupportedCircuitError
-            If the sum has more than 3^8 terms, or an angle is not linear in the inputs.
+            If the sum has more than 3^8 terms, an angle is not linear in the inputs, or `output_shape` is a tuple.
         """
-        return surrogate_of(self._linear(), self.flat_weights().detach())
+        engine = self._linear()
+        if shape := engine.circuit.observables.shape:
+            raise UnsupportedCircuitError(
+                f"the outputs have shape {shape}; a surrogate's have one dimension: interpret to an int"
+            )
+        return surrogate_of(engine, self.flat_weights().detach())
 
     def export_onnx(self, path: str | Path) -> Path:
         """Write `surrogate` as an ONNX file in float32, for a batch of any size; return its path."""
@@ -564,6 +609,8 @@ class QuantumLayer(torch.nn.Module):
         engine, batch = self._ready(inputs)
         outputs = engine.step(batch, self._all_weights(engine)) if self.shots is None else self._sample(batch, engine)
         measured = engine.circuit.observables
+        if engine.circuit.little_endian and engine.circuit.angles.general is not None:
+            check_finite(outputs, "leave the range of a function in the circuit's angles; Qiskit binds real numbers only")
         if measured.variances:
             outputs = _variances(outputs, measured)
         if measured.scalar:
@@ -572,7 +619,7 @@ class QuantumLayer(torch.nn.Module):
         if measured.stacked:
             width = measured.probabilities[0][1] if measured.probabilities else 1
             outputs = torch.stack(outputs.split(width, -1))
-        return outputs
+        return outputs.reshape(*inputs.shape[:-1], *measured.shape) if measured.shape else outputs
 
     def _ready(self, inputs: Tensor) -> tuple[Engine, Tensor]:
         """Check inputs; return what computes them, and them as (n_samples, n_inputs)."""
@@ -623,10 +670,8 @@ class QuantumLayer(torch.nn.Module):
         engine, batch = self._ready(inputs)
         measured = engine.circuit.observables
         network = None
-        plain = (
-            self.shots is not None or measured.variances or measured.stacked or self._draws() or engine.circuit.angles.captured
-        )
-        if not plain and inputs.device.type == "cpu" and inputs.dtype in (torch.float32, torch.float64):
+        special = measured.variances or measured.stacked or measured.shape or engine.circuit.angles.captured
+        if not (special or self._draws() or self.shots is not None) and inputs.device.type == "cpu":
             network = engine.direct(len(batch))
         if network is None or torch._C._are_functorch_transforms_active():
             return self._by_autograd(inputs, loss, with_inputs)

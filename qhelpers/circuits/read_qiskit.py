@@ -7,10 +7,13 @@ from functools import lru_cache
 from math import pi
 from typing import Any
 
+from numpy import ndarray
+
 from qhelpers._extras import require
 from qhelpers.circuits.gates import GATES, Turn, phase
 from qhelpers.circuits.noise import _is_qiskit_gate
 from qhelpers.circuits.read_pennylane import collect
+from qhelpers.circuits.read_sampler import read_outcomes, refusal
 from qhelpers.circuits.tracing import Circuit, Observables, Recorder, UnsupportedCircuitError, read_angles
 
 #: Standard gates of Qiskit under another name in `GATES`; all others of `GATES` have Qiskit's names.
@@ -19,7 +22,8 @@ NAMES = {"u": "u3", "u1": "p", "cu1": "cp"}
 MAX_PHASE_QUBITS = 8
 
 _ADVICE = {
-    "measure": "drop it (circuit.remove_final_measurements()): the layer returns expectation values of observables=",
+    "measure": "drop it (circuit.remove_final_measurements()), since expectation values need none; probabilities (output_shape=) "
+    "take measurements at the end",
     "reset": "qubits start in |0⟩ by themselves, so drop one at the beginning; the engine computes unitary circuits",
     "initialize": "it resets qubits; use StatePreparation with fixed amplitudes, or encode inputs by angles (z_feature_map)",
 }
@@ -30,8 +34,15 @@ _FUNCTIONS = {
 }  # fmt: skip
 
 
-def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = None, observables: Any = None) -> Circuit:
-    """Read a circuit with parameters for inputs and weights, as EstimatorQNN takes it.
+def read_qiskit(
+    circuit: Any,
+    input_params: Any = None,
+    weight_params: Any = None,
+    observables: Any = None,
+    interpret: Callable[[int], Any] | None = None,
+    output_shape: Any = None,
+) -> Circuit:
+    """Read a circuit with parameters for inputs and weights, as EstimatorQNN and SamplerQNN take it.
 
     Parameters
     ----------
@@ -40,6 +51,8 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
         Parameters that are data, and weights, in the order of the columns of the inputs and of the flat weight.
     observables : BaseOperator, str, or list of them, optional
         Measured operators; by default Z on every qubit. Qiskit's order: qubit 0 is the rightmost letter.
+    interpret, output_shape : optional
+        For probabilities instead, see `read_outcomes`.
 
     Returns
     -------
@@ -51,14 +64,22 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
     TypeError
         If `circuit` is not a QuantumCircuit.
     ValueError
-        If the parameter lists do not fit the circuit, or an observable is not Hermitian or has another number of qubits.
+        If the parameter lists do not fit the circuit, an observable is not Hermitian or has another number of qubits, or
+        `interpret` and `output_shape` do not fit each other.
     UnsupportedCircuitError
         If an operation is not supported.
     """
     qiskit = require("qiskit", "circuits")
     if not isinstance(circuit, qiskit.QuantumCircuit):
-        raise TypeError(f"the circuit is a {type(circuit).__name__}; allowed is a qiskit.QuantumCircuit")
+        raise TypeError(f"the circuit is a {type(circuit).__name__}; allowed are a QuantumCircuit, an EstimatorQNN, a SamplerQNN")
     inputs, weights = _parameters(circuit, input_params, weight_params)
+    if interpret is None and output_shape is None:
+        measured = _observables(circuit, observables)
+    elif observables is None:
+        circuit, measured = read_outcomes(circuit, interpret, output_shape)
+    else:
+        raise ValueError("observables= are for expectation values, interpret= and output_shape= for probabilities; give one kind")
+    known = {*inputs, *weights}
     compiled: dict[Any, Callable[[Mapping[str, Any]], Any]] = {}
 
     def run(values: Any, tensors: list[Any]) -> Recorder:
@@ -69,6 +90,11 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
             if not isinstance(given, qiskit.circuit.ParameterExpression):
                 return float(given)
             if given not in compiled:
+                if loose := [one.name for one in given.parameters if one not in known]:
+                    raise UnsupportedCircuitError(
+                        f"the angle {given} inside a gate's definition holds {', '.join(loose)}, which the circuit does not "
+                        "have: make the gate anew (circuit.to_gate()) rather than change its params"
+                    )
                 compiled[given] = _function(given)
             return compiled[given](bound)
 
@@ -77,13 +103,15 @@ def read_qiskit(circuit: Any, input_params: Any = None, weight_params: Any = Non
         return recorder
 
     recorder, angles = read_angles(run, len(inputs), [(len(weights),)])
-    measured = _observables(circuit, observables)
     return Circuit(circuit.num_qubits, len(inputs), len(weights), recorder.events, angles, measured, little_endian=True)
 
 
 def _parameters(circuit: Any, input_params: Any, weight_params: Any) -> tuple[list[Any], list[Any]]:
     """Check both lists against the circuit's parameters."""
-    inputs, weights = list(input_params or []), list(weight_params or [])
+    try:
+        inputs, weights = list(input_params or []), list(weight_params or [])
+    except (TypeError, ValueError) as error:  # one Parameter; an array
+        raise TypeError(f"input_params and weight_params are lists of Parameter, or ParameterVector ({error})") from error
     listed = inputs + weights
 
     def shown(parameters: Any) -> str:
@@ -110,7 +138,18 @@ def _function(expression: Any) -> Callable[[Mapping[str, Any]], Any]:
     if not expression.parameters:
         number = float(expression)
         return lambda bound: number
-    return _torch(expression.sympify(), str(expression))
+    name = str(expression)
+    if any(parameter.name == name for parameter in expression.parameters):  # of 0 * x + y, Qiskit's sympify makes x or y
+        return lambda bound: bound[name]
+    try:
+        formula = expression.sympify()
+    except (AttributeError, TypeError):  # of 2 ** x, Qiskit makes Python's NotImplemented, and goes on computing with it
+        formula = NotImplemented
+    if formula is NotImplemented:
+        raise UnsupportedCircuitError(
+            f"the angle {expression} holds a number to the power of a parameter; write 2 ** x as (log(2) * x).exp()"
+        )
+    return _torch(formula, str(expression))
 
 
 def _torch(formula: Any, shown: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -262,9 +301,11 @@ def _observables(circuit: Any, observables: Any) -> Observables:
     if observables is None:
         virtual = getattr(circuit.layout, "_input_qubit_count", n_qubits)
         return collect([{"Z" * virtual + "I" * (n_qubits - virtual): 1.0}], scalar=False)
+    if isinstance(observables, Mapping):  # EstimatorQNN would measure its keys, without the coefficients
+        raise ValueError("observables is a dictionary; put it into a list: [{word: coefficient, ...}]")
     listed = list(observables) if isinstance(observables, (list, tuple)) else [observables]
     if not listed:
-        raise ValueError("observables is an empty list; give one operator at least, or None for Z on every qubit")
+        raise refusal("observables is an empty list; give one operator at least, or None for Z on every qubit")
     columns = []
     for given in listed:
         try:
@@ -276,12 +317,14 @@ def _observables(circuit: Any, observables: Any) -> Observables:
                 operator = info.SparsePauliOp.from_sparse_observable(given)
             elif isinstance(given, (info.SparsePauliOp, info.Pauli)):
                 operator = info.SparsePauliOp(given)
-            else:
+            elif type(given) in (info.Operator, ndarray):
                 operator = info.SparsePauliOp.from_operator(info.Operator(given))
+            else:
+                raise TypeError(f"it is a {type(given).__name__}")
         except Exception as error:  # whatever Qiskit's classes raise on what they cannot read
             raise ValueError(
-                f"the observable {given!r} cannot be read ({error}); allowed are SparsePauliOp, other operators of "
-                "qiskit.quantum_info, and Pauli words"
+                f"the observable {given!r} cannot be read ({error}); allowed are SparsePauliOp, SparseObservable, Pauli and "
+                "Operator of qiskit.quantum_info, and Pauli words"
             ) from error
         if operator.num_qubits != n_qubits:
             raise ValueError(

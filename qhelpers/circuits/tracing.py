@@ -98,6 +98,8 @@ class Observables:
         Outputs that hold the expectation of a square, and the further columns with the expectation that is squared and taken off.
     stacked : bool
         The measurements stand one behind the other in the first dimension, as PennyLane's layer returns a tuple.
+    shape : tuple of int
+        Dimensions that the outputs of a sample are put into; () for one.
     """
 
     words: tuple[str, ...]
@@ -106,6 +108,7 @@ class Observables:
     probabilities: tuple[tuple[int, int], ...] = ()
     variances: tuple[tuple[int, int], ...] = ()
     stacked: bool = False
+    shape: tuple[int, ...] = ()
 
     @property
     def n_outputs(self) -> int:
