@@ -224,8 +224,10 @@ class States:
         return self.tables[dtype]
 
     def lanes(self, n_samples: int) -> int:
-        """Samples a block: as many as the caches hold, and no more than there are."""
-        return max(1, min(64, n_samples, max(16, 2**18 >> self.n_qubits)))
+        """Samples a block: whole vectors of the processor, as many as the caches hold; the very few by themselves."""
+        if n_samples < 4:
+            return max(1, n_samples)
+        return max(16, min(64, -(-n_samples // 16) * 16, 2**20 >> self.n_qubits))
 
     def run(
         self, shared: Floats, data: NDArray[Any], dtype: Any, keep: bool, start: NDArray[Any] | None = None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -82,6 +83,17 @@ def _read_once(circuit: VariationalCircuit, dtype: Any) -> Any:
     return QuantumLayer(circuit.pennylane(), shapes, init_method=start, n_inputs=circuit.n_features)
 
 
+def squared_error(output: Array, signs: Array) -> tuple[float, Array]:
+    """Mean squared error against ±1, and its derivative to each output."""
+    difference = output - signs
+    return float((difference**2).mean()), 2 * difference / difference.size
+
+
+def cross_entropy(output: Array, signs: Array) -> tuple[float, Array]:
+    """Mean binary cross-entropy with outputs as logits of the class +1, and its derivative to each output."""
+    return float(np.logaddexp(0, -signs * output).mean()), -signs * expit(-signs * output) / output.size
+
+
 class QuantumClassifier(ClassifierMixin, BaseEstimator):
     """Base of quantum classifiers of two classes: preparation of the features, the training loop, decisions at output 0.
 
@@ -152,7 +164,7 @@ class QuantumClassifier(ClassifierMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         self.preparation_ = self._preparation(features.shape[1])
         inputs = torch.as_tensor(self._encode(self.preparation_.fit_transform(features)), dtype=self._dtype)
-        signs = torch.as_tensor(np.where(y == self.classes_[1], 1.0, -1.0), dtype=self._dtype)
+        signs = np.where(y == self.classes_[1], 1.0, -1.0)
         seed = int(random.randint(2**31 - 1))
         self.n_inputs_ = inputs.shape[1]
         self.module_ = self._module(self.n_inputs_, seed)
@@ -160,10 +172,7 @@ class QuantumClassifier(ClassifierMixin, BaseEstimator):
         validation = None
         if X_val is not None:
             checked = validate_data(self, X_val, reset=False)
-            validation = (
-                self._tensor(checked),
-                torch.as_tensor(np.where(np.asarray(y_val) == self.classes_[1], 1.0, -1.0)),
-            )
+            validation = self._tensor(checked), np.where(np.asarray(y_val) == self.classes_[1], 1.0, -1.0)
         names = ("loss", "accuracy", "val_loss", "val_accuracy") if validation else ("loss", "accuracy")
         self.history_: dict[str, list[float]] = {name: [] for name in names}
         rows = [slice(None)] if self._batch == "all" else [slice(i, i + 1) for i in range(len(inputs))]
@@ -177,22 +186,31 @@ class QuantumClassifier(ClassifierMixin, BaseEstimator):
     def _epoch(self, optimiser: Any, inputs: Any, signs: Any, rows: list[slice]) -> None:
         losses, hits = [], 0
         for part in rows:
-            output = self.module_(inputs[part]).reshape(-1)
-            loss = self._loss(output, signs[part])
-            optimiser.zero_grad()
-            loss.backward()
+            loss, output = self._gradients(inputs[part], signs[part])
             optimiser.step()
-            losses.append(float(loss.detach()))
-            hits += int(((output.detach() > 0) == (signs[part] > 0)).sum())
+            losses.append(loss)
+            hits += int(((output > 0) == (signs[part] > 0)).sum())
         self.history_["loss"].append(float(np.mean(losses)))
         self.history_["accuracy"].append(hits / len(inputs))
 
-    def _validate(self, inputs: Any, signs: Any) -> None:
+    def _gradients(self, inputs: Any, signs: Array) -> tuple[float, Array]:
+        """Put the loss's gradient into the weights; return the loss and the outputs, shape (n_samples,)."""
+        torch = require("torch", "circuits")
+        if hasattr(self.module_, "value_and_grad"):
+            found = self.module_.value_and_grad(inputs, lambda output: self._loss(output, signs.reshape(output.shape)))
+            return found.value, found.outputs.reshape(-1)
+        self.module_.zero_grad()
+        output = self.module_(inputs).reshape(-1)
+        loss, slope = self._loss(output.detach().numpy(), signs)
+        output.backward(torch.as_tensor(slope).to(output))
+        return loss, output.detach().numpy()
+
+    def _validate(self, inputs: Any, signs: Array) -> None:
         torch = require("torch", "circuits")
         with torch.no_grad():
-            output = self._output(inputs)
-            self.history_["val_loss"].append(float(self._loss(output, signs.to(output.dtype))))
-        self.history_["val_accuracy"].append(float(((output > 0) == (signs > 0)).double().mean()))
+            output = self._output(inputs).numpy()
+        self.history_["val_loss"].append(self._loss(output, signs)[0])
+        self.history_["val_accuracy"].append(float(((output > 0) == (signs > 0)).mean()))
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Output of the network, shape (n_samples,): the positive class where it is above 0."""
@@ -244,9 +262,8 @@ class QuantumClassifier(ClassifierMixin, BaseEstimator):
         return require("torch", "circuits").float32
 
     @staticmethod
-    def _loss(output: Any, signs: Any) -> Any:
-        torch = require("torch", "circuits")
-        return torch.nn.functional.binary_cross_entropy_with_logits(output, (signs + 1) / 2)
+    def _loss(output: Array, signs: Array) -> tuple[float, Array]:
+        return cross_entropy(output, signs)
 
     @staticmethod
     def _probability(output: Array) -> Array:
@@ -334,10 +351,8 @@ class CircuitClassifier(QuantumClassifier):
     def _dtype(self) -> Any:
         return require("torch", "circuits").float64
 
-    def _loss(self, output: Any, signs: Any) -> Any:  # type: ignore[override]
-        if self.recipe == "all":
-            return ((output - signs) ** 2).mean()
-        return super()._loss(output, signs)
+    def _loss(self, output: Array, signs: Array) -> tuple[float, Array]:  # type: ignore[override]
+        return squared_error(output, signs) if self.recipe == "all" else super()._loss(output, signs)
 
     def _probability(self, output: Array) -> Array:  # type: ignore[override]
         return (1 + output) / 2 if self.recipe == "all" else super()._probability(output)

@@ -928,3 +928,58 @@ CASES = [
 )
 def test_states_right_or_refused(gates, begin, measure, case):
     right_or_refused(gates, begin, measure, None, *case, 6)  # some for measurements that are deferred
+
+
+# --- a step in one call -----------------------------------------------------------------------------------------------
+
+
+def twice(inputs, w):
+    """Inputs between entangling gates, which only state vectors take."""
+    qml.AngleEmbedding(inputs, wires=range(2))
+    qml.CNOT([0, 1])
+    return two(inputs, w)
+
+
+def scored(outputs):
+    """A loss that is no sum over samples, and its derivative."""
+    total = float((outputs**2).sum())
+    return total**2, 4 * total * outputs
+
+
+@pytest.mark.parametrize("path", ["terms", "state", "train"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(2,), (5, 2), (3, 2, 2)])
+def test_value_and_grad_is_autograds(path, dtype, shape):
+    layer = QuantumLayer(on(twice if path == "state" else two), W, path=path).to(dtype)
+    x = points(*shape, dtype=dtype).detach().requires_grad_()
+    found = layer.value_and_grad(x, scored, with_inputs=True)
+    grad = layer.w.grad.clone()
+    layer.w.grad = None
+    outputs = layer(x)
+    loss = (outputs**2).sum() ** 2
+    loss.backward()
+    tolerance = 1e-9 if dtype == torch.float64 else 1e-4
+    assert found.value == pytest.approx(float(loss), rel=tolerance)
+    torch.testing.assert_close(torch.as_tensor(found.outputs), outputs.detach(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(grad, layer.w.grad, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(torch.as_tensor(found.inputs_grad), x.grad, rtol=tolerance, atol=tolerance)
+
+
+def test_value_and_grad_writes_over_what_was_there_and_leaves_frozen_weights():
+    layer = QuantumLayer(on(two), W)
+    x = points(4, 2, dtype=torch.float32)
+    layer.value_and_grad(x, scored)
+    first, place = layer.w.grad.clone(), layer.w.grad.data_ptr()
+    layer.value_and_grad(x, scored)
+    torch.testing.assert_close(layer.w.grad, first)
+    assert layer.w.grad.data_ptr() == place
+    frozen = QuantumLayer(on(two), W)
+    frozen.w.requires_grad_(False)
+    frozen.value_and_grad(x, scored)
+    assert frozen.w.grad is None
+
+
+def test_value_and_grad_refuses_a_derivative_of_another_shape():
+    layer = QuantumLayer(on(two), W)
+    with pytest.raises(ValueError, match=r"derivative has shape \(3,\); the outputs have \(4, 2\)"):
+        layer.value_and_grad(points(4, 2, dtype=torch.float32), lambda outputs: (0.0, np.zeros(3)))

@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from qhelpers._extras import require
 from qhelpers.circuits import NoiseModel
-from qhelpers.models.quantum import QuantumClassifier, circuit_module, repeat_columns
+from qhelpers.models.quantum import QuantumClassifier, circuit_module, repeat_columns, squared_error
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit, qnn_q_circuit
 
 Array = NDArray[np.float64]
@@ -99,8 +99,8 @@ class QNNPClassifier(QuantumClassifier):
         return require("torch", "circuits").float64
 
     @staticmethod
-    def _loss(output: Any, signs: Any) -> Any:
-        return ((output - signs) ** 2).mean()
+    def _loss(output: Array, signs: Array) -> tuple[float, Array]:
+        return squared_error(output, signs)
 
     @staticmethod
     def _probability(output: Array) -> Array:
