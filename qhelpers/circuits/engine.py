@@ -11,18 +11,20 @@ import torch
 from torch import Tensor
 
 from qhelpers.circuits.frame import Turn
-from qhelpers.circuits.functions import Network, check_finite, outside_transforms, run_direct
+from qhelpers.circuits.functions import Direct, Network, Threads, check_finite, outside_transforms, run_direct
 from qhelpers.circuits.initial import CheckBits
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
 from qhelpers.circuits.prepared import Prepared
 from qhelpers.circuits.propagation import Program
-from qhelpers.circuits.states import StateNetwork
+from qhelpers.circuits.states import KEPT, StateNetwork
 from qhelpers.circuits.tracing import Circuit, Rotation
 from qhelpers.circuits.train import prefixes, ranks
 
 #: The ways to compute a circuit, see `Plan`.
 PATHS = ("terms", "train", "state", "density")
+#: Estimated milliseconds of a step from which samples are divided among threads.
+LONG = 2.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Engine(Prepared):
         self.path, self.max_memory = path, max_memory
         self._chosen: dict[int, tuple[str, bool]] = {}
         self._direct: dict[str, Network | StateNetwork | None] = {}
+        self._durations: dict[int, float] = {}
 
     @cached_property
     def _check(self) -> CheckBits:
@@ -157,8 +160,13 @@ class Engine(Prepared):
             assert isinstance(program, Program)
             terms = self._terms.terms
             products = len(terms.left[0]) * len(terms.right[0])
-            a_term = 0.27e-6 if program.n_terms < MANY_TERMS else 0.12e-6 * products / max(1, program.n_terms)
-            found["terms"] = 0.18 + len(program.first) * n_outputs * 6e-6
+            a_term = 0.2e-6 if program.n_terms < MANY_TERMS else 0.12e-6 * products / max(1, program.n_terms)
+            entries = len(program.first) * n_outputs
+            found["terms"] = (
+                (0.18 if self._terms.network else 0.35)
+                + len(program.first) * 10e-6
+                + entries * (4e-6 if entries < 500_000 else 12e-6)
+            )
             found["terms"] += n_samples * (n_outputs * program.n_terms * a_term + self.circuit.n_inputs * 6e-6)
         if "train" not in reasons:
             half, inner = TrainPath.size(self)
@@ -167,18 +175,20 @@ class Engine(Prepared):
             )
             steps += sum(isinstance(event, Rotation) and len(event.wires) > 1 for event in self.circuit.events)
             n_words = len(self.circuit.observables.words)
-            found["train"] = 0.5 + n_words * (0.08 * steps + inner * 0.4e-6 + n_samples * half * 0.12e-6)
+            found["train"] = 0.5 + n_words * (0.15 * steps + inner * 0.1e-6 + n_samples * half * 0.12e-6)
             found["train"] += n_samples * self.circuit.n_qubits * 40e-6
         if "state" not in reasons:
-            bare = self.cone
-            turns = sum(isinstance(event, Turn) for event in bare.events) + sum(map(len, bare.prefix))
-            passes = turns * 4 + len(bare.words) * 1.5
-            found["state"] = 0.25 + max(16, n_samples) * 2**bare.n_qubits * passes * 1.0e-6
+            found["state"] = self._state.states.cost(n_samples) if self.compiled else self._cost_in_torch(n_samples)
         if "density" not in reasons:
             program = self.full_program
             assert isinstance(program, Program)
             found["density"] = 0.1 + n_samples * len(program.first) * n_outputs * 6e-6
         return found
+
+    def _cost_in_torch(self, n_samples: int) -> float:
+        bare = self.cone
+        turns = sum(isinstance(event, Turn) for event in bare.events) + sum(map(len, bare.prefix))
+        return 0.25 + n_samples * 2**bare.n_qubits * (turns * 4 + len(bare.words) * 1.5) * 1e-6
 
     def choose(self, n_samples: int) -> str:
         """Return the path for a batch."""
@@ -222,7 +232,10 @@ class Engine(Prepared):
         n_outputs = self.matrix.shape[1]
         if path == "state":
             n = self.cone.n_qubits
-            return 16 * 4 * 2**n * 8 if self.compiled else min(n_samples, self.chunk(2**n)) * 2**n * 16 * 4
+            given = 2 * 16 * n_samples * 2**n if self.begins else 0
+            if not self.compiled:
+                return given + min(n_samples, self.chunk(2**n)) * 2**n * 16 * 4
+            return given + 16 * (3 * self._state.states.lanes(n_samples) * 2**n + min(n_samples * 2**n, KEPT))
         if path == "density":
             width = DensityPath.width(self)
             return min(n_samples, self.chunk(width)) * width * 8
@@ -249,15 +262,26 @@ class Engine(Prepared):
             order |= (np.arange(2**n) >> q & 1) << (n - 1 - q)
         return psi[:, torch.as_tensor(order, device=psi.device)]
 
-    def direct(self, n_samples: int) -> Network | StateNetwork | None:
+    def direct(self, n_samples: int) -> Direct | None:
         """Return the way to compute a batch by compiled loops alone, or None."""
-        path = self.choose(n_samples)
         if self.circuit.amplitudes or self.circuit.bits:  # which are to be checked
             return None
+        path = self.choose(n_samples)
         if path not in self._direct:
             build = {"terms": lambda: self._terms.network, "state": lambda: self._state.network}.get(path, lambda: None)
             self._direct[path] = outside_transforms(build)
-        return self._direct[path]
+        network = self._direct[path]
+        if network is not None and n_samples >= 128 and torch.get_num_threads() > 1 and self._long(n_samples):
+            return Threads(network, torch.get_num_threads())
+        return network
+
+    def _long(self, n_samples: int) -> bool:
+        """Whether a step takes so long that threads are worth their start."""
+        size = n_samples.bit_length()
+        if size not in self._durations:
+            reasons = self.reasons()
+            self._durations[size] = outside_transforms(lambda: self.costs(n_samples, reasons)[self.choose(n_samples)])
+        return self._durations[size] > LONG
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """Return the outputs, shape (n_samples, n_outputs)."""
@@ -271,6 +295,7 @@ class Engine(Prepared):
         if inputs.device.type == "cpu" and (network := self.direct(n_samples)) is not None:
             if not torch._C._are_functorch_transforms_active():
                 return run_direct(inputs, weights, network)
+            network = self._direct[path]
             if isinstance(network, Network) and network.affine is not None:
                 return network(inputs, weights)
         check_finite(inputs)

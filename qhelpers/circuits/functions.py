@@ -466,6 +466,43 @@ class Direct(Protocol):
         """Compute the outputs in plain torch."""
 
 
+class Threads:
+    """A `Direct` way whose samples are divided among threads.
+
+    Parameters
+    ----------
+    owner : Direct
+    n_threads : int
+    """
+
+    def __init__(self, owner: Direct, n_threads: int) -> None:
+        self.owner, self.n_threads, self.scalar = owner, n_threads, owner.scalar
+        self.differentiable = owner.differentiable
+
+    def _parts(self, n_samples: int) -> list[slice]:
+        size = -(-n_samples // (64 * self.n_threads)) * 64  # whole blocks
+        return [slice(begin, begin + size) for begin in range(0, n_samples, size)]
+
+    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
+        """Return outputs and what the way back needs, of each part."""
+        parts = self._parts(len(inputs))
+        with ThreadPoolExecutor(self.n_threads) as pool:  # made anew: threads do not outlive a fork
+            found = list(pool.map(lambda part: self.owner.run(inputs[part], weights, keep), parts))
+        return np.concatenate([out for out, _ in found]), [kept for _, kept in found]
+
+    def back(
+        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
+    ) -> tuple[NDArray[Any], Floats]:
+        """Return derivatives to inputs and weights."""
+
+        def one(part: slice, kept: Any) -> tuple[NDArray[Any], Floats]:
+            return self.owner.back(inputs[part], weights, kept, grad[part], with_inputs)
+
+        with ThreadPoolExecutor(self.n_threads) as pool:
+            found = list(pool.map(one, self._parts(len(inputs)), kept))
+        return np.concatenate([x for x, _ in found]), np.sum([w for _, w in found], axis=0)
+
+
 def run_direct(inputs: Tensor, weights: Tensor, owner: Direct) -> Tensor:
     """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
     result: Tensor = call(_RunDirect, inputs, weights, owner, torch.is_grad_enabled())

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,7 +25,10 @@ from qhelpers.circuits import (
     UnsupportedCircuitError,
     VariationalCircuit,
     analysis,
+    engine,
+    functions,
     prepared,
+    states,
 )
 from qhelpers.circuits.engine import PATHS
 
@@ -285,11 +289,24 @@ def test_without_inputs():
 
 def test_large_batches_are_computed_in_parts(monkeypatch):
     monkeypatch.setattr(prepared, "_CHUNK_NUMBERS", 300)
+    monkeypatch.setattr(states, "KEPT", 20)
     for circuit in PAPERS:
         x, w = points_of(circuit, 7)
         expected = drawing.graded(of_weights(layer_of(circuit)), x, w)
         for path, compiled, layer in ways(lambda circuit=circuit, **options: layer_of(circuit, **options)):
             close(drawing.graded(of_weights(layer), x, w), expected, message=f"{path}, compiled={compiled}")
+
+
+def test_threads_share_the_samples(monkeypatch):
+    monkeypatch.setattr(engine, "LONG", 0.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    for circuit, path in [(PAPERS[0], "terms"), *itertools.product(PAPERS, ["state"])]:
+        layer = layer_of(circuit, path=path)
+        for n_samples in (127, 128, 300):
+            x, w = points_of(circuit, n_samples)
+            found = drawing.graded(of_weights(layer), x, w)
+            assert isinstance(layer.engine().direct(n_samples), functions.Threads) == (n_samples > 127)
+            close(found, drawing.graded(of_weights(layer_of(circuit, path=path, compiled=False)), x, w))
 
 
 # --- transforms of torch.func ----------------------------------------------------------------------------------------
