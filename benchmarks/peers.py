@@ -45,8 +45,13 @@ class TorchStep:
         return torch.from_numpy(inputs).requires_grad_(self.row.input_gradients), torch.from_numpy(targets)
 
     def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        import torch
+
         for one in (*self.parameters, inputs):
             one.grad = None
+        if self.row.inference:
+            with torch.no_grad():
+                return {"outputs": self.layer(inputs).reshape(targets.shape)}
         outputs = self.layer(inputs).reshape(targets.shape)
         ((outputs - targets) ** 2).mean().backward()
         found = {"outputs": outputs.detach(), "weight_gradient": [one.grad for one in self.parameters]}
@@ -83,10 +88,10 @@ def pennylane_function(row: Row) -> Callable[[Any, Any], Any]:
         for gate in row.gates():
             if gate.source is None:
                 operations[gate.name](wires=gate.qubits)
-            elif gate.source == "input":
-                operations[gate.name](gate.scale * inputs[..., gate.index], wires=gate.qubits)
             else:
-                operations[gate.name](weights[gate.index], wires=gate.qubits)
+                operations[gate.name](weights[gate.index] if gate.source == "weight" else gate.of(inputs), wires=gate.qubits)
+        if not row.observables:
+            return qml.probs(wires=range(row.n_qubits))
         return [qml.expval(qml.prod(*(qml.PauliZ(qubit) for qubit in qubits))) for qubits in row.observables]
 
     return circuit
@@ -215,11 +220,29 @@ class JaxStep:
         return self.jax.numpy.asarray(inputs), self.jax.numpy.asarray(targets)
 
     def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        if self.row.inference:
+            return {"outputs": self.jax.block_until_ready(self.compiled(self.weights, inputs))}
         (_, outputs), gradients = self.jax.block_until_ready(self.compiled(self.weights, inputs, targets))
         return dict(zip(("weight_gradient", "input_gradient"), gradients, strict=False)) | {"outputs": outputs}
 
     def nudge(self, size: float) -> None:
         self.weights = self.jax.block_until_ready(self.weights + size)
+
+
+def jax_step(row: Row, outputs: Callable[[Any, Any], Any]) -> JaxStep:
+    """Compile a step of a function (weights, inputs) → outputs."""
+    import jax
+
+    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        found = outputs(weights, inputs)
+        return ((found - targets) ** 2).mean(), found
+
+    if row.inference:
+        return JaxStep(row, jax.jit(outputs), weights(row))
+    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
+    if row.seeds:
+        step = jax.vmap(step, in_axes=(0, None, None))
+    return JaxStep(row, jax.jit(step), weights(row))
 
 
 def tensorcircuit(row: Row) -> Step:
@@ -238,18 +261,12 @@ def tensorcircuit(row: Row) -> Step:
             if gate.source is None:
                 add(*gate.qubits)
             else:
-                angle = gate.scale * inputs[gate.index] if gate.source == "input" else weights[gate.index]
-                add(*gate.qubits, theta=angle)
+                add(*gate.qubits, theta=weights[gate.index] if gate.source == "weight" else gate.of(inputs))
+        if not row.observables:
+            return circuit.probability()
         return jax.numpy.stack([circuit.expectation_ps(z=list(qubits)).real for qubits in row.observables])
 
-    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
-        outputs = jax.vmap(one_sample, in_axes=(None, 0))(weights, inputs)
-        return ((outputs - targets) ** 2).mean(), outputs
-
-    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
-    if row.seeds:
-        step = jax.vmap(step, in_axes=(0, None, None))
-    return JaxStep(row, jax.jit(step), weights(row))
+    return jax_step(row, lambda weights, inputs: jax.vmap(one_sample, in_axes=(None, 0))(weights, inputs))
 
 
 def pennylane_jax(row: Row) -> Step:
@@ -260,77 +277,125 @@ def pennylane_jax(row: Row) -> Step:
     device = qml.device("default.qubit", wires=row.n_qubits)
     node = qml.QNode(pennylane_function(row), device, interface="jax", diff_method="backprop")
 
-    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
-        outputs = jax.numpy.stack(node(inputs, weights), axis=1)
-        return ((outputs - targets) ** 2).mean(), outputs
+    def outputs(weights: Any, inputs: Any) -> Any:
+        found = node(inputs, weights)
+        return jax.numpy.stack(found, axis=1) if row.observables else found
 
-    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
-    return JaxStep(row, jax.jit(step), weights(row))
+    return jax_step(row, outputs)
+
+
+def jax_turn(name: str, angle: Any) -> Any:
+    """Return the matrix of a gate of one qubit, shape angle.shape + (2, 2), in JAX."""
+    import jax.numpy as jnp
+
+    c, s = jnp.cos(angle / 2).astype(jnp.complex64), jnp.sin(angle / 2).astype(jnp.complex64)
+    one = jnp.ones_like(c)
+    rows = {
+        "h": ((one, one), (one, -one)),
+        "p": ((one, 0 * one), (0 * one, c**2 - s**2 + 2j * c * s)),
+        "rx": ((c, -1j * s), (-1j * s, c)),
+        "ry": ((c, -s), (s, c)),
+        "rz": ((c - 1j * s, 0 * one), (0 * one, c + 1j * s)),
+    }[name]
+    found = jnp.stack([jnp.stack(line, -1) for line in rows], -2)
+    return found * 0.5**0.5 if name == "h" else found
 
 
 def jax_by_hand(row: Row) -> Step:
-    """What an engineer with a free afternoon writes in JAX for such circuits: product states, one fused unitary, probabilities.
+    """What an engineer with a free afternoon writes in JAX: fused gates of a qubit, CNOTs as one permutation, probabilities.
 
-    Up to eight qubits all weights become one matrix that every sample's state is multiplied with; above, gates turn states.
+    What comes before the first CNOT makes a product state. Where no input follows and there are at most eight qubits, the rest
+    becomes one matrix that every sample's state is multiplied with. A phase between two equal CNOTs is a diagonal.
     """
-    import jax
     import jax.numpy as jnp
 
-    n_qubits = row.n_qubits
+    n = row.n_qubits
+    index = np.arange(2**n)
+    bit = {qubit: index >> (n - 1 - qubit) & 1 for qubit in range(n)}
+    gates = list(row.gates())
+    signs = np.eye(2**n, dtype=np.float32)
+    if row.observables:
+        signs = np.stack([np.prod([1 - 2 * bit[q] for q in qubits], 0) for qubits in row.observables], 1).astype(np.float32)
 
-    def turn(name: str, angle: Any) -> Any:
-        c, s = jnp.cos(angle / 2).astype(jnp.complex64), jnp.sin(angle / 2).astype(jnp.complex64)
-        one = jnp.ones_like(c)
-        rows = {
-            "h": ((one, one), (one, -one)),
-            "p": ((one, 0 * one), (0 * one, c**2 - s**2 + 2j * c * s)),
-            "rx": ((c, -1j * s), (-1j * s, c)),
-            "ry": ((c, -s), (s, c)),
-            "rz": ((c - 1j * s, 0 * one), (0 * one, c + 1j * s)),
-        }[name]
-        found = jnp.stack([jnp.stack(line, -1) for line in rows], -2)
-        return found * 0.5**0.5 if name == "h" else found
+    def swapped(pair: tuple[int, ...]) -> Any:
+        return index ^ (bit[pair[0]] << (n - 1 - pair[1]))
 
-    def one_qubit(inputs: Any, qubit: int) -> Any:
-        state = jnp.zeros((len(inputs), 2), jnp.complex64).at[:, 0].set(1)
-        for name, scale in row.encoding:
-            state = jnp.einsum("bij,bj->bi", turn(name, (scale or 0.0) * inputs[:, qubit]), state)
-        return state
+    def parts(start: list[Any]) -> list[tuple[str, Any]]:
+        """Gather gates: ("one", (qubit, gates)), ("cx", permutation), ("phase", (gate, pair))."""
+        listed: list[tuple[str, Any]] = []
+        waiting: dict[int, list[Any]] = {qubit: [] for qubit in range(n)}
 
-    index = np.arange(2**n_qubits)
-    bit = {qubit: index >> (n_qubits - 1 - qubit) & 1 for qubit in range(n_qubits)}
-    entangle = index
-    for control, target in reversed(row.chain()):
-        entangle = entangle ^ (bit[control][entangle] << (n_qubits - 1 - target))
-    signs = np.stack([np.prod([1 - 2 * bit[q] for q in qubits], 0) for qubits in row.observables], 1).astype(np.float32)
+        def flush(qubits: Any) -> None:
+            for qubit in qubits:
+                if waiting[qubit]:
+                    listed.append(("one", (qubit, waiting[qubit])))
+                    waiting[qubit] = []
 
-    def evolve(states: Any, weights: Any) -> Any:
-        start = 0
-        for names, entangled in row.blocks:
-            for qubit in range(n_qubits):
-                gate = jnp.eye(2, dtype=jnp.complex64)
-                for k, name in enumerate(names):
-                    gate = turn(name, weights[start + k]) @ gate
-                start += len(names)
-                shape = (len(states), 2**qubit, 2, -1)
-                states = jnp.einsum("ij,bkjl->bkil", gate, states.reshape(shape)).reshape(len(states), -1)
-            if entangled:
-                states = states[:, entangle]
+        k = 0
+        while k < len(start):
+            gate = start[k]
+            if gate.name != "cx":
+                waiting[gate.qubits[0]].append(gate)
+            else:
+                flush(gate.qubits)
+                after = start[k + 1 : k + 3]
+                if len(after) == 2 and after[1] == gate and after[0].name == "p" and after[0].qubits == gate.qubits[1:]:
+                    listed.append(("phase", (after[0], gate.qubits)))
+                    k += 2
+                elif listed and listed[-1][0] == "cx":
+                    listed[-1] = ("cx", listed[-1][1][swapped(gate.qubits)])
+                else:
+                    listed.append(("cx", swapped(gate.qubits)))
+            k += 1
+        flush(range(n))
+        return listed
+
+    first = next((k for k, gate in enumerate(gates) if gate.name == "cx"), len(gates))
+    encoded, rest = gates[:first], gates[first:]
+    last = max((k for k, gate in enumerate(encoded) if gate.source == "input"), default=-1)
+    encoded, rest = encoded[: last + 1], encoded[last + 1 :] + rest
+    plan, unitary = parts(rest), n <= 8 and not any(gate.source in ("input", "pair") for gate in rest)
+
+    def angle(gate: Any, weights: Any, inputs: Any) -> Any:
+        if gate.source is None:
+            return jnp.zeros(())
+        return weights[gate.index] if gate.source == "weight" else gate.of(inputs)
+
+    def fused(qubits_gates: list[Any], weights: Any, inputs: Any) -> Any:
+        found = jnp.eye(2, dtype=jnp.complex64)
+        for gate in qubits_gates:
+            found = jax_turn(gate.name, angle(gate, weights, inputs)) @ found
+        return found
+
+    def evolve(states: Any, weights: Any, inputs: Any) -> Any:
+        for kind, what in plan:
+            if kind == "cx":
+                states = states[:, what]
+            elif kind == "phase":
+                gate, (a, b) = what
+                odd = (bit[a] ^ bit[b]).astype(np.float32)
+                states = states * jnp.exp(1j * jnp.asarray(angle(gate, weights, inputs)).reshape(-1, 1) * odd)
+            else:
+                qubit, listed = what
+                matrix = fused(listed, weights, inputs)
+                shaped = states.reshape(len(states), 2**qubit, 2, -1)
+                path = "bij,bkjl->bkil" if matrix.ndim == 3 else "ij,bkjl->bkil"
+                states = jnp.einsum(path, matrix, shaped).reshape(len(states), -1)
         return states
 
-    def loss(weights: Any, inputs: Any, targets: Any) -> tuple[Any, Any]:
-        states = one_qubit(inputs, 0)
-        for qubit in range(1, n_qubits):
-            states = (states[:, :, None] * one_qubit(inputs, qubit)[:, None, :]).reshape(len(inputs), -1)
-        if n_qubits <= 8:
-            states = states @ evolve(jnp.eye(2**n_qubits, dtype=jnp.complex64), weights)
+    def outputs(weights: Any, inputs: Any) -> Any:
+        states = jnp.ones((len(inputs), 1), jnp.complex64)
+        for qubit in range(n):
+            own = [gate for gate in encoded if gate.qubits == (qubit,)]
+            column = jnp.broadcast_to(fused(own, weights, inputs)[..., 0], (len(inputs), 2))
+            states = (states[:, :, None] * column[:, None, :]).reshape(len(inputs), -1)
+        if unitary:
+            states = states @ evolve(jnp.eye(2**n, dtype=jnp.complex64), weights, inputs)
         else:
-            states = evolve(states, weights)
-        outputs = (states.real**2 + states.imag**2) @ signs
-        return ((outputs - targets) ** 2).mean(), outputs
+            states = evolve(states, weights, inputs)
+        return (states.real**2 + states.imag**2) @ signs
 
-    step = jax.value_and_grad(loss, argnums=(0, 1) if row.input_gradients else (0,), has_aux=True)
-    return JaxStep(row, jax.jit(step), weights(row))
+    return jax_step(row, outputs)
 
 
 def our_layer(row: Row) -> Any:
@@ -350,6 +415,42 @@ def ours(row: Row) -> Step:
     step = TorchStep(row, layer, [layer.weights], str(plan).splitlines()[0])
     step.n_terms = plan.n_terms
     return step
+
+
+class OneCall:
+    """A step by `QuantumLayer.value_and_grad`, without autograd."""
+
+    note = ""
+
+    def __init__(self, row: Row, layer: Any):
+        self.row, self.layer = row, layer
+
+    def arrays(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
+        import torch
+
+        return torch.from_numpy(inputs), targets
+
+    def __call__(self, inputs: Any, targets: Any) -> dict[str, Any]:
+        def loss(outputs: np.ndarray) -> tuple[float, np.ndarray]:
+            difference = outputs.reshape(targets.shape) - targets
+            return float((difference * difference).mean()), (difference * (2 / difference.size)).reshape(outputs.shape)
+
+        found = self.layer.value_and_grad(inputs, loss, self.row.input_gradients)
+        gradients = {"outputs": found.outputs.reshape(targets.shape), "weight_gradient": [self.layer.weights.grad]}
+        return gradients | ({"input_gradient": found.inputs_grad} if self.row.input_gradients else {})
+
+    def nudge(self, size: float) -> None:
+        import torch
+
+        with torch.no_grad():
+            self.layer.weights.add_(size)
+
+
+def one_call(row: Row) -> Step:
+    """qhelpers' QuantumLayer, loss and gradient in one call."""
+    layer = our_layer(row)
+    set_weights(row, [layer.weights])
+    return OneCall(row, layer)
 
 
 def ours_in_turn(row: Row) -> Step:
@@ -426,10 +527,14 @@ class Peer:
     #: What it takes part in: rows with one set of weights, rows with many.
     single: bool = True
     many: bool = False
+    #: Whether it is among the fast ones, which the further rows are timed in too.
+    fast: bool = False
 
     def runs(self, row: Row) -> bool:
         """Whether the row has a cell for this peer."""
-        return self.many if row.seeds else self.single
+        if row.inference and self.title == ONE_CALL:
+            return False
+        return self.many if row.seeds else self.single and (self.fast or not row.further)
 
     def scaled(self, row: Row) -> bool:
         """Whether the row's batch is too long to be timed whole."""
@@ -440,8 +545,12 @@ class Peer:
         return {name: importlib.metadata.version(name) for name in self.packages}
 
 
+ONE_CALL = "qhelpers, value_and_grad"
 PEERS = {
-    "ours": Peer("qhelpers QuantumLayer", ours, ("torch", "pennylane"), ("qhelpers.circuits", "pennylane"), ours=True, many=True),
+    "ours": Peer(
+        "qhelpers QuantumLayer", ours, ("torch", "pennylane"), ("qhelpers.circuits", "pennylane"), ours=True, many=True, fast=True
+    ),
+    "ours-one-call": Peer(ONE_CALL, one_call, ("torch", "pennylane"), ("qhelpers.circuits", "pennylane"), ours=True, fast=True),
     "ours-in-turn": Peer(
         "qhelpers, one after the other",
         ours_in_turn,
@@ -451,7 +560,9 @@ PEERS = {
         single=False,
         many=True,
     ),
-    "pennylane": Peer("PennyLane TorchLayer, default.qubit, backprop", pennylane, ("pennylane", "torch"), ("pennylane",)),
+    "pennylane": Peer(
+        "PennyLane TorchLayer, default.qubit, backprop", pennylane, ("pennylane", "torch"), ("pennylane",), fast=True
+    ),
     "lightning": Peer(
         "PennyLane TorchLayer, lightning adjoint",
         lightning,
@@ -464,8 +575,10 @@ PEERS = {
     "tensorcircuit": Peer(
         "tensorcircuit-ng on JAX", tensorcircuit, ("tensorcircuit-ng", "jax", "jaxlib"), ("tensorcircuit", "jax"), many=True
     ),
-    "pennylane-jax": Peer("PennyLane on JAX, jit", pennylane_jax, ("pennylane", "jax", "jaxlib"), ("pennylane", "jax")),
-    "jax": Peer("JAX by hand", jax_by_hand, ("jax", "jaxlib"), ("jax",)),
+    "pennylane-jax": Peer(
+        "PennyLane on JAX, jit", pennylane_jax, ("pennylane", "jax", "jaxlib"), ("pennylane", "jax"), fast=True
+    ),
+    "jax": Peer("JAX by hand", jax_by_hand, ("jax", "jaxlib"), ("jax",), fast=True),
     "torq": Peer("torq-quantum", torq, ("torq-quantum", "torch"), ("torq",)),
     "qiskit": Peer(
         "Qiskit EstimatorQNN + TorchConnector",

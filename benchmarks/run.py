@@ -264,20 +264,28 @@ def page(table: dict[str, dict[str, Cell]], options: argparse.Namespace) -> str:
     """Return the page of results."""
     letters: dict[str, str] = {}
     single = {row: cells for row, cells in table.items() if not ROWS[row].seeds}
+    lines: dict[bool, list[list[str]]] = {False: [], True: []}
+    used = {
+        kind: [name for name in PEERS if any(name in c for r, c in single.items() if ROWS[r].further == kind)] for kind in lines
+    }
     names = [name for name in PEERS if any(name in cells for cells in single.values())]
-    others = [name for name in names if not PEERS[name].ours]
-    lines, set_ups, products = [], [], []
+    set_ups, products = [], []
     for row, cells in single.items():
         ours = cells.get("ours", {})
-        ratios = [value for name in others if (value := ratio(cells[name], ours)) is not None]
-        lines.append(
+        others = {name: cell for name, cell in cells.items() if not PEERS[name].ours}
+        fastest = [
+            min((value for cell in others.values() if (value := ratio(cell, cells.get(own, {}))) is not None), default=None)
+            for own in ("ours", "ours-one-call")
+        ]
+        kind = ROWS[row].further
+        lines[kind].append(
             [
                 *(row, ROWS[row].work),
-                *(entry(cells[name], letters) for name in names),
-                *(number(min(ratios, default=None)), number(ratio(cells.get("pennylane", {}), ours))),
+                *(entry(cells[name], letters) if name in cells else "" for name in used[kind]),
+                *(*map(number, fastest), number(ratio(cells.get("pennylane", {}), ours))),
             ]
         )
-        set_ups.append([row, *(f"{cells[name]['set_up']:.2f} s" if best(cells[name]) else "" for name in names)])
+        set_ups.append([row, *(f"{cells[name]['set_up']:.2f} s" if best(cells.get(name, {})) else "" for name in names)])
         if took := best(ours):
             line = [row, "", "", in_words(took["median"]), "", ours.get("note", "")]
             if "median" in (least := ours.get("product", {})):
@@ -291,8 +299,12 @@ def page(table: dict[str, dict[str, Cell]], options: argparse.Namespace) -> str:
         for name, cell in cells.items()
     ]
     titles = [PEERS[name].title for name in names]
-    text = ["# Speed", "", "Written by `make bench`. A training step: " + STEP, ""]
-    text += grid(["row", "work", *titles, "fastest peer / ours", "PennyLane / ours"], lines, 2)
+    text = ["# Speed", "", "Written by `make bench`. A training step: " + STEP]
+    ratios = ["fastest peer / ours", "fastest peer / value_and_grad", "PennyLane / ours"]
+    for kind, heading in ((False, []), (True, ["## Further circuits", "", FURTHER, ""])):
+        if lines[kind]:
+            header = ["row", "work", *(PEERS[name].title for name in used[kind]), *ratios]
+            text += ["", *heading, *grid(header, lines[kind], 2)]
     for why, letter in letters.items():
         text += ["", f"({letter}) {why}"]
     text += ["", "## Set-up", "", SET_UP, "", *grid(["row", *titles], set_ups, 1)]
@@ -309,6 +321,7 @@ STEP = (
     "forward, mean squared error, backward to all weights (and to the inputs where the row says so), exact expectation values, "
     "no update. ≈: scaled, see below."
 )
+FURTHER = "Circuits beside those of the papers, in the libraries that came near on those."
 SET_UP = (
     "Building the layer and its first step, with what is compiled then; without imports, and not in the times above. Of what is "
     "scaled (≈), the layer alone."

@@ -56,7 +56,7 @@ def plain(value: Any) -> Any:
 def answers(row: Row, found: dict[str, Any]) -> dict[str, Any]:
     """Return what a step computed as lists; the gradient of weights that stand one by one becomes one list."""
     found = {name: plain(value) for name, value in found.items()}
-    if not row.seeds:
+    if not row.seeds and not row.inference:
         found["weight_gradient"] = np.concatenate([np.ravel(one) for one in found["weight_gradient"]]).tolist()
     return found
 
@@ -134,8 +134,8 @@ def product(row: Row, n_terms: int, seconds: float) -> dict[str, Any]:
     import torch
 
     terms = torch.randn(row.batch, n_terms, requires_grad=row.input_gradients)
-    coefficients = torch.randn(n_terms, len(row.observables), requires_grad=True)
-    gradient = torch.randn(row.batch, len(row.observables))
+    coefficients = torch.randn(n_terms, row.n_outputs, requires_grad=True)
+    gradient = torch.randn(row.batch, row.n_outputs)
 
     class Product:
         note = ""
