@@ -603,3 +603,54 @@ def test_an_observable_that_is_not_hermitian_is_refused():
 
     with pytest.raises(UnsupportedCircuitError, match="not Hermitian"):
         read_pennylane(circuit, 0, {})
+
+
+HALF, SPLIT = np.diag([1.0, 0.5]), np.array([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda: qml.QubitUnitary(HALF, 0),
+        lambda: qml.QubitUnitary(torch.as_tensor(HALF), 0),
+        lambda: qml.QubitUnitary(np.kron(SPLIT, HALF), [0, 1]),
+        lambda: qml.QubitUnitary(np.kron(np.kron(SPLIT, HALF), SPLIT), [0, 1, 2]),
+        lambda: qml.ControlledQubitUnitary(HALF, wires=[1, 0]),
+        lambda: qml.ctrl(qml.QubitUnitary(HALF, 0), 1),
+        lambda: qml.adjoint(qml.QubitUnitary(HALF, 0)),
+        lambda: qml.Hermitian(HALF, 0),
+        lambda: qml.Projector([0], 0),
+    ],
+)
+def test_what_is_no_gate_is_refused_by_its_name(operation):
+    def circuit(inputs, w):
+        qml.RX(inputs[..., 0], wires=0)
+        operation()
+        qml.RY(w[0], wires=1)
+        return qml.expval(qml.Z(0))
+
+    with pytest.raises(UnsupportedCircuitError, match="is not unitary, so it is no gate"):
+        QuantumLayer(circuit, {"w": 1}, n_inputs=1)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda: qml.QubitUnitary(torch.as_tensor(SPLIT + 0j), 0),
+        lambda: qml.DiagonalQubitUnitary(np.array([1, 1j]), 0),
+        lambda: qml.BlockEncode(np.array([[0.3]]), wires=[0, 1]),
+        lambda: qml.ctrl(qml.QubitUnitary(SPLIT, 0), 1),
+    ],
+)
+def test_gates_that_are_given_by_a_matrix(operation):
+    def circuit(inputs, w):
+        qml.RX(inputs[..., 0], wires=0)
+        qml.RY(w[0], wires=1)
+        operation()
+        return [qml.expval(qml.Z(0)), qml.expval(qml.X(1))]
+
+    start = {"w": torch.tensor([0.4])}
+    node = qml.QNode(circuit, qml.device("default.qubit", wires=2), diff_method="backprop")
+    x = torch.tensor([[0.3], [0.8]], dtype=torch.float64)
+    theirs, ours = (kind(node, {"w": (1,)}, start)(x) for kind in (qml.qnn.TorchLayer, QuantumLayer))
+    torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=0)
