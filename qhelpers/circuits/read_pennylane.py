@@ -510,8 +510,9 @@ def _parts(operation: Any, inside: tuple[str, ...] = ()) -> list[Any]:
     qml = require("pennylane", "circuits")
     shown = _shown(operation, inside)
     _refuse(operation, shown)
+    refusal = UnsupportedCircuitError(f"{shown} is not unitary, so it is no gate; measure it, or leave it out of the circuit")
     if not _is_unitary(operation):
-        raise UnsupportedCircuitError(f"{shown} is not unitary, so it is no gate; measure it, or leave it out of the circuit")
+        raise refusal
     if operation.has_decomposition:
         try:
             with qml.queuing.QueuingManager.stop_recording():
@@ -520,6 +521,8 @@ def _parts(operation: Any, inside: tuple[str, ...] = ()) -> list[Any]:
             pass
     matrix = None if _has_tensors(operation) or len(operation.wires) > 2 else _matrix(operation)
     if matrix is not None:
+        if not np.allclose(matrix @ matrix.conj().T, np.eye(len(matrix)), atol=1e-8):
+            raise refusal
         with qml.queuing.QueuingManager.stop_recording():
             if len(operation.wires) == 1:
                 return list(qml.ops.one_qubit_decomposition(matrix, operation.wires[0], rotations="ZYZ"))
@@ -535,14 +538,11 @@ def _is_unitary(operation: Any) -> bool:
     torch = require("torch", "circuits")
     with torch._C.DisableTorchFunction():
         own = [one.detach() if isinstance(one, torch.Tensor) else one for one in operation.data]
-        arrays = [np.asarray(one, dtype=complex) for one in own if np.ndim(one)]
+        arrays = [np.asarray(one, dtype=complex) for one in own if isinstance(one, (np.ndarray, torch.Tensor)) and one.ndim]
     if operation.name.endswith("DiagonalQubitUnitary"):
         return all(np.allclose(np.abs(one), 1, atol=1e-8) for one in arrays)
     if "QubitUnitary" not in operation.name:
-        matrix = None
-        if not (operation.has_decomposition or _has_tensors(operation)) and len(operation.wires) <= 2:
-            matrix = _matrix(operation)
-        arrays = [] if matrix is None else [matrix]
+        return True
     return all(np.allclose(one @ one.conj().T, np.eye(len(one)), atol=1e-6) for one in arrays)
 
 

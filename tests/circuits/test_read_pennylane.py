@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pennylane.templates.core import CollectedSubroutine, Subroutine
 
+from qhelpers.circuits import QuantumLayer
 from qhelpers.circuits.engine import Engine
 from qhelpers.circuits.noise import _is_pennylane_gate, _pennylane_gates
 from qhelpers.circuits.read_pennylane import read_pennylane
@@ -605,20 +606,20 @@ def test_an_observable_that_is_not_hermitian_is_refused():
         read_pennylane(circuit, 0, {})
 
 
-HALF, SPLIT = np.diag([1.0, 0.5]), np.array([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
+SHRINKING, SPLIT = np.diag([1.0, 0.5]), np.array([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
 
 
 @pytest.mark.parametrize(
     "operation",
     [
-        lambda: qml.QubitUnitary(HALF, 0),
-        lambda: qml.QubitUnitary(torch.as_tensor(HALF), 0),
-        lambda: qml.QubitUnitary(np.kron(SPLIT, HALF), [0, 1]),
-        lambda: qml.QubitUnitary(np.kron(np.kron(SPLIT, HALF), SPLIT), [0, 1, 2]),
-        lambda: qml.ControlledQubitUnitary(HALF, wires=[1, 0]),
-        lambda: qml.ctrl(qml.QubitUnitary(HALF, 0), 1),
-        lambda: qml.adjoint(qml.QubitUnitary(HALF, 0)),
-        lambda: qml.Hermitian(HALF, 0),
+        lambda: qml.QubitUnitary(SHRINKING, 0),
+        lambda: qml.QubitUnitary(torch.as_tensor(SHRINKING), 0),
+        lambda: qml.QubitUnitary(np.kron(SPLIT, SHRINKING), [0, 1]),
+        lambda: qml.QubitUnitary(np.kron(np.kron(SPLIT, SHRINKING), SPLIT), [0, 1, 2]),
+        lambda: qml.ControlledQubitUnitary(SHRINKING, wires=[1, 0]),
+        lambda: qml.ctrl(qml.QubitUnitary(SHRINKING, 0), 1),
+        lambda: qml.adjoint(qml.QubitUnitary(SHRINKING, 0)),
+        lambda: qml.Hermitian(SHRINKING, 0),
         lambda: qml.Projector([0], 0),
     ],
 )
@@ -630,7 +631,7 @@ def test_what_is_no_gate_is_refused_by_its_name(operation):
         return qml.expval(qml.Z(0))
 
     with pytest.raises(UnsupportedCircuitError, match="is not unitary, so it is no gate"):
-        QuantumLayer(circuit, {"w": 1}, n_inputs=1)
+        QuantumLayer(circuit, {"w": (1,)}, n_inputs=1)
 
 
 @pytest.mark.parametrize(
