@@ -85,6 +85,23 @@ class Page:
         table: pd.DataFrame = records.frame(self.recorded(experiment, **wanted))
         return table
 
+    def shared_rows(self, experiment: str, **wanted: Any) -> float:
+        """Share of test rows that two recorded draws have in common, see `qhelpers.evaluation.shared_rows`.
+
+        Raises
+        ------
+        RecordsError
+            If fewer than two of the draws kept their rows.
+        """
+        from qhelpers.ledger.evidence import shared_by
+
+        shared = shared_by(self.recorded(experiment, **wanted))
+        if shared is None:
+            raise records.RecordsError(
+                f"no two records of {experiment} with {wanted} kept their test rows; name a model that does"
+            )
+        return shared
+
     def printed(self, claim: str, missing_ok: bool = False) -> str | None:
         """What the paper prints for a claim, to the letter; None if it was lost or, with `missing_ok`, never claimed."""
         from qhelpers import ledger

@@ -9,7 +9,9 @@ from qhelpers.evaluation.comparison import (
     corrected_t_test,
     equivalence,
     holm,
+    non_inferiority,
     prediction_interval,
+    shared_rows,
 )
 from qhelpers.evaluation.likelihood import Fit, possible, row_fit, smallest_test
 from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
@@ -38,11 +40,13 @@ __all__ = [
     "group_split",
     "holm",
     "late_split",
+    "non_inferiority",
     "official_split",
     "possible",
     "prediction_interval",
     "random_split",
     "row_fit",
+    "shared_rows",
     "smallest_test",
     "stratified_split",
     "time_block_split",

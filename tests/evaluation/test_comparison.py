@@ -55,7 +55,8 @@ def test_corrected_t_without_correction_is_the_paired_t_test():
 
 
 def test_corrected_t_scales_the_variance_as_nadeau_and_bengio():
-    plain, corrected = c.corrected_t_test(A, B, 0.0), c.corrected_t_test(A, B, 0.25)
+    """80/20 splits of one set: a fifth of the test rows in common, a quarter as many test as training rows."""
+    plain, corrected = c.corrected_t_test(A, B, 0.0), c.corrected_t_test(A, B, 0.2)
     assert corrected.statistic == pytest.approx(plain.statistic * np.sqrt((1 / 20) / (1 / 20 + 0.25)))
     assert corrected.p > plain.p
 
@@ -68,42 +69,80 @@ def test_corrected_t_of_constant_differences():
 def test_bayesian_comparison_is_baycomps_and_adds_up():
     import baycomp
 
-    better, equal, worse = c.bayesian_comparison(A, B, 0.01)
-    assert better + equal + worse == pytest.approx(1.0)
-    # The correlated t posterior of Benavoli et al. (2017), equations 7 to 9, for ten-fold-like overlap 1/n.
-    difference = A - B
-    n = len(difference)
-    scale = np.sqrt((1 / n + (1 / n) / (1 - 1 / n)) * difference.var(ddof=1))
-    assert better == pytest.approx(stats.t.sf(0.01, n - 1, difference.mean(), scale), abs=0.02)
-    assert (better, equal, worse) == pytest.approx(baycomp.two_on_single(A, B, rope=0.01))
+    for runs in (1, 2, 4):  # of 20, 10 and 5 folds
+        ours = c.bayesian_comparison(A, B, 0.01, shared=runs / 20)
+        assert sum(ours) == pytest.approx(1.0)
+        assert ours == pytest.approx(baycomp.two_on_single(A, B, rope=0.01, runs=runs))
+    assert c.bayesian_comparison(A, A, 0.01, shared=0.1) == (0.0, 1.0, 0.0)
+    assert c.bayesian_comparison(A + 0.2, A, 0.01, shared=0.0)[0] == pytest.approx(1.0)
 
 
 def test_bayesian_comparison_names_the_better_one_first():
-    assert c.bayesian_comparison(A + 0.2, A + 0.01 * RNG.normal(size=20), 0.01)[0] > 0.99
-    assert c.bayesian_comparison(A, A + 0.2 + 0.01 * RNG.normal(size=20), 0.01)[2] > 0.99
+    assert c.bayesian_comparison(A + 0.2, A + 0.01 * RNG.normal(size=20), 0.01, 0.05)[0] > 0.99
+    assert c.bayesian_comparison(A, A + 0.2 + 0.01 * RNG.normal(size=20), 0.01, 0.05)[2] > 0.99
 
 
 def test_equivalence_is_statsmodels_and_scipys():
     from statsmodels.stats.weightstats import ttost_paired
 
-    ours = c.equivalence(A, B, 0.03)
+    ours = c.equivalence(A, B, 0.03, shared=0)
     assert ours.p == pytest.approx(float(ttost_paired(A, B, -0.03, 0.03)[0]))
     lower = stats.ttest_1samp(A - B, -0.03, alternative="greater").pvalue
     upper = stats.ttest_1samp(A - B, 0.03, alternative="less").pvalue
     assert ours.p == pytest.approx(max(lower, upper))
     assert ours.equivalent
-    assert not c.equivalence(A, B, 0.005).equivalent
+    assert c.non_inferiority(A, B, 0.03, shared=0).p == pytest.approx(lower)
+    assert not c.equivalence(A, B, 0.005, shared=0).equivalent
+
+
+def test_equivalence_is_harder_to_show_the_more_rows_draws_share():
+    p = [c.equivalence(A, B, 0.03, shared=shared).p for shared in (0.0, 0.02, 0.2, 0.5)]
+    assert p == sorted(p) and p[-1] > 2 * p[0]
+    n, difference = len(A), A - B
+    error = np.sqrt((1 / n + 0.25) * difference.var(ddof=1))
+    by_hand = max(stats.t.sf((difference.mean() + 0.03) / error, n - 1), stats.t.cdf((difference.mean() - 0.03) / error, n - 1))
+    assert c.equivalence(A, B, 0.03, shared=0.2).p == pytest.approx(by_hand)
+
+
+def test_what_is_better_is_not_equivalent_but_not_inferior():
+    better = B + 0.2 + 0.01 * RNG.normal(size=20)
+    assert not c.equivalence(better, B, 0.05, 0).equivalent
+    assert c.non_inferiority(better, B, 0.05, 0).equivalent
+    assert not c.non_inferiority(B, better, 0.05, 0).equivalent
+
+
+def test_shared_rows_of_splits_and_of_small_draws_from_a_large_file():
+    rng = np.random.default_rng(0)
+    splits = [rng.permutation(1000)[:200] for _ in range(60)]
+    assert c.shared_rows(splits) == pytest.approx(0.2, abs=0.01)
+    small = [rng.choice(10_000, 300, replace=False) for _ in range(60)]
+    assert c.shared_rows(small) == pytest.approx(0.03, abs=0.005)
+    assert c.shared_rows([[1, 2], [3, 4]]) == 0
+    assert c.shared_rows([[1, 2, 3, 4], [4, 5]]) == pytest.approx((1 / 4 + 1 / 2) / 2)
+
+
+def test_the_corrected_test_keeps_its_level_where_draws_share_rows():
+    """Two equal models on draws from one file of 900 rows, of which 300 are tested: a fresh file each time."""
+    rng = np.random.default_rng(1)
+    wrong = dict.fromkeys((0.0, 1 / 3), 0)
+    for _ in range(300):
+        file = rng.normal(0, 1, 900)
+        rows = [rng.choice(900, 300, replace=False) for _ in range(12)]
+        difference = np.array([file[one].mean() for one in rows])
+        for shared in wrong:
+            wrong[shared] += c.corrected_t_test(difference, np.zeros(12), shared).p < 0.05
+    assert wrong[1 / 3] < 30 < 60 < wrong[0.0]
 
 
 def test_no_difference_found_is_not_yet_equivalence():
     noisy = np.random.default_rng(0).normal(0, 0.2, 12)
     assert stats.ttest_1samp(noisy, 0).pvalue > 0.05
-    assert not c.equivalence(noisy, np.zeros(12), 0.05).equivalent
+    assert not c.equivalence(noisy, np.zeros(12), 0.05, 0).equivalent
 
 
 def test_equivalence_without_spread():
-    assert c.equivalence(A, A, 0.01).equivalent
-    assert not c.equivalence(np.ones(10), np.zeros(10), 0.5).equivalent
+    assert c.equivalence(A, A, 0.01, 0.1).equivalent
+    assert not c.equivalence(np.ones(10), np.zeros(10), 0.5, 0.1).equivalent
 
 
 def test_holm_and_benjamini_hochberg_on_known_values():
@@ -125,10 +164,11 @@ def test_holm_and_benjamini_hochberg_on_known_values():
         (lambda: c.bootstrap([1, 2, 3], ["a"] * 3), "at least two"),
         (lambda: c.corrected_t_test(A[:8], B[:8], 0.25), "estimates and intervals, no test"),
         (lambda: c.corrected_t_test(A, B[:19], 0.25), "same seeds"),
-        (lambda: c.corrected_t_test(A, B, -1), "at least 0"),
-        (lambda: c.equivalence(A, B, 0), "positive"),
-        (lambda: c.equivalence(A[:8], B[:8], 0.1), "no test"),
-        (lambda: c.bayesian_comparison(A, B, 0.01, runs=3), "divide"),
+        (lambda: c.corrected_t_test(A, B, 1), "share of test rows"),
+        (lambda: c.equivalence(A, B, 0, 0), "positive"),
+        (lambda: c.equivalence(A[:8], B[:8], 0.1, 0), "no test"),
+        (lambda: c.bayesian_comparison(A, B, 0.01, -0.1), "share of test rows"),
+        (lambda: c.shared_rows([[1, 2]]), "at least two draws"),
         (lambda: c.holm([0.5, 1.5]), "between 0 and 1"),
     ],
 )

@@ -142,6 +142,22 @@ def test_holds_for_another_reason(tmp_path):
     assert "net-without, which is without the ingredient" in found.sentence
 
 
+@pytest.mark.parametrize(("mean", "said"), [(0.99, "better over"), (0.955, "as good within"), (0.94, "as good within")])
+def test_a_control_that_is_as_good_or_better_is_the_other_reason(tmp_path, mean, said):
+    """Better by more than the margin is not equivalent, and all the more a reason."""
+    write(tmp_path, scores(0.935, 0.01) + scores(mean, 0.002, seed=1, model="net-without"))
+    (found,) = judge(tmp_path, [entry("a", "0.94")])
+    assert found.verdict == "holds, for another reason"
+    assert said in found.sentence
+
+
+def test_for_an_error_a_control_is_as_good_if_it_is_no_larger(tmp_path):
+    write(tmp_path, scores(10.0, 0.2, metric="rmse") + scores(5.0, 0.2, seed=1, model="net-without", metric="rmse"))
+    assert judge(tmp_path, [entry("a", "10.0", "rmse")])[0].verdict == "holds, for another reason"
+    write(tmp_path / "worse", scores(10.0, 0.2, metric="rmse") + scores(15.0, 0.2, model="net-without", metric="rmse"))
+    assert judge(tmp_path / "worse", [entry("a", "10.0", "rmse")])[0].verdict == "holds"
+
+
 @pytest.mark.parametrize(("mean", "n"), [(0.85, 20), (0.955, 8)])
 def test_a_control_that_differs_or_has_few_pairs_explains_nothing(tmp_path, mean, n):
     write(tmp_path, scores(0.95, 0.01) + scores(mean, 0.01, n, model="net-without"))

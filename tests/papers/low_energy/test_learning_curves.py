@@ -157,7 +157,7 @@ def test_comparisons_are_paired_corrected_and_one_family():
     assert list(found["holm"]) == list(holm(found["p"]))
     table = made_up(0.03)
     one, two = (table.query("n == 20 and model == @m").sort_values("seed")["accuracy"].to_numpy() for m in "ab")
-    assert found["p"][0] == pytest.approx(corrected_t_test(one, two, test_share=3000 / 4800).p)
+    assert found["p"][0] == pytest.approx(corrected_t_test(one, two, shared=3000 / 7800).p)
     assert curves.compare(made_up(0.0), [("a", "b")])["holm"].min() > 0.05
     tenths = curves.compare(made_up(0.03), [("a", "b")], score="recall")
     assert set(tenths["pairs"]) == {10}

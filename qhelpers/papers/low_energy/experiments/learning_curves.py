@@ -395,8 +395,8 @@ def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = 
     pairs : iterable of (str, str)
         Labels of the models.
     score : {"accuracy", "recall"}, default="accuracy"
-        ``accuracy``: paired by seed; the correction's share is test rows over training rows where the draws overlap the most, at
-        the largest size of a data set. ``recall``: seeds that leave out the same tenth are averaged first, the tenths are
+        ``accuracy``: paired by seed; two draws have no more test rows in common than if training and test rows of a data set's
+        largest size were all there is. ``recall``: seeds that leave out the same tenth are averaged first, the tenths are
         paired, and the share is that of ten folds.
 
     Returns
@@ -415,8 +415,8 @@ def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = 
     for first, second in pairs:
         both = scores[[first, second]].dropna()
         for (data, n), part in both.groupby(level=["data", "n"]):
-            share = N_TEST / max(SIZES[data]) if score == "accuracy" else 1 / (N_BLOCKS - 1)
-            test = corrected_t_test(part[first], part[second], test_share=share)
+            shared = N_TEST / (N_TEST + max(SIZES[data])) if score == "accuracy" else 1 / N_BLOCKS
+            test = corrected_t_test(part[first], part[second], shared)
             rows.append({"data": data, "n": n, "first": first, "second": second, "pairs": test.n,
                          "difference": test.difference, "low": test.low, "high": test.high, "p": test.p})  # fmt: skip
     found = pd.DataFrame(rows)
