@@ -75,8 +75,43 @@ class Equivalence:
     n: int
 
 
-def prediction_interval(values: ArrayLike, k: int = 1, level: float = 0.95) -> tuple[float, float]:
-    """Interval in which the mean of k further runs lies, mean ± t·s·√(1/k + 1/n).
+@dataclass(frozen=True)
+class Prediction:
+    """Where the result of further runs should lie.
+
+    Attributes
+    ----------
+    lo, hi : float
+        The interval, in the unit of the values.
+    p : float
+        Two-sided probability of a result as far out as the nearest number of a printed interval; 1 where none was given.
+    method : {"ranks", "t", "t of arcsine roots"}
+        How it came about.
+    """
+
+    lo: float
+    hi: float
+    p: float
+    method: str
+
+
+def runs_for_ranks(level: float = 0.95) -> int:
+    """Number of runs that a rank-based interval for one more run needs: 39 for 95 %.
+
+    Among n + 1 runs that can be exchanged, the last is the smallest or the largest with probability 2/(n + 1).
+    """
+    _check_level(level)
+    return math.ceil(2 / (1 - level) - 1e-9) - 1
+
+
+def prediction(
+    values: ArrayLike,
+    k: int = 1,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+    printed: tuple[float, float] | None = None,
+) -> Prediction:
+    """Interval in which the mean of k further runs lies.
 
     Parameters
     ----------
@@ -86,16 +121,22 @@ def prediction_interval(values: ArrayLike, k: int = 1, level: float = 0.95) -> t
         Number of runs behind the number that is to be compared.
     level : float
         Coverage.
+    bounds : tuple of float, optional
+        Smallest and largest value that there can be, as 0 and 1 of a score. A bounded score is lopsided near its end: the
+        interval for one run (``k = 1``) is then between ranks, if there are `runs_for_ranks` runs, and else mean ± t·s·√(1 + 1/n)
+        of arcsine roots, which make the scatter of a share about the same everywhere. Without bounds, or for a mean of several
+        runs, it is mean ± t·s·√(1/k + 1/n).
+    printed : tuple of float, optional
+        Ends of the rounding interval of a printed number, for `Prediction.p`.
 
     Returns
     -------
-    lo, hi : float
-        In the unit of the values.
+    Prediction
 
     Raises
     ------
     ValueError
-        For fewer than two values, k below 1, a level outside (0, 1), or values that are not finite.
+        For fewer than two values, k below 1, a level outside (0, 1), or values that are not finite or outside the bounds.
 
     Notes
     -----
@@ -105,8 +146,52 @@ def prediction_interval(values: ArrayLike, k: int = 1, level: float = 0.95) -> t
     if k < 1:
         raise ValueError(f"k is {k}; it counts runs and must be at least 1")
     _check_level(level)
-    half = stats.t.ppf((1 + level) / 2, len(x) - 1) * x.std(ddof=1) * math.sqrt(1 / k + 1 / len(x))
-    return float(x.mean() - half), float(x.mean() + half)
+    if bounds is not None and (x.min() < bounds[0] - 1e-9 or x.max() > bounds[1] + 1e-9):
+        raise ValueError(f"values lie between {x.min():g} and {x.max():g}; with the bounds given, {bounds}, none can be outside")
+    n, low, high = len(x), *(printed or (-math.inf, math.inf))
+    if bounds is not None and k == 1 and n >= runs_for_ranks(level):
+        r = math.floor((n + 1) * (1 - level) / 2 + 1e-9)
+        ordered = np.sort(x)
+        outer = min(int((x >= low - 1e-12).sum()), int((x <= high + 1e-12).sum()))
+        return Prediction(float(ordered[r - 1]), float(ordered[-r]), min(1.0, 2 * (outer + 1) / (n + 1)), "ranks")
+    rooted = bounds is not None and k == 1
+    ends = bounds if rooted and bounds else None
+    z = roots(x, ends)
+    mean, error = float(z.mean()), float(z.std(ddof=1)) * math.sqrt(1 / k + 1 / n)
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
+    lo, hi = (float(one) for one in from_roots(np.array([mean - half, mean + half]), ends))
+    nearest = roots(np.clip([low, high], *ends) if ends else np.array([low, high]), ends)
+    distance = max(0.0, nearest[0] - mean, mean - nearest[1])
+    p = float(2 * stats.t.sf(distance / error, n - 1)) if error > 0 else float(distance <= 1e-12)
+    return Prediction(lo, hi, p, "t of arcsine roots" if rooted else "t")
+
+
+def roots(values: ArrayLike, bounds: tuple[float, float] | None) -> np.ndarray:
+    """Arcsine of the square root of shares, which lie between two bounds; the values themselves without bounds."""
+    x = np.asarray(values, dtype=float)
+    return x if bounds is None else np.arcsin(np.sqrt(np.clip((x - bounds[0]) / (bounds[1] - bounds[0]), 0, 1)))
+
+
+def from_roots(values: ArrayLike, bounds: tuple[float, float] | None) -> np.ndarray:
+    """Inverse of `roots`; what lies beyond an end is that end."""
+    z = np.asarray(values, dtype=float)
+    return z if bounds is None else bounds[0] + (bounds[1] - bounds[0]) * np.sin(np.clip(z, 0, np.pi / 2)) ** 2
+
+
+def held_out(values: ArrayLike, level: float = 0.95, bounds: tuple[float, float] | None = None) -> tuple[int, int, int]:
+    """How often a run lies outside the interval that the other runs give: below, above, and the number of runs asked.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_runs,)
+        At least three.
+    level, bounds
+        As in `prediction`.
+    """
+    x = _finite(values, "values", least=3)
+    found = [prediction(np.delete(x, i), 1, level, bounds) for i in range(len(x))]
+    below = sum(value < one.lo - 1e-12 for value, one in zip(x, found, strict=True))
+    return int(below), int(sum(value > one.hi + 1e-12 for value, one in zip(x, found, strict=True))), len(x)
 
 
 def bootstrap(
@@ -205,7 +290,7 @@ def corrected_t_test(first: ArrayLike, second: ArrayLike, shared: float, level: 
     Raises
     ------
     ValueError
-        For fewer than nine pairs (give estimates and `prediction_interval` there), unequal lengths, or a share outside [0, 1).
+        For fewer than nine pairs (give estimates and `prediction` there), unequal lengths, or a share outside [0, 1).
 
     Notes
     -----

@@ -62,6 +62,11 @@ class Evidence:
             self._samples[key] = self._find(experiment, config, metric)
         return self._samples[key]
 
+    def records(self, experiment: str) -> list[Any]:
+        """All usable records of an experiment."""
+        self._load(experiment)
+        return self._records[experiment]
+
     def shared(self, experiment: str, data: str) -> float | None:
         """Share of test rows that two draws of a data set have in common, see `shared_by`; of all draws that kept their rows."""
         key = (experiment, data)

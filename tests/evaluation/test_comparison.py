@@ -9,28 +9,71 @@ A = RNG.normal(0.90, 0.02, 20)
 B = A - RNG.normal(0.01, 0.01, 20)
 
 
-def test_prediction_interval_by_hand():
+def test_prediction_by_hand():
     values = [0.90, 0.92, 0.94]
     # mean 0.92, s 0.02, t(0.975, 2) = 4.302653, sqrt(1 + 1/3) = 1.154701
-    lo, hi = c.prediction_interval(values)
-    assert (lo, hi) == pytest.approx((0.92 - 0.0993655, 0.92 + 0.0993655), abs=1e-6)
+    one = c.prediction(values)
+    assert (one.lo, one.hi, one.method) == (pytest.approx(0.92 - 0.0993655), pytest.approx(0.92 + 0.0993655), "t")
 
 
-def test_prediction_interval_covers_a_further_run_and_does_not_shrink_to_a_point():
+def test_prediction_covers_a_further_run_and_does_not_shrink_to_a_point():
     rng = np.random.default_rng(0)
     covered = []
     for _ in range(4000):
         *ours, theirs = rng.normal(0.0, 1.0, 6)
-        lo, hi = c.prediction_interval(ours)
-        covered.append(lo <= theirs <= hi)
+        one = c.prediction(ours)
+        covered.append(one.lo <= theirs <= one.hi)
     assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
-    lo, hi = c.prediction_interval(rng.normal(0, 1, 5000))
-    assert hi - lo == pytest.approx(2 * 1.96, abs=0.1)
+    one = c.prediction(rng.normal(0, 1, 5000))
+    assert one.hi - one.lo == pytest.approx(2 * 1.96, abs=0.1)
 
 
-def test_prediction_interval_of_a_mean_of_many_runs_is_narrower():
-    one, many = (c.prediction_interval(A, k=k) for k in (1, 30))
-    assert many[1] - many[0] < one[1] - one[0]
+def test_prediction_of_a_mean_of_many_runs_is_narrower():
+    one, many = (c.prediction(A, k=k) for k in (1, 30))
+    assert many.hi - many.lo < one.hi - one.lo
+
+
+def test_ranks_need_39_runs_and_are_between_the_ends():
+    assert (c.runs_for_ranks(), c.runs_for_ranks(0.9), c.runs_for_ranks(0.5)) == (39, 19, 3)
+    values = np.random.default_rng(0).beta(20, 1, 79)
+    few, enough, more = (c.prediction(values[:n], bounds=(0, 1)) for n in (38, 39, 79))
+    assert (few.method, enough.method) == ("t of arcsine roots", "ranks")
+    assert (enough.lo, enough.hi) == (values[:39].min(), values[:39].max())
+    assert (more.lo, more.hi) == (np.sort(values)[1], np.sort(values)[-2])
+    assert c.prediction(values, k=3, bounds=(0, 1)).method == "t"
+
+
+@pytest.mark.parametrize("n", [20, 39])
+def test_prediction_of_lopsided_scores_covers_on_both_sides(n):
+    """Accuracies near one, of 300 test rows: what a t interval misses is all below."""
+    rng = np.random.default_rng(2)
+    outside = {"t": np.zeros(2), "bounded": np.zeros(2)}
+    for _ in range(1500):
+        *ours, theirs = rng.binomial(300, rng.beta(30, 1, n + 1)) / 300
+        for name, bounds in (("t", None), ("bounded", (0.0, 1.0))):
+            one = c.prediction(ours, bounds=bounds)
+            assert bounds is None or 0 <= one.lo <= one.hi <= 1
+            outside[name] += [theirs < one.lo - 1e-12, theirs > one.hi + 1e-12]
+    below, above = outside["bounded"] / 1500
+    assert below + above < 0.065 and below < 0.045
+    assert outside["t"][1] == 0 and outside["t"][0] / 1500 > 0.045
+
+
+def test_the_p_value_is_below_5_percent_just_where_the_interval_is_missed():
+    values = np.random.default_rng(0).beta(20, 2, 60)
+    for ours, bounds in ((values[:20], None), (values[:20], (0.0, 1.0)), (values, (0.0, 1.0))):
+        found = c.prediction(ours, bounds=bounds)
+        for edge, way in ((found.lo, -1), (found.hi, 1)):
+            inside, out = (c.prediction(ours, bounds=bounds, printed=(edge + d,) * 2).p for d in (-way * 1e-6, way * 1e-6))
+            assert out < 0.05 < inside or (found.method == "ranks" and out < 0.05 <= inside + 1e-9)
+    assert c.prediction(values, printed=(0.0, 1.0)).p == 1.0
+
+
+def test_held_out_counts_both_sides():
+    values = np.array([0.9] * 5 + [0.91] * 5 + [0.5, 1.0])
+    assert c.held_out(values)[2] == 12
+    assert c.held_out([0.9, 0.91, 0.92, 0.91, 0.9, 0.2]) == (1, 0, 6)
+    assert c.held_out([0.1, 0.11, 0.12, 0.11, 0.1, 0.8], bounds=(0, 1)) == (0, 1, 6)
 
 
 def test_bootstrap_of_the_mean_agrees_with_scipy():
@@ -156,10 +199,11 @@ def test_holm_and_benjamini_hochberg_on_known_values():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: c.prediction_interval([1.0]), "at least 2 finite"),
-        (lambda: c.prediction_interval([1.0, np.nan]), "finite"),
-        (lambda: c.prediction_interval([1, 2], k=0), "at least 1"),
-        (lambda: c.prediction_interval([1, 2], level=95), "between 0 and 1"),
+        (lambda: c.prediction([1.0]), "at least 2 finite"),
+        (lambda: c.prediction([1.0, np.nan]), "finite"),
+        (lambda: c.prediction([1, 2], k=0), "at least 1"),
+        (lambda: c.prediction([1, 2], level=95), "between 0 and 1"),
+        (lambda: c.prediction([0.5, 2], bounds=(0, 1)), "none can be outside"),
         (lambda: c.bootstrap([1, 2, 3], ["a", "b"]), "one unit for each"),
         (lambda: c.bootstrap([1, 2, 3], ["a"] * 3), "at least two"),
         (lambda: c.corrected_t_test(A[:8], B[:8], 0.25), "estimates and intervals, no test"),
