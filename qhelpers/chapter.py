@@ -123,9 +123,23 @@ class Page:
         return self._verdicts[paper][claim]
 
     def verdict(self, claim: str) -> str:
-        """Verdict on a claim under the main reading of what the paper leaves open, the first that was fixed."""
-        verdict: str = _main(self._judged(claim)).verdict
+        """Verdict on a claim, the same on every page: over all readings of what the paper leaves open."""
+        verdict: str = self._judged(claim).verdict
         return verdict
+
+    def score(self, experiment: str, metric: str = "accuracy", **config: Any) -> str:
+        """Mean of a recorded score, as every page shows it; see `qhelpers.ledger.shown.score`."""
+        from qhelpers.ledger import shown
+
+        return shown.score(experiment, metric, **config)
+
+    def answer(self) -> None:
+        """Show what came of the part's paper in three sentences: does the quantum part help, where, what to use instead."""
+        from qhelpers.runs.papers import papers
+
+        (paper,) = (one for one in papers() if one.number == self.chapter.partition(".")[0])
+        said = paper.sentences()
+        _show("".join(f"<p>{one}</p>" for one in said), html.unescape(re.sub("<[^>]+>", "", "\n".join(said))))
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:
         """Sentence on what the recorded runs of some models took: processor time and memory."""
@@ -176,21 +190,19 @@ class Page:
         _claim_table([(c.id, _where(c), c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
 
     def verdicts(self, *ids: str, caption: str) -> None:
-        """Show what became of claims under the main reading, and over all readings where that differs."""
+        """Show what became of claims: what was measured under the main reading, and the verdict over all readings."""
         from qhelpers import ledger
 
         rows = []
         for one in ids:
             claim, verdict = ledger.claim(one), self._judged(one)
-            main = _main(verdict)
-            name = verdict.verdict if main.verdict == verdict.verdict else f"{main.verdict}; over all readings {verdict.verdict}"
-            measured = "" if main.measured is None else f"{main.measured:.3f}"
+            measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
             if claim.kind in ("ordering", "procedure") and measured:
-                tries = "resamplings" if "bootstraps" in main.sentence else "runs"
-                measured = f"it holds in {main.measured:.0%} of {tries} (n\u00a0=\u00a0{main.n})"
-            elif main.sd is not None:
-                measured += f"\u00a0±\u00a0{main.sd:.3f} (n\u00a0=\u00a0{main.n}; {main.reading})"
-            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, name)))
+                tries = "resamplings" if verdict.readings[0].in_runs is not None and not claim.single else "runs"
+                measured = f"it holds in {verdict.measured:.0%} of {tries} (n\u00a0=\u00a0{verdict.n_seeds})"
+            elif verdict.sd is not None:
+                measured += f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
+            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
         _claim_table(rows, caption)
 
     def finding(self, text: str, picture: Figure, *, alt: str, caption: str) -> None:
@@ -351,15 +363,6 @@ def _someone_runs_this() -> bool:
     """Whether somebody runs the cells: a user interface names the cell that it sends, a program that executes them does not."""
     kernel = getattr(require("IPython", "book").get_ipython(), "kernel", None)
     return kernel is not None and "cellId" in kernel.get_parent("shell").get("metadata", {})
-
-
-def _main(verdict: Any) -> Any:
-    """The first reading of a claim; what arithmetic settled, or was never measured, is the same under each."""
-    from qhelpers import ledger
-
-    if verdict.readings and verdict.verdict not in ("cannot hold", "implausible"):
-        return verdict.readings[0]
-    return ledger.ReadingVerdict(verdict.reading, verdict.verdict, verdict.n_seeds, verdict.measured, verdict.sd)
 
 
 def _where(claim: Any) -> str:

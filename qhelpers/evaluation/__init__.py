@@ -16,7 +16,7 @@ from qhelpers.evaluation.comparison import (
     runs_for_ranks,
     shared_rows,
 )
-from qhelpers.evaluation.likelihood import Fit, fits, possible, row_fit, smallest_test
+from qhelpers.evaluation.likelihood import Fit, fits, possible, row_fit, smallest_fit, smallest_test
 from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
 from qhelpers.evaluation.splits import (
     balanced_subsample,
@@ -54,6 +54,7 @@ __all__ = [
     "row_fit",
     "runs_for_ranks",
     "shared_rows",
+    "smallest_fit",
     "smallest_test",
     "stratified_split",
     "time_block_split",

@@ -251,6 +251,19 @@ def fits(texts: Mapping[str, str], n: int) -> bool:
     return bool(_near(found, x, widths).all(axis=-1).any())
 
 
+def smallest_fit(texts: Mapping[str, str], largest: int = 600) -> int | None:
+    """Size of the smallest test set, of any balance, on which counts exist that round to the printed row; None if there is none.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        The printed row, see `printed_row`.
+    largest : int
+        Where to stop.
+    """
+    return next((n for n in range(2, largest + 1) if fits(texts, n)), None)
+
+
 def smallest_test(texts: Mapping[str, str], largest: int = 400) -> int | None:
     """Size of the smallest balanced test set on which counts exist that round to the printed row; None if there is none.
 

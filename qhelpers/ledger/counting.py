@@ -49,6 +49,30 @@ def judged(counts: Counter[str]) -> int:
     return counts.total() - sum(counts[name] for name in ("lost", "pending", "not measurable"))
 
 
+def measured_values(found: Sequence[Verdict]) -> str:
+    """What became of the values that a paper measured, in sentences (HTML): first, and by themselves.
+
+    Parameters
+    ----------
+    found : sequence of Verdict
+        Of one paper, or of all.
+    """
+    own = [one for one in found if one.sort == "results"]
+    counts = tally(own)["results"]
+    n, other, some = judged(counts), counts["holds, for another reason"], counts["holds under some readings"]
+    if not n:
+        return "No measured value has been set beside runs yet."
+    readings = [one for one in own if one.verdict == "holds under some readings"]
+    searched = sum(not any(reading.verdict.startswith("holds") for reading in one.readings) for one in readings)
+    return (
+        f"Of <strong>{n} measured values {counts['holds'] + other} hold</strong> as the paper describes the experiment, {other} "
+        f"of them also for a model without the quantum part. {some} more hold under another reading of the text, {searched} of "
+        f"those only under a protocol that was searched for afterwards. {counts['falls short']} fall short, {counts['exceeded']} "
+        f"were printed too low, {counts['cannot hold']} cannot hold together, {counts['implausible']} are implausible, and "
+        f"{counts['inconclusive']} our runs could not have refuted."
+    )
+
+
 def chance(found: Sequence[Verdict]) -> dict[str, float]:
     """How many refutations chance alone would make, and how many are left when that is controlled.
 

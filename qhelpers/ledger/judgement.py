@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -252,6 +252,50 @@ def holds_in(claim_id: str, runs: Sequence[Any], prefix: str = "") -> dict[str, 
     return found
 
 
+class Coverage(NamedTuple):
+    """How the intervals do on our own runs, each held out from the others.
+
+    Attributes
+    ----------
+    samples : int
+        Models, data sets, readings and scores.
+    runs : int
+        Runs that were held out.
+    below, above : int
+        Those that lay outside, by side.
+    collapsed : int
+        Runs that failed to train and stand apart.
+    """
+
+    samples: int
+    runs: int
+    below: int
+    above: int
+    collapsed: int
+
+
+def coverage(book: Paper, evidence: Evidence) -> Coverage:
+    """Coverage of the prediction intervals behind a paper's scores, on the runs that they were made of."""
+    from qhelpers.evaluation.comparison import held_out
+
+    seen: dict[tuple[Any, ...], np.ndarray] = {}
+    collapsed: set[str] = set()
+    for claim in book.claims:
+        experiment, config = _source(claim)
+        if claim.kind != "number" or not claim.meaning.score or not math.isfinite(claim.meaning.lo) or not experiment:
+            continue
+        for options in book.readings([config], experiment):
+            whole = _overlay(config, options, experiment)
+            sample = evidence.sample(experiment, whole, claim.metric)
+            if len(sample.seeds) > SMALLEST_N:
+                trained = _trained(book, claim, options, sample, evidence)
+                collapsed |= {name for name, one in zip(sample.ids, trained, strict=True) if not one}
+                seen[experiment, frozenset(whole.items()), claim.metric] = sample.values[trained]
+    counts = [held_out(values, LEVEL, (0.0, 1.0)) for values in seen.values() if np.ptp(values) > 0]
+    below, above, runs = (sum(one[i] for one in counts) for i in range(3))
+    return Coverage(len(counts), runs, below, above, len(collapsed))
+
+
 def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> list[Verdict]:
     """Verdicts of a paper's claims from its checks and records.
 
@@ -396,10 +440,11 @@ def _points(book: Paper, claim: Claim) -> list[ReadingVerdict]:
     from qhelpers.evaluation.likelihood import QUANTITIES, fits
 
     n = int(claim.interval().mid)
-    rows: dict[str, dict[str, str]] = {}
-    for one in book.claims:
-        if one.place in claim.of.get("tables", ()) and one.quantity in QUANTITIES and one.printed:
-            rows.setdefault(f"{book.names.get(str(one.of.get('model')))} in {one.place}", {})[one.quantity] = one.printed
+    rows = {
+        f"{book.names.get(model)} in {place}": row
+        for place in claim.of.get("tables", ())
+        for model, row in book.finest(place, QUANTITIES).items()
+    }
     found = []
     for name, size in ((f"{n} test points", n), (f"a fifth of {n}", n // 5)):
         outside = [label for label, row in rows.items() if len(row) == len(QUANTITIES) and not fits(row, size)]

@@ -98,6 +98,26 @@ class Paper:
         """Number of runs behind a printed number; 1 where the paper says nothing."""
         return int(self.protocol.get("runs", 1))
 
+    def finest(self, place: str, quantities: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Rows of a table by model, each number as the paper prints it most finely anywhere, where that agrees with the table.
+
+        Parameters
+        ----------
+        place : str
+            A table.
+        quantities : iterable of str
+            Those of a row that are wanted.
+        """
+        wanted = set(quantities)
+        prints = [one for one in self.claims if one.kind == "number" and one.quantity in wanted and one.printed is not None]
+        rows: dict[str, dict[str, str]] = {}
+        for cell in (one for one in prints if one.place == place):
+            same = [one for one in prints if (one.quantity, one.of) == (cell.quantity, cell.of)]
+            agree = [one for one in same if one.interval().meets(cell.interval())]
+            finest = min(agree, key=lambda one: one.interval().width)
+            rows.setdefault(str(cell.of.get("model")), {})[cell.quantity] = str(finest.printed)
+        return rows
+
     def readings(self, configs: Iterable[Mapping[str, Any]], experiment: str = "") -> list[tuple[Reading, ...]]:
         """All combinations of the open readings that concern at least one of some configs of an experiment."""
         configs = list(configs)

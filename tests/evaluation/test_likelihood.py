@@ -13,6 +13,7 @@ from qhelpers.evaluation.likelihood import (
     printed_row,
     row_fit,
     scores,
+    smallest_fit,
     smallest_test,
 )
 
@@ -158,6 +159,9 @@ def test_fits_looks_at_every_balance():
             row["recall"] = f"{rng.random():.2f}"
         for n in (9, 17, 30):
             assert fits(row, n) == any(possible(row, k, n - k) for k in range(1, n)), (row, n)
+    hybrid = {"precision": "0.812", "recall": "0.844", "f1": "0.827", "accuracy": "0.87"}
+    assert smallest_fit(hybrid) == 467
+    assert smallest_fit(hybrid, largest=400) is None
 
 
 def test_bad_arguments_say_what_is_allowed():

@@ -37,5 +37,6 @@ PAPER = Paper(
         _question("Is the room occupied?", "T1", "occupancy"),
         _question("Is the GPS tracker under attack?", "T2", "ton_iot_gps"),
     ),
+    answer="answer",
     note="Scores are on balanced test sets, where guessing gives 0.5.",
 )
