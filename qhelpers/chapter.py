@@ -196,13 +196,18 @@ class Page:
         rows = []
         for one in ids:
             claim, verdict = ledger.claim(one), self._judged(one)
-            measured = "" if verdict.measured is None else f"{verdict.measured:.3f}"
-            if claim.kind in ("ordering", "procedure") and measured:
-                tries = "resamplings" if verdict.readings[0].in_runs is not None and not claim.single else "runs"
-                measured = f"it holds in {verdict.measured:.0%} of {tries} (n\u00a0=\u00a0{verdict.n_seeds})"
+            value, rest = "" if verdict.measured is None else f"{verdict.measured:.3f}", ""
+            run = [reading for reading in verdict.readings if reading.verdict != "pending"]
+            if claim.kind in ("ordering", "procedure") and value:
+                tries = "runs" if claim.single or verdict.readings[0].in_runs is None else "resamplings"
+                value, rest = "", f"it holds in {verdict.measured:.0%} of {tries} (n\u00a0=\u00a0{verdict.n_seeds})"
+                if len(run) > 1:
+                    rest = f"it holds under {sum(reading.verdict == 'holds' for reading in run)} of {len(run)} readings"
             elif verdict.sd is not None:
-                measured += f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
-            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, verdict.verdict)))
+                rest = f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
+            of = verdict.readings[0].of if verdict.readings else ""
+            said = (value, rest, verdict.verdict, of)
+            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), said))
         _claim_table(rows, caption)
 
     def finding(self, text: str, picture: Figure, *, alt: str, caption: str) -> None:
@@ -376,22 +381,29 @@ def _printed(claim: Any) -> str:
     return str(claim.printed)
 
 
-def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str] | None]], caption: str) -> None:
+def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str, str, str] | None]], caption: str) -> None:
+    """Claims as printed; with what was measured (the value, what else is said, of what it is) and the verdict."""
+    from qhelpers.ledger.shown import mark
+
     judged = bool(rows) and rows[0][4] is not None
     heads = ["claim", "where", "quantity", "printed", *(["measured", "verdict"] if judged else [])]
-    body = ""
+    body, lines = "", []
     for identifier, where, quantity, printed, found in rows:
         link = f'<a href="../scoreboard.html#{html.escape(identifier)}"><code>{html.escape(identifier)}</code></a>'
-        cells = zip(heads[1:], (where, quantity, printed, *(found or ())), strict=True)
-        told = "".join(f'<td data-name="{head}">{html.escape(text)}</td>' for head, text in cells)
-        body += f"<tr><td>{link}</td>{told}</tr>"
+        told = [html.escape(text) for text in (where, quantity, printed)]
+        lines.append(" | ".join([identifier, where, quantity, printed]))
+        if found is not None:
+            value, rest, verdict, of = found
+            told += [mark(value, of) + html.escape(rest), html.escape(verdict)]
+            lines[-1] += f" | {value}{rest} | {verdict}"
+        cells = zip(heads[1:], told, strict=True)
+        body += f"<tr><td>{link}</td>" + "".join(f'<td data-name="{head}">{text}</td>' for head, text in cells) + "</tr>"
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
     label = html.escape(caption, quote=True)
-    plain = "\n".join(" | ".join([*row[:4], *(row[4] or ())]) for row in rows)
     _show(
         f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table class="qh-stacked">'
         f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
-        plain,
+        "\n".join(lines),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
 from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
 from qhelpers.ledger.predicates import Term, evaluate, terms
+from qhelpers.ledger.shown import key
 from qhelpers.ledger.specifications import Searched, Specifications
 from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
 
@@ -67,6 +68,8 @@ class ReadingVerdict:
         For an ordering: share of the single runs in which it holds.
     collapsed : int
         Runs, of the seeds, that failed to train and stand apart from the interval.
+    of : str
+        Of a number, what was measured, as in `qhelpers.ledger.shown.key`.
     """
 
     reading: str
@@ -82,6 +85,7 @@ class ReadingVerdict:
     shown: tuple[tuple[str, float], ...] = ()
     in_runs: float | None = None
     collapsed: int = 0
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -535,7 +539,8 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
     from qhelpers.evaluation.comparison import prediction
 
     experiment, config = _source(claim)
-    sample = evidence.sample(experiment, _overlay(config, options, experiment), claim.metric)
+    whole = _overlay(config, options, experiment)
+    sample = evidence.sample(experiment, whole, claim.metric)
     name, assumptions = _named(options)
     n = len(sample.seeds)
     mean = float(sample.values.mean()) if n else None
@@ -579,7 +584,20 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
         f"in {LEVEL:.0%} of cases: {says}.{control}"
     )
-    return ReadingVerdict(name, verdict_, n, mean, sd, (lo, hi), ahead.p, sample.ids, sentence, assumptions, collapsed=collapsed)
+    return ReadingVerdict(
+        name,
+        verdict_,
+        n,
+        mean,
+        sd,
+        (lo, hi),
+        ahead.p,
+        sample.ids,
+        sentence,
+        assumptions,
+        collapsed=collapsed,
+        of=key(experiment, whole, claim.metric),
+    )
 
 
 def _trained(book: Paper, claim: Claim, options: Sequence[Reading], sample: Sample, evidence: Evidence) -> np.ndarray:

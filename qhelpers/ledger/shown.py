@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from qhelpers.ledger.evidence import Evidence, Sample
@@ -40,6 +41,16 @@ def sample(experiment: str, metric: str = "accuracy", **config: Any) -> Sample:
     return found
 
 
+def key(experiment: str, config: Mapping[str, Any], metric: str) -> str:
+    """What a value is of: experiment, config and metric in one line; the same on every page."""
+    return "; ".join([experiment, *(f"{name}={value}" for name, value in sorted(config.items())), metric])
+
+
+def mark(text: str, of: str) -> str:
+    """A shown number as HTML that says what it is of, a `key`; the text itself, escaped, where that is empty."""
+    return f'<span class="qh-value" data-of="{html.escape(of)}">{html.escape(text)}</span>' if of else html.escape(text)
+
+
 def score(experiment: str, metric: str = "accuracy", **config: Any) -> str:
     """Mean of a recorded score with three decimals, as HTML that says what it is.
 
@@ -48,11 +59,9 @@ def score(experiment: str, metric: str = "accuracy", **config: Any) -> str:
     experiment, metric, **config
         As in `sample`.
     """
-    mean = sample(experiment, metric, **config).values.mean()
-    of = "; ".join([experiment, *(f"{key}={value}" for key, value in sorted(config.items())), metric])
-    return f'<span class="qh-value" data-of="{html.escape(of)}">{mean:.3f}</span>'
+    return mark(f"{sample(experiment, metric, **config).values.mean():.3f}", key(experiment, config, metric))
 
 
 def marked(markup: str) -> list[tuple[str, str]]:
-    """What `score` has marked in a page: of what, and the number."""
-    return [(html.unescape(of), text) for of, text in _MARKED.findall(markup)]
+    """What `mark` has marked in a page: of what, and the number."""
+    return [(html.unescape(of), html.unescape(text)) for of, text in _MARKED.findall(markup)]

@@ -188,6 +188,15 @@ def measured(row: Any) -> str:
     return f"holds in {row.measured:.0%} of {tries} (n = {row.n_seeds})"
 
 
+def _marked(row: Any) -> str:
+    """Return what was measured, escaped, with a number marked by what it is of."""
+    from qhelpers.ledger.shown import mark
+
+    text, value = measured(row), "" if row.measured is None else f"{row.measured:.3f}"
+    of = row.readings[0].of if row.readings else ""
+    return mark(value, of) + escape(text.removeprefix(value)) if of and text.startswith(value) else escape(text)
+
+
 def printed(row: Any) -> str:
     """Return what is printed, escaped: the letters, or a formula."""
     text = row.printed or "lost"
@@ -229,7 +238,7 @@ def table(rows: Sequence[Any]) -> str:
             f'<tr id="{name}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
             f'<td><a href="#{name}">{name.replace(".", ".<wbr>")}</a><span class="qh-where">{escape(place(row))}</span></td>'
             f'<td data-name="printed">{printed(row)}</td>'
-            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{escape(measured(row))}</td>'
+            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{_marked(row)}</td>'
             f"<td>{verdict}</td>"
             f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
         )
