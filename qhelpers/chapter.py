@@ -135,10 +135,9 @@ class Page:
 
     def answer(self) -> None:
         """Show what came of the part's paper in three sentences: does the quantum part help, where, what to use instead."""
-        from qhelpers.runs.papers import papers
+        from qhelpers import ledger
 
-        (paper,) = (one for one in papers() if one.number == self.chapter.partition(".")[0])
-        said = paper.sentences()
+        said = ledger.answer(self.chapter.partition(".")[0])
         _show("".join(f"<p>{one}</p>" for one in said), html.unescape(re.sub("<[^>]+>", "", "\n".join(said))))
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:

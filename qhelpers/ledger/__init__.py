@@ -3,7 +3,7 @@
 from qhelpers.ledger.counting import scoreboard
 from qhelpers.ledger.intervals import Interval, printed_interval
 from qhelpers.ledger.judgement import ReadingVerdict, Verdict, holds_in, verdict, verdicts
-from qhelpers.ledger.statements import Claim, Paper, claim, claims, paper, papers
+from qhelpers.ledger.statements import Claim, Paper, answer, claim, claims, paper, papers
 from qhelpers.verdicts import VERDICTS
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Paper",
     "ReadingVerdict",
     "Verdict",
+    "answer",
     "claim",
     "claims",
     "holds_in",

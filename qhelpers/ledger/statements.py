@@ -221,6 +221,11 @@ def papers() -> list[str]:
     return list(_files())
 
 
+def answer(number: str) -> tuple[str, ...]:
+    """What came of a paper in three sentences, as HTML; empty where it has none yet."""
+    return next((one.sentences() for one in found_papers() if one.number == number), ())
+
+
 @functools.cache
 def paper(number: str) -> Paper:
     """One paper with all its claims.
