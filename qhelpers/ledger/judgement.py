@@ -344,7 +344,8 @@ def _verdict(
     identities = [group for group in failed if group[0].kind == "identity" and group not in contradicting]
     others = [group for group in failed if group[0].kind != "identity"]
     readings = _points(book, claim) if claim.quantity == "points" else _readings(book, claim, evidence)
-    measured = [one for one in readings if one.n > 0]
+    begun = [one for one in readings if one.n > 0]
+    measured = [one for one in begun if one.verdict != "pending"] or begun
     searched = None
     main = next(iter(measured or readings), None) if claim.kind != "number" or not claim.needs else None
     nearest = None

@@ -247,6 +247,12 @@ def test_a_claim_is_refuted_only_if_it_is_under_every_reading(tmp_path):
     assert found.measured == pytest.approx(0.80)
 
 
+def test_a_reading_that_is_only_begun_hides_no_other(tmp_path):
+    write(tmp_path, scores(0.80, 0.01, 2, regime="large") + scores(0.95, 0.01, regime="small"))
+    (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
+    assert (found.verdict, found.reading, found.n_seeds) == ("holds", "small", 20)
+
+
 COLLAPSE = HEAD.replace("runs: 1,", "runs: 1, collapse: {models: [net], metric: accuracy, below: 0.6, at_most: 0.1},")
 
 
