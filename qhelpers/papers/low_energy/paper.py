@@ -30,6 +30,7 @@ PAPER = Paper(
         "noise-training": "noise_in_training",
         "noise-mitigation": "noise_mitigation",
         "learning-curves": "learning_curves",
+        "draws": "draws",
         "equations": "equations",
     },
     labels=NETWORKS | {"occupancy": "Is the room occupied?", "ton_iot_gps": "Is the GPS tracker under attack?"},
