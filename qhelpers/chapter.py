@@ -85,6 +85,23 @@ class Page:
         table: pd.DataFrame = records.frame(self.recorded(experiment, **wanted))
         return table
 
+    def shared_rows(self, experiment: str, **wanted: Any) -> float:
+        """Share of test rows that two recorded draws have in common, see `qhelpers.evaluation.shared_rows`.
+
+        Raises
+        ------
+        RecordsError
+            If fewer than two of the draws kept their rows.
+        """
+        from qhelpers.ledger.evidence import shared_by
+
+        shared = shared_by(self.recorded(experiment, **wanted))
+        if shared is None:
+            raise records.RecordsError(
+                f"no two records of {experiment} with {wanted} kept their test rows; name a model that does"
+            )
+        return shared
+
     def printed(self, claim: str, missing_ok: bool = False) -> str | None:
         """What the paper prints for a claim, to the letter; None if it was lost or, with `missing_ok`, never claimed."""
         from qhelpers import ledger
@@ -106,9 +123,22 @@ class Page:
         return self._verdicts[paper][claim]
 
     def verdict(self, claim: str) -> str:
-        """Verdict on a claim under the main reading of what the paper leaves open, the first that was fixed."""
-        verdict: str = _main(self._judged(claim)).verdict
+        """Verdict on a claim, the same on every page: over all readings of what the paper leaves open."""
+        verdict: str = self._judged(claim).verdict
         return verdict
+
+    def score(self, experiment: str, metric: str = "accuracy", **config: Any) -> str:
+        """Mean of a recorded score, as every page shows it; see `qhelpers.ledger.shown.score`."""
+        from qhelpers.ledger import shown
+
+        return shown.score(experiment, metric, **config)
+
+    def answer(self) -> None:
+        """Show what came of the part's paper in three sentences: does the quantum part help, where, what to use instead."""
+        from qhelpers import ledger
+
+        said = ledger.answer(self.chapter.partition(".")[0])
+        _show("".join(f"<p>{one}</p>" for one in said), html.unescape(re.sub("<[^>]+>", "", "\n".join(said))))
 
     def cost(self, experiment: str, models: Sequence[str]) -> str:
         """Sentence on what the recorded runs of some models took: processor time and memory."""
@@ -159,21 +189,24 @@ class Page:
         _claim_table([(c.id, _where(c), c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
 
     def verdicts(self, *ids: str, caption: str) -> None:
-        """Show what became of claims under the main reading, and over all readings where that differs."""
+        """Show what became of claims: what was measured under the main reading, and the verdict over all readings."""
         from qhelpers import ledger
 
         rows = []
         for one in ids:
             claim, verdict = ledger.claim(one), self._judged(one)
-            main = _main(verdict)
-            name = verdict.verdict if main.verdict == verdict.verdict else f"{main.verdict}; over all readings {verdict.verdict}"
-            measured = "" if main.measured is None else f"{main.measured:.3f}"
-            if claim.kind in ("ordering", "procedure") and measured:
-                tries = "resamplings" if "bootstraps" in main.sentence else "runs"
-                measured = f"it holds in {main.measured:.0%} of {tries} (n\u00a0=\u00a0{main.n})"
-            elif main.sd is not None:
-                measured += f"\u00a0±\u00a0{main.sd:.3f} (n\u00a0=\u00a0{main.n}; {main.reading})"
-            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), (measured, name)))
+            value, rest = "" if verdict.measured is None else f"{verdict.measured:.3f}", ""
+            run = [reading for reading in verdict.readings if reading.verdict != "pending"]
+            if claim.kind in ("ordering", "procedure") and value:
+                tries = "runs" if claim.single or verdict.readings[0].in_runs is None else "resamplings"
+                value, rest = "", f"it holds in {verdict.measured:.0%} of {tries} (n\u00a0=\u00a0{verdict.n_seeds})"
+                if len(run) > 1:
+                    rest = f"it holds under {sum(reading.verdict == 'holds' for reading in run)} of {len(run)} readings"
+            elif verdict.sd is not None:
+                rest = f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
+            of = verdict.readings[0].of if verdict.readings else ""
+            said = (value, rest, verdict.verdict, of)
+            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), said))
         _claim_table(rows, caption)
 
     def finding(self, text: str, picture: Figure, *, alt: str, caption: str) -> None:
@@ -336,15 +369,6 @@ def _someone_runs_this() -> bool:
     return kernel is not None and "cellId" in kernel.get_parent("shell").get("metadata", {})
 
 
-def _main(verdict: Any) -> Any:
-    """The first reading of a claim; what arithmetic settled, or was never measured, is the same under each."""
-    from qhelpers import ledger
-
-    if verdict.readings and verdict.verdict not in ("cannot hold", "implausible"):
-        return verdict.readings[0]
-    return ledger.ReadingVerdict(verdict.reading, verdict.verdict, verdict.n_seeds, verdict.measured, verdict.sd)
-
-
 def _where(claim: Any) -> str:
     """Place of a claim, with the printed number in the words that surround it."""
     return str(claim.where).replace("{}", _printed(claim))
@@ -356,22 +380,29 @@ def _printed(claim: Any) -> str:
     return str(claim.printed)
 
 
-def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str] | None]], caption: str) -> None:
+def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str, str, str] | None]], caption: str) -> None:
+    """Claims as printed; with what was measured (the value, what else is said, of what it is) and the verdict."""
+    from qhelpers.ledger.shown import mark
+
     judged = bool(rows) and rows[0][4] is not None
     heads = ["claim", "where", "quantity", "printed", *(["measured", "verdict"] if judged else [])]
-    body = ""
+    body, lines = "", []
     for identifier, where, quantity, printed, found in rows:
         link = f'<a href="../scoreboard.html#{html.escape(identifier)}"><code>{html.escape(identifier)}</code></a>'
-        cells = zip(heads[1:], (where, quantity, printed, *(found or ())), strict=True)
-        told = "".join(f'<td data-name="{head}">{html.escape(text)}</td>' for head, text in cells)
-        body += f"<tr><td>{link}</td>{told}</tr>"
+        told = [html.escape(text) for text in (where, quantity, printed)]
+        lines.append(" | ".join([identifier, where, quantity, printed]))
+        if found is not None:
+            value, rest, verdict, of = found
+            told += [mark(value, of) + html.escape(rest), html.escape(verdict)]
+            lines[-1] += f" | {value}{rest} | {verdict}"
+        cells = zip(heads[1:], told, strict=True)
+        body += f"<tr><td>{link}</td>" + "".join(f'<td data-name="{head}">{text}</td>' for head, text in cells) + "</tr>"
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
     label = html.escape(caption, quote=True)
-    plain = "\n".join(" | ".join([*row[:4], *(row[4] or ())]) for row in rows)
     _show(
         f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table class="qh-stacked">'
         f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>",
-        plain,
+        "\n".join(lines),
     )
 
 

@@ -17,12 +17,14 @@ class Word(NamedTuple):
 #: In the order of figures and tables.
 VERDICTS = {
     "holds": Word("what was printed is what the method gives", "#007a5a", "#3fbf95", "#009E73"),
-    "exceeded": Word("the method gives more than was printed", "#2b86c5", "#6cb8ee", "#56B4E9"),
-    "holds, for another reason": Word("holds, but so does a control without the quantum part", "#9a7400", "#d9b13c", "#E69F00"),
+    "holds, for another reason": Word(
+        "holds, and a control without the quantum part is as good or better", "#9a7400", "#d9b13c", "#E69F00"
+    ),
     "holds under some readings": Word(
         "the text can be read in several ways, and it holds under some of them only", "#5b7f1f", "#a3c85f", "#8DB04A"
     ),
     "inconclusive": Word("the spread is too wide to have refuted it", "#7d8791", "#98a2ad", "#999999"),
+    "exceeded": Word("printed too low: the method gives more", "#8a5a3c", "#c79a7b", "#B58863"),
     "falls short": Word("the method gives less than was printed", "#c64a00", "#f08a4b", "#CC79A7"),
     "implausible": Word("improbable if the printed numbers were honest measurements", "#b0527c", "#e49bbb", "#B07AA1"),
     "cannot hold": Word("arithmetic forbids it, whatever was measured", "#7b2d86", "#c98ad3", "#D55E00"),

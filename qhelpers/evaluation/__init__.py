@@ -3,16 +3,21 @@
 import qhelpers._experiments  # noqa: F401
 from qhelpers.evaluation.comparison import (
     Equivalence,
+    Prediction,
     Test,
     bayesian_comparison,
     benjamini_hochberg,
     bootstrap,
     corrected_t_test,
     equivalence,
+    held_out,
     holm,
-    prediction_interval,
+    non_inferiority,
+    prediction,
+    runs_for_ranks,
+    shared_rows,
 )
-from qhelpers.evaluation.likelihood import Fit, possible, row_fit, smallest_test
+from qhelpers.evaluation.likelihood import Fit, fits, possible, row_fit, smallest_fit, smallest_test
 from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
 from qhelpers.evaluation.splits import (
     balanced_subsample,
@@ -27,6 +32,7 @@ from qhelpers.evaluation.splits import (
 __all__ = [
     "Equivalence",
     "Fit",
+    "Prediction",
     "Test",
     "balanced_subsample",
     "bayesian_comparison",
@@ -36,14 +42,20 @@ __all__ = [
     "confusion_counts",
     "corrected_t_test",
     "equivalence",
+    "fits",
     "group_split",
+    "held_out",
     "holm",
     "late_split",
+    "non_inferiority",
     "official_split",
     "possible",
-    "prediction_interval",
+    "prediction",
     "random_split",
     "row_fit",
+    "runs_for_ranks",
+    "shared_rows",
+    "smallest_fit",
     "smallest_test",
     "stratified_split",
     "time_block_split",

@@ -13,8 +13,10 @@ of rounding, width²/12, and that of a tolerance for what no paper prints (versi
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,6 +97,31 @@ def _one_class(hits: Array, false: Array, missed: Array) -> Array:
 
 def _ratio(part: Array, whole: Array) -> Array:
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
+
+
+def counts_by_protocol(found: Iterable[Any], keys: Sequence[str]) -> dict[tuple[str, ...], dict[str, Array]]:
+    """Confusion counts of recorded draws by protocol and model.
+
+    Parameters
+    ----------
+    found : iterable of Record
+        With an array ``counts`` of shape (n_features, n_models, n_folds, 4); ``chosen`` names its first two axes as ``features``
+        and ``models``.
+    keys : sequence of str
+        Entries of a record's config that make a protocol, together with the features.
+
+    Returns
+    -------
+    dict of tuple of str to dict of str to ndarray of shape (n_draws, n_folds, 4)
+    """
+    parts: dict[tuple[str, ...], dict[str, list[Array]]] = defaultdict(lambda: defaultdict(list))
+    for record in found:
+        counts = record.arrays()["counts"]
+        for i, features in enumerate(record.chosen["features"]):
+            protocol = (*(record.config[name] for name in keys), features)
+            for j, name in enumerate(record.chosen["models"]):
+                parts[protocol][name].append(counts[i, j])
+    return {protocol: {name: np.stack(each) for name, each in models.items()} for protocol, models in parts.items()}
 
 
 def printed_row(texts: Mapping[str, str]) -> tuple[Array, Array]:
@@ -200,6 +227,41 @@ def possible(texts: Mapping[str, str], positives: int, negatives: int, average: 
     hits, false = hits[right], false[right]
     found = scores(np.stack([hits, false, positives - hits, negatives - false], axis=-1), average)
     return bool(_near(found, x, widths).all(axis=-1).any())
+
+
+def fits(texts: Mapping[str, str], n: int) -> bool:
+    """Whether counts exist on one test set of `n` rows, of any balance, that round to the printed row (of the positive class).
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        The printed row, see `printed_row`.
+    n : int
+        Rows of the test set.
+    """
+    x, widths = printed_row(texts)
+    hits, positives = np.meshgrid(np.arange(n), np.arange(1, n), indexing="ij")
+    some = (hits <= positives) & _near(hits / positives, x[1], widths[1])
+    right = np.arange(math.floor((x[3] - widths[3]) * n), math.ceil((x[3] + widths[3]) * n) + 1)
+    hits, positives, right = np.broadcast_arrays(hits[some][:, None], positives[some][:, None], right)
+    rejected = right - hits
+    false = n - positives - rejected
+    real = (rejected >= 0) & (false >= 0)
+    found = scores(np.stack([hits[real], false[real], (positives - hits)[real], rejected[real]], axis=-1))
+    return bool(_near(found, x, widths).all(axis=-1).any())
+
+
+def smallest_fit(texts: Mapping[str, str], largest: int = 600) -> int | None:
+    """Size of the smallest test set, of any balance, on which counts exist that round to the printed row; None if there is none.
+
+    Parameters
+    ----------
+    texts : mapping of str to str
+        The printed row, see `printed_row`.
+    largest : int
+        Where to stop.
+    """
+    return next((n for n in range(2, largest + 1) if fits(texts, n)), None)
 
 
 def smallest_test(texts: Mapping[str, str], largest: int = 400) -> int | None:

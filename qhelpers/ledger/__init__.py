@@ -4,7 +4,7 @@ import qhelpers._experiments  # noqa: F401
 from qhelpers.ledger.counting import scoreboard
 from qhelpers.ledger.intervals import Interval, printed_interval
 from qhelpers.ledger.judgement import ReadingVerdict, Verdict, holds_in, verdict, verdicts
-from qhelpers.ledger.statements import Claim, Paper, claim, claims, paper, papers
+from qhelpers.ledger.statements import Claim, Paper, answer, claim, claims, paper, papers
 from qhelpers.verdicts import VERDICTS
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Paper",
     "ReadingVerdict",
     "Verdict",
+    "answer",
     "claim",
     "claims",
     "holds_in",

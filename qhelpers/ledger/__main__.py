@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from qhelpers import _pipes
+from qhelpers.ledger import counting
 from qhelpers.ledger.checks import CheckResult, check_row, check_rows, failed_groups
-from qhelpers.ledger.counting import chance
 from qhelpers.ledger.judgement import Verdict, verdict, verdicts
 from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.statements import claims, near_ids, paper, papers
@@ -104,14 +104,15 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
         own = [one for one in found if one.paper == number]
         print(f"Paper {number}: {paper(number).title}")
         print(f"{len(own)} claims")
-        for name in VERDICTS:
-            count = sum(one.verdict == name for one in own)
-            if count:
-                print(f"  {count:4}  {name}")
-        tally = chance(own)
+        for sort, counts in counting.tally(own).items():
+            print(f"{sort}: {counts.total()}, of which {counting.judged(counts)} could be judged")
+            for name in VERDICTS:
+                if counts[name]:
+                    print(f"  {counts[name]:4}  {name}")
+        tally = counting.chance(own)
         print(
-            f"{tally['tested']} numbers stand beside records; {tally['refuted']} of them are refuted under every reading that "
-            f"was run, {tally['refuted_fdr']} with false discoveries held at 5 %. If all were true, at most "
+            f"{tally['tested']} results and sentences stand beside records; {tally['refuted']} of them are refuted under every "
+            f"reading that was run, {tally['refuted_fdr']} with false discoveries held at 5 %. If all were true, at most "
             f"{tally['expected_by_chance']:g} would fall by chance."
         )
         impossible = [one for one in own if one.verdict == "cannot hold"]

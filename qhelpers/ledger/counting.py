@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qhelpers.ledger.judgement import LEVEL, MEASURED, Verdict, verdicts
-from qhelpers.ledger.statements import papers
+from qhelpers.ledger.statements import SORTS, papers
 from qhelpers.verdicts import VERDICTS
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def scoreboard(folder: Path | None = None) -> pd.DataFrame:
-    """Verdicts counted by paper, with what chance alone would do.
+    """Verdicts counted by paper and by what is claimed.
 
     Parameters
     ----------
@@ -25,20 +26,51 @@ def scoreboard(folder: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a paper: claims, one column a verdict, and ``tested`` (results set beside at least three seeds; one that is
-        printed in several places counts once), ``refuted`` (outside the interval under every reading that was run),
-        ``refuted_fdr`` (those that Benjamini and Hochberg leave at 5 %), ``expected_by_chance`` (how many of the tested would
-        be refuted if all were true, at most).
+        A row a paper and sort (`qhelpers.ledger.statements.SORTS`): ``claims``, ``measured`` (what runs or arithmetic could
+        judge), one column a verdict.
     """
     import pandas as pd
 
-    found = verdicts(folder=folder)
-    rows = []
+    rows = {}
     for number in papers():
-        own = [one for one in found if one.paper == number]
-        counts = {name: sum(one.verdict == name for one in own) for name in VERDICTS}
-        rows.append({"paper": number, "claims": len(own), **counts, **chance(own)})
-    return pd.DataFrame(rows).set_index("paper")
+        for sort, counts in tally(verdicts(number, folder)).items():
+            measured = {"claims": counts.total(), "measured": judged(counts)}
+            rows[number, sort] = measured | {name: counts[name] for name in VERDICTS}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["paper", "sort"])
+
+
+def tally(found: Sequence[Verdict]) -> dict[str, Counter[str]]:
+    """Verdicts counted apart for results, sentences, equations, and counts with settings."""
+    return {sort: Counter(one.verdict for one in found if one.sort == sort) for sort in SORTS}
+
+
+def judged(counts: Counter[str]) -> int:
+    """How many of some counted claims runs or arithmetic could judge: all but what is lost, pending or not measurable."""
+    return counts.total() - sum(counts[name] for name in ("lost", "pending", "not measurable"))
+
+
+def measured_values(found: Sequence[Verdict]) -> str:
+    """What became of the values that a paper measured, in sentences (HTML): first, and by themselves.
+
+    Parameters
+    ----------
+    found : sequence of Verdict
+        Of one paper, or of all.
+    """
+    own = [one for one in found if one.sort == "results"]
+    counts = tally(own)["results"]
+    n, other, some = judged(counts), counts["holds, for another reason"], counts["holds under some readings"]
+    if not n:
+        return "No measured value has been set beside runs yet."
+    readings = [one for one in own if one.verdict == "holds under some readings"]
+    searched = sum(not any(reading.verdict.startswith("holds") for reading in one.readings) for one in readings)
+    return (
+        f"Of <strong>{n} measured values {counts['holds'] + other} hold</strong> as the paper describes the experiment, {other} "
+        f"of them also for a model without the quantum part. {some} more hold under another reading of the text, {searched} of "
+        f"those only under a protocol that was searched for afterwards. {counts['falls short']} fall short, {counts['exceeded']} "
+        f"were printed too low, {counts['cannot hold']} cannot hold together, {counts['implausible']} are implausible, and "
+        f"{counts['inconclusive']} our runs could not have refuted."
+    )
 
 
 def chance(found: Sequence[Verdict]) -> dict[str, float]:
@@ -52,13 +84,16 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
     Returns
     -------
     dict
-        ``tested``, ``refuted``, ``refuted_fdr``, ``expected_by_chance``, as in `scoreboard`.
+        ``tested`` (results and sentences set beside at least three seeds; a result that is printed in several places counts
+        once), ``refuted`` (under every reading that was run, those searched afterwards among them), ``refuted_fdr`` (those that
+        Benjamini and Hochberg leave at 5 %), ``expected_by_chance`` (how many would be refuted if all were true, at most).
 
     Notes
     -----
     A claim is true if it is under one of its readings, and so refuted only if it is under all of them: its p-value is the
     largest of theirs. The headline's alone would not do, since a true claim may fall short under a reading that was not meant.
-    A result that is printed in several places is one test, and refuted only if each of its prints is.
+    A result that is printed in several places is one test, and refuted only if each of its prints is. The p-value of a sentence
+    is the share of bootstraps, or of single runs with the paper's own, in which it holds.
     """
     from qhelpers.evaluation.comparison import benjamini_hochberg
 
@@ -66,9 +101,8 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
     for one in found:
         if one.p is not None and one.verdict in MEASURED:
             tested.setdefault(f"{one.paper}: {one.result or one.id}", []).append(one)
-    run = [[reading for one in prints for reading in one.readings if reading.p is not None] for prints in tested.values()]
-    corrected = benjamini_hochberg([max(float(reading.p or 0.0) for reading in readings) for readings in run])
-    refuted = [all(reading.verdict in ("falls short", "exceeded") for reading in readings) for readings in run]
+    corrected = benjamini_hochberg([max(_p(one) for one in prints) for prints in tested.values()])
+    refuted = [all(one.verdict in ("falls short", "exceeded") for one in prints) for prints in tested.values()]
     kept = sum(bad and p < 1 - LEVEL for bad, p in zip(refuted, corrected, strict=True))
     return {
         "tested": len(tested),
@@ -76,3 +110,9 @@ def chance(found: Sequence[Verdict]) -> dict[str, float]:
         "refuted_fdr": int(kept),
         "expected_by_chance": round((1 - LEVEL) * len(tested), 2),
     }
+
+
+def _p(one: Verdict) -> float:
+    """The largest p-value of all readings, with those that were searched afterwards."""
+    known = [reading.p for reading in one.readings if reading.p is not None]
+    return max([*known, one.searched.p if one.searched is not None else 0.0])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ class Evidence:
         self._records: dict[str, list[Any]] = {}
         self._index: dict[str, dict[tuple[str, Any], set[int]]] = {}
         self._samples: dict[tuple[str, frozenset[tuple[str, Any]], str], Sample] = {}
+        self._shared: dict[tuple[str, str], float | None] = {}
 
     def sample(self, experiment: str, config: Mapping[str, Any], metric: str) -> Sample:
         """Measured values of one metric, one a seed.
@@ -59,6 +61,20 @@ class Evidence:
         if key not in self._samples:
             self._samples[key] = self._find(experiment, config, metric)
         return self._samples[key]
+
+    def records(self, experiment: str) -> list[Any]:
+        """All usable records of an experiment."""
+        self._load(experiment)
+        return self._records[experiment]
+
+    def shared(self, experiment: str, data: str) -> float | None:
+        """Share of test rows that two draws of a data set have in common, see `shared_by`; of all draws that kept their rows."""
+        key = (experiment, data)
+        if key not in self._shared:
+            self._load(experiment)
+            positions = self._index[experiment].get(("data", data), set())
+            self._shared[key] = shared_by(self._records[experiment][position] for position in positions)
+        return self._shared[key]
 
     def _find(self, experiment: str, config: Mapping[str, Any], metric: str) -> Sample:
         self._load(experiment)
@@ -101,6 +117,30 @@ class Evidence:
                 if not isinstance(value, (list, dict)):
                     index.setdefault((key, value), set()).add(position)
         self._records[experiment], self._index[experiment] = usable, index
+
+
+def shared_by(found: Iterable[Any]) -> float | None:
+    """Share of test rows that the draws of some records have in common, by `qhelpers.evaluation.shared_rows`.
+
+    Parameters
+    ----------
+    found : iterable of Record
+        Those that keep an array ``test_rows`` count, one a seed.
+
+    Returns
+    -------
+    float or None
+        None where fewer than two seeds kept their rows.
+    """
+    from qhelpers.evaluation import shared_rows
+    from qhelpers.runs.records import RecordsError
+
+    tests: dict[int, np.ndarray] = {}
+    for record in found:
+        if record.seed not in tests:
+            with contextlib.suppress(RecordsError, KeyError):
+                tests[record.seed] = record.arrays()["test_rows"]
+    return shared_rows(tests.values()) if len(tests) > 1 else None
 
 
 def _value(record: Any, metric: str) -> float | None:

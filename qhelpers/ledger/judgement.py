@@ -7,21 +7,34 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
 from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
 from qhelpers.ledger.predicates import Term, evaluate, terms
+from qhelpers.ledger.shown import key
+from qhelpers.ledger.specifications import Searched, Specifications
 from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
 
 #: Below this many pairs there are estimates and intervals, no test.
 FEWEST_PAIRS = 9
 
-#: What counts as measured, the most favourable to the paper first: refuted is what is so under every reading that was run.
-MEASURED = ("holds", "holds, for another reason", "inconclusive", "exceeded", "falls short", "pending")
+#: Verdicts of what was set beside runs.
+MEASURED = (
+    "holds",
+    "holds, for another reason",
+    "holds under some readings",
+    "inconclusive",
+    "exceeded",
+    "falls short",
+    "pending",
+)
+_HOLDS = MEASURED[:2]
 LEVEL = 0.95
+#: Share of test rows taken as common to two draws where none kept its rows: as if each split one and the same set in halves.
+HALVES = 0.5
 N_BOOTSTRAPS = 2000
 
 
@@ -42,7 +55,7 @@ class ReadingVerdict:
     interval : tuple of float or None
         Prediction interval.
     p : float or None
-        Two-sided p-value of the printed interval against the prediction.
+        Of a number, two-sided, the printed interval against the prediction; of a comparison, that it should be true.
     record_ids : tuple of str
         What it rests on.
     sentence : str
@@ -51,6 +64,12 @@ class ReadingVerdict:
         What the reading fixes.
     shown : tuple of (str, float)
         For an ordering or a procedure: the means of what is compared, by name.
+    in_runs : float or None
+        For an ordering: share of the single runs in which it holds.
+    collapsed : int
+        Runs, of the seeds, that failed to train and stand apart from the interval.
+    of : str
+        Of a number, what was measured, as in `qhelpers.ledger.shown.key`.
     """
 
     reading: str
@@ -64,6 +83,9 @@ class ReadingVerdict:
     sentence: str = ""
     assumptions: tuple[str, ...] = ()
     shown: tuple[tuple[str, float], ...] = ()
+    in_runs: float | None = None
+    collapsed: int = 0
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,20 +97,24 @@ class Verdict:
     id, paper, where, quantity, printed
         As in the claim.
     verdict : str
-        One of `qhelpers.verdicts.VERDICTS`. With several readings of a number the most favourable to the paper; a comparison
-        or a procedure holds only if it holds under each.
+        One of `qhelpers.verdicts.VERDICTS`. A number holds under the main reading, or under some other, those searched
+        afterwards among them; it is refuted only under all. A comparison or a procedure holds only if it holds under each.
+    sort : str
+        What it is counted among, one of `qhelpers.ledger.statements.SORTS`.
     reading : str
-        The reading of what the text leaves open that is shown, the headline; empty where nothing was measured.
+        The main reading of what the text leaves open, the first that was run; empty where nothing was measured.
     measured, sd, n_seeds, k, interval, p
         Of that reading: mean, spread, our seeds, the paper's runs, prediction interval, p-value.
     record_ids : tuple of str
-        Records that the headline rests on.
+        Records that the main reading rests on.
     assumptions : tuple of str
         Everything that was assumed.
     sentence : str
         One sentence for a reader.
     readings : tuple of ReadingVerdict
         The verdict under each reading.
+    searched : Searched or None
+        For a score of a table: what the protocols say that were searched afterwards.
     failed_checks : tuple of str
         Checks that fail under every reading and tie this claim to others.
     doubts : tuple of str
@@ -107,6 +133,7 @@ class Verdict:
     quantity: str
     printed: str | None
     verdict: str
+    sort: str = ""
     reading: str = ""
     measured: float | None = None
     sd: float | None = None
@@ -118,6 +145,7 @@ class Verdict:
     assumptions: tuple[str, ...] = ()
     sentence: str = ""
     readings: tuple[ReadingVerdict, ...] = field(default=(), repr=False)
+    searched: Searched | None = field(default=None, repr=False)
     failed_checks: tuple[str, ...] = ()
     doubts: tuple[str, ...] = field(default=(), repr=False)
     probability: float | None = None
@@ -228,6 +256,50 @@ def holds_in(claim_id: str, runs: Sequence[Any], prefix: str = "") -> dict[str, 
     return found
 
 
+class Coverage(NamedTuple):
+    """How the intervals do on our own runs, each held out from the others.
+
+    Attributes
+    ----------
+    samples : int
+        Models, data sets, readings and scores.
+    runs : int
+        Runs that were held out.
+    below, above : int
+        Those that lay outside, by side.
+    collapsed : int
+        Runs that failed to train and stand apart.
+    """
+
+    samples: int
+    runs: int
+    below: int
+    above: int
+    collapsed: int
+
+
+def coverage(book: Paper, evidence: Evidence) -> Coverage:
+    """Coverage of the prediction intervals behind a paper's scores, on the runs that they were made of."""
+    from qhelpers.evaluation.comparison import held_out
+
+    seen: dict[tuple[Any, ...], np.ndarray] = {}
+    collapsed: set[str] = set()
+    for claim in book.claims:
+        experiment, config = _source(claim)
+        if claim.kind != "number" or not claim.meaning.score or not math.isfinite(claim.meaning.lo) or not experiment:
+            continue
+        for options in book.readings([config], experiment):
+            whole = _overlay(config, options, experiment)
+            sample = evidence.sample(experiment, whole, claim.metric)
+            if len(sample.seeds) > SMALLEST_N:
+                trained = _trained(book, claim, options, sample, evidence)
+                collapsed |= {name for name, one in zip(sample.ids, trained, strict=True) if not one}
+                seen[experiment, frozenset(whole.items()), claim.metric] = sample.values[trained]
+    counts = [held_out(values, LEVEL, (0.0, 1.0)) for values in seen.values() if np.ptp(values) > 0]
+    below, above, runs = (sum(one[i] for one in counts) for i in range(3))
+    return Coverage(len(counts), runs, below, above, len(collapsed))
+
+
 def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> list[Verdict]:
     """Verdicts of a paper's claims from its checks and records.
 
@@ -253,20 +325,29 @@ def judge(book: Paper, results: Sequence[CheckResult], evidence: Evidence) -> li
         if not result.passed:
             for name in result.claims:
                 doubted.setdefault(name, []).append(result)
-    return [_verdict(book, claim, failed.get(claim.id, []), doubted.get(claim.id, []), evidence) for claim in book.claims]
+    protocols = Specifications(book, evidence)
+    return [
+        _verdict(book, claim, failed.get(claim.id, []), doubted.get(claim.id, []), evidence, protocols) for claim in book.claims
+    ]
 
 
 def _verdict(
-    book: Paper, claim: Claim, failed: Sequence[tuple[CheckResult, ...]], doubts: Sequence[CheckResult], evidence: Evidence
+    book: Paper,
+    claim: Claim,
+    failed: Sequence[tuple[CheckResult, ...]],
+    doubts: Sequence[CheckResult],
+    evidence: Evidence,
+    protocols: Specifications,
 ) -> Verdict:
-    identities = [group for group in failed if group[0].kind == "identity" and not _outvotes(book, claim, group[0])]
+    # Prints of one result that contradict each other are not all true, and none is called wrong by that: each is measured.
+    contradicting = [group for group in failed if group[0].check == "same-number"]
+    identities = [group for group in failed if group[0].kind == "identity" and group not in contradicting]
     others = [group for group in failed if group[0].kind != "identity"]
-    readings = _readings(book, claim, evidence)
-    measured = [one for one in readings if one.n > 0]
-    if claim.kind == "number":
-        headline = None if claim.needs else min(measured or readings, key=lambda one: MEASURED.index(one.verdict), default=None)
-    else:  # all readings count; shown is the first that was run, the main one
-        headline = next(iter(measured or readings), None)
+    readings = _points(book, claim) if claim.quantity == "points" else _readings(book, claim, evidence)
+    begun = [one for one in readings if one.n > 0]
+    measured = [one for one in begun if one.verdict != "pending"] or begun
+    searched = None
+    main = next(iter(measured or readings), None) if claim.kind != "number" or not claim.needs else None
     nearest = None
     probability = None
     assumptions: tuple[str, ...] = ()
@@ -275,9 +356,7 @@ def _verdict(
     elif identities:
         name = "cannot hold"
         found = "; ".join(dict.fromkeys(group[0].sentence for group in identities))
-        tied = "These numbers cannot all be true, and none of them alone is called wrong"
-        alone = all(group[0].check == "same-number" for group in identities)
-        sentence = f"{'It does not agree with most places that print the same result' if alone else tied}: {found}."
+        sentence = f"These numbers cannot all be true, and none of them alone is called wrong: {found}."
         assumptions = tuple(dict.fromkeys(a for group in identities for one in group for a in one.assumptions))
     elif others:
         name = "implausible"
@@ -295,20 +374,18 @@ def _verdict(
         name, sentence = "holds", f"Counted in the text: {len(claim.of['members'])} {claim.of.get('things', 'things')}."
     elif claim.awaits:
         name, sentence = "pending", f"In scope and not yet run; it awaits {claim.awaits}."
-    elif headline is None:
+    elif main is None:
         name, sentence = "pending", "In scope and not yet run."
-    elif claim.kind != "number":
+    elif claim.kind != "number" or claim.quantity == "points":
         name, sentence = _together(claim, readings)
     else:
-        name, sentence = headline.verdict, headline.sentence
-        if len({one.verdict for one in measured}) > 1:
-            tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
-            sentence += f" Readings differ, and the most favourable to the paper is the headline ({tally})."
-    outvoted = [group[0].sentence for group in failed if _outvotes(book, claim, group[0])]
-    if outvoted and not identities:
-        sentence += f" Elsewhere the paper prints another number for the same result: {'; '.join(dict.fromkeys(outvoted))}."
-    if headline is None:
-        headline = ReadingVerdict("", "pending", 0)
+        searched = protocols.of(claim) if measured else None
+        name, sentence = _over_readings(measured or readings, searched)
+    if contradicting and not identities:
+        said = "; ".join(dict.fromkeys(group[0].sentence for group in contradicting))
+        sentence += f" The paper contradicts itself on this result, and neither print is called wrong by that: {said}."
+    if main is None:
+        main = ReadingVerdict("", "pending", 0)
     return Verdict(
         id=claim.id,
         paper=claim.paper,
@@ -316,23 +393,72 @@ def _verdict(
         quantity=claim.quantity,
         printed=claim.printed,
         verdict=name,
-        reading=headline.reading,
-        measured=headline.measured,
-        sd=headline.sd,
-        n_seeds=headline.n,
+        sort=claim.sort,
+        reading=main.reading,
+        measured=main.measured,
+        sd=main.sd,
+        n_seeds=main.n,
         k=book.runs,
-        interval=headline.interval,
-        p=headline.p,
-        record_ids=headline.record_ids,
-        assumptions=assumptions + headline.assumptions,
+        interval=main.interval,
+        p=main.p,
+        record_ids=main.record_ids,
+        assumptions=assumptions + main.assumptions,
         sentence=sentence,
         readings=tuple(readings),
+        searched=searched,
         failed_checks=tuple(dict.fromkeys(group[0].check for group in failed)),
         doubts=tuple(dict.fromkeys(f"{one.check} ({one.reading}): {one.sentence}" for one in doubts)),
         probability=probability,
         nearest=nearest,
         result=_result(claim),
     )
+
+
+def _over_readings(measured: Sequence[ReadingVerdict], searched: Searched | None) -> tuple[str, str]:
+    """Verdict and sentence on a number: by the main reading, then by others fixed beforehand, then by those searched."""
+    main = measured[0]
+    tally = ", ".join(f"{one.reading}: {one.verdict}" for one in measured)
+    others = f" Readings differ ({tally})." if len({one.verdict for one in measured}) > 1 else ""
+    if main.verdict in (*_HOLDS, "pending"):
+        return main.verdict, main.sentence + others
+    holding = [one for one in measured if one.verdict in _HOLDS]
+    if holding:
+        return "holds under some readings", f"{main.sentence} It holds under {holding[0].reading}.{others}"
+    if searched is not None and searched.holding and searched.interval is not None:
+        lo, hi = searched.interval
+        return "holds under some readings", (
+            f"{main.sentence} It holds under {searched.holding} of {searched.tried} protocols that were searched afterwards; "
+            f"nearest is {searched.best}: {searched.measured:.3f} ± {searched.sd:.3f} over {searched.n} draws, one run in "
+            f"[{lo:.3f}, {hi:.3f}].{others}"
+        )
+    open_ = [one for one in measured if one.verdict == "inconclusive"]
+    if searched is not None:
+        others += f" Nor does it meet the interval of any of the {searched.tried} protocols searched afterwards."
+    return ("inconclusive" if open_ else main.verdict), main.sentence + others
+
+
+def _points(book: Paper, claim: Claim) -> list[ReadingVerdict]:
+    """A stated number of points as the size of a test set: do counts on so many rows give the printed rows, at any balance?
+
+    What we ran with says nothing on it. A mean over several test sets is a reading that no arithmetic on one can contradict.
+    """
+    from qhelpers.evaluation.likelihood import QUANTITIES, fits
+
+    n = int(claim.interval().mid)
+    rows = {
+        f"{book.names.get(model)} in {place}": row
+        for place in claim.of.get("tables", ())
+        for model, row in book.finest(place, QUANTITIES).items()
+    }
+    found = []
+    for name, size in ((f"{n} test points", n), (f"a fifth of {n}", n // 5)):
+        outside = [label for label, row in rows.items() if len(row) == len(QUANTITIES) and not fits(row, size)]
+        assumption = f"each row is one test set of {size} rows, scores are of the positive class"
+        sentence = f"One test set of {size} rows, of any balance, gives {len(rows) - len(outside)} of {len(rows)} rows ({name})"
+        sentence += f"; none gives {', '.join(outside)}." if outside else "."
+        found.append(ReadingVerdict(name, "cannot hold" if outside else "holds", 0, sentence=sentence, assumptions=(assumption,)))
+    several = "means over several test sets, of which the paper says nothing: no arithmetic on one of them contradicts that"
+    return [*found, ReadingVerdict("means over several test sets", "inconclusive", 0, sentence=f"Or {several}.")]
 
 
 def _result(claim: Claim) -> str:
@@ -361,22 +487,11 @@ def _together(claim: Claim, readings: Sequence[ReadingVerdict]) -> tuple[str, st
         named = "; ".join(f"({one.reading})" for one in holding)
         return "holds under some readings", f"{sentence} It holds under: {named}."
     kinds = {one.verdict for one in run}
+    if claim.quantity == "points":
+        sentence = " ".join(one.sentence for one in run)
     if kinds == {"cannot hold"}:
         return "cannot hold", sentence
     return ("falls short" if kinds <= {"falls short", "cannot hold"} else "inconclusive"), sentence
-
-
-def _outvotes(book: Paper, claim: Claim, result: CheckResult) -> bool:
-    """Whether one result is printed several times and most of the places agree with this claim.
-
-    Prints that contradict each other cannot all be true. Where most agree, they are judged by what was measured, and only the
-    others cannot hold beside them.
-    """
-    if result.check != "same-number":
-        return False
-    prints = {one.id: one.interval() for one in book.claims if one.id in result.claims}
-    agree = sum(prints[claim.id].common(other) is not None for other in prints.values())
-    return 2 * agree > len(prints)
 
 
 def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerdict]:
@@ -385,13 +500,19 @@ def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerd
         return []
     experiment = str(measured_by["experiment"])
     if claim.kind != "number":
-        return [
-            _compared(predicate, options, str(predicate.get("experiment", experiment)), evidence, claim.kind == "procedure")
+        compared = [
+            _compared(predicate, options, str(predicate.get("experiment", experiment)), evidence, claim)
             for predicate in claim.predicates
             if terms(predicate)
             for options in book.readings(
                 [dict(term.config) for term in terms(predicate)], str(predicate.get("experiment", experiment))
             )
+        ]
+        # Of a procedure, what can be said in words alone is a reading too: a referee may grant it, and no run contradicts it.
+        worded = [one for one in claim.predicates if claim.kind == "procedure" and not terms(one)]
+        return compared + [
+            ReadingVerdict(str(one["reading"]), "holds", 0, sentence=f"By what the words mean: {one['reading']}.")
+            for one in worded
         ]
     return [_number(book, claim, options, evidence) for options in book.readings([measured_by["config"]], experiment)]
 
@@ -416,10 +537,11 @@ def _named(options: Sequence[Reading]) -> tuple[str, tuple[str, ...]]:
 
 
 def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evidence) -> ReadingVerdict:
-    from qhelpers.evaluation.comparison import prediction_interval
+    from qhelpers.evaluation.comparison import prediction
 
     experiment, config = _source(claim)
-    sample = evidence.sample(experiment, _overlay(config, options, experiment), claim.metric)
+    whole = _overlay(config, options, experiment)
+    sample = evidence.sample(experiment, whole, claim.metric)
     name, assumptions = _named(options)
     n = len(sample.seeds)
     mean = float(sample.values.mean()) if n else None
@@ -431,8 +553,12 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         sentence = f"{mean:.3g} ± {sd:.3g} {claim.meaning.unit} here over {n} seeds ({name}); not comparable."
         return ReadingVerdict(name, "not measurable", n, mean, sd, None, None, sample.ids, sentence, assumptions)
     k = book.runs
-    lo, hi = prediction_interval(sample.values, k=k, level=LEVEL)
     printed, meaning = claim.interval(), claim.meaning
+    trained = _trained(book, claim, options, sample, evidence)
+    collapsed = n - int(trained.sum())
+    bounds = (meaning.lo, meaning.hi) if meaning.score and math.isfinite(meaning.lo) else None
+    ahead = prediction(sample.values[trained], k, LEVEL, bounds, (printed.lo, printed.hi))
+    lo, hi = max(ahead.lo, meaning.lo), min(ahead.hi, meaning.hi)
     met = printed.lo <= hi + 1e-12 and lo <= printed.hi + 1e-12
     margin = meaning.margin(mean)
     control = ""
@@ -449,39 +575,60 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         control = _control(book, claim, options, sample, evidence)
         verdict_ = "holds, for another reason" if control else "holds"
         says = f"the printed {claim.printed} lies within"
-    if sd == 0 and meaning.name in ("setting", "points"):
+    if sd == 0 and meaning.name == "setting":
         agrees = "as printed" if met else f"not the printed {claim.printed}"
         sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
         return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)
     runs = "one run" if k == 1 else f"the mean of {k} runs"
+    failed = f" that trained ({collapsed} of {n} trainings failed)" if collapsed else ""
     sentence = (
-        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs} would lie in "
-        f"[{max(lo, meaning.lo):.3f}, {min(hi, meaning.hi):.3f}] "
+        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
         f"in {LEVEL:.0%} of cases: {says}.{control}"
     )
-    p = _p_value(printed.lo, printed.hi, mean, sd, n, k)
-    lo, hi = max(lo, meaning.lo), min(hi, meaning.hi)
-    return ReadingVerdict(name, verdict_, n, mean, sd, (lo, hi), p, sample.ids, sentence, assumptions)
+    return ReadingVerdict(
+        name,
+        verdict_,
+        n,
+        mean,
+        sd,
+        (lo, hi),
+        ahead.p,
+        sample.ids,
+        sentence,
+        assumptions,
+        collapsed=collapsed,
+        of=key(experiment, whole, claim.metric),
+    )
 
 
-def _p_value(low: float, high: float, mean: float, sd: float, n: int, k: int) -> float:
-    """Two-sided probability of a k-run mean as far from ours as the nearest number that could have been printed so."""
-    from scipy import stats
+def _trained(book: Paper, claim: Claim, options: Sequence[Reading], sample: Sample, evidence: Evidence) -> np.ndarray:
+    """Which runs trained at all, by the rule for collapses; all where there is none, or so many fail that it is no exception."""
+    from qhelpers.evaluation.comparison import prediction
 
-    distance = max(0.0, low - mean, mean - high)
-    error = sd * math.sqrt(1 / k + 1 / n)
-    if error == 0:
-        return 1.0 if distance == 0 else 0.0
-    return float(2 * stats.t.sf(distance / error, n - 1))
+    rule = book.protocol.get("collapse")
+    experiment, config = _source(claim)
+    everything = np.ones(len(sample.seeds), dtype=bool)
+    if not rule or config.get("model") not in rule["models"]:
+        return everything
+    judged = evidence.sample(experiment, _overlay(config, options, experiment), str(rule["metric"]))
+    if judged.seeds != sample.seeds:
+        return everything
+    above = np.asarray(judged.values >= rule["below"])
+    if (~above).mean() > rule["at_most"] or above.sum() < SMALLEST_N:
+        return everything
+    # A low tail is no collapse: it must lie outside of what the other runs give.
+    ahead = prediction(judged.values[above], 1, LEVEL, (0.0, 1.0))
+    return np.asarray(above | (judged.values >= ahead.lo))
 
 
 def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Sample, evidence: Evidence) -> str:
-    """Sentence on the first control without the claimed ingredient that is equivalent within the margin, else empty."""
-    from qhelpers.evaluation.comparison import SMALLEST_TEST, equivalence
+    """Sentence on the first control without the claimed ingredient that is as good within the margin, or better; else empty."""
+    from qhelpers.evaluation.comparison import SMALLEST_TEST, non_inferiority
 
     experiment, config = _source(claim)
     if claim.of.get("split") == "train":
         return ""
+    shared = None
     for control in book.controls:
         if control.model != config.get("model"):
             continue
@@ -490,21 +637,27 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
         common = sorted(set(sample.seeds) & set(other.seeds))
         if len(common) < SMALLEST_TEST:
             continue
-        ours = [sample.values[sample.seeds.index(seed)] for seed in common]
-        theirs = [other.values[other.seeds.index(seed)] for seed in common]
+        if shared is None:
+            shared = evidence.shared(experiment, str(_overlay(config, options, experiment).get("data")))
+            shared = HALVES if shared is None else shared
+        ours = np.array([sample.values[sample.seeds.index(seed)] for seed in common])
+        theirs = np.array([other.values[other.seeds.index(seed)] for seed in common])
         margin = claim.meaning.margin(float(np.mean(ours)))
-        if equivalence(ours, theirs, margin).equivalent:
+        sign = -1.0 if claim.meaning.better == "lower" else 1.0
+        if non_inferiority(sign * theirs, sign * ours, margin, shared).equivalent:
+            better = sign * (theirs.mean() - ours.mean()) > margin
+            said = "better" if better else f"as good within ± {margin:.3g}"
             return (
-                f" So does {control.control}, which is without {control.without}: {np.mean(theirs):.3f}, equivalent within "
-                f"± {margin:.3g} over {len(common)} paired seeds."
+                f" So does {control.control}, which is without {control.without}: {np.mean(theirs):.3f}, {said} over "
+                f"{len(common)} paired seeds (draws have {shared:.1%} of their test rows in common)."
             )
     return ""
 
 
 def _compared(
-    predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, identity: bool
+    predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, claim: Claim
 ) -> ReadingVerdict:
-    """One reading of a comparison, by bootstraps over seeds; an ``exact`` one must hold in each run.
+    """One reading of a comparison, by bootstraps over seeds, or by single runs if it reports one; an ``exact`` one holds in each.
 
     Of a procedure that is an identity, which no run may break; of a comparison, a difference too large to need a test.
     """
@@ -532,19 +685,30 @@ def _compared(
     shown = tuple((str(term), float(one.mean())) for term, one in values.items())
     if predicate.get("exact"):
         share = float(np.mean(evaluate(predicate, lambda term: values[term])))
+        identity = claim.kind == "procedure"
         fails = "cannot hold" if identity else "falls short" if share == 0 else "inconclusive"
         verdict_ = "holds" if share == 1 else fails
         sentence = f"It holds in {share:.0%} of {n} runs ({name}).{_means(shown)}"
         return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions, shown)
+    held = np.broadcast_to(evaluate(predicate, lambda term: values[term]), n)
+    in_runs = float(held.mean())
     draws = np.random.default_rng(0).integers(0, n, (N_BOOTSTRAPS, n))
     means = {term: one[draws].mean(axis=1) for term, one in values.items()}
     share = float(np.mean(evaluate(predicate, lambda term: means[term])))
-    verdict_ = "holds" if share >= LEVEL else "falls short" if share <= 1 - LEVEL else "inconclusive"
-    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds ({name}).{_means(shown)}"
+    decides, p = share, (share * N_BOOTSTRAPS + 1) / (N_BOOTSTRAPS + 1)
+    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds, and in {in_runs:.0%} of single runs"
+    if claim.single:
+        # The paper's own run is one more of these: that it holds there and in h of our n has at most this probability.
+        decides, p = in_runs, (int(held.sum()) + 1) / (n + 1)
+        sentence = (
+            f"It holds in {in_runs:.0%} of {n} single runs, as it reports one, and in {share:.1%} of bootstraps of their mean"
+        )
+    verdict_ = "holds" if decides >= LEVEL else "falls short" if decides <= 1 - LEVEL else "inconclusive"
+    sentence += f" ({name}).{_means(shown)}"
     if n < FEWEST_PAIRS:
         verdict_ = "inconclusive"
         sentence += f" Below {FEWEST_PAIRS} pairs this is an estimate, no test."
-    return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions, shown)
+    return ReadingVerdict(name, verdict_, n, decides, None, None, p, ids, sentence, assumptions, shown, in_runs)
 
 
 def _means(shown: Sequence[tuple[str, float]]) -> str:

@@ -14,8 +14,8 @@ from qhelpers.ledger.statements import Claim, Paper
 _TOKEN = r"(\d+(?:[.,]\d+)*%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
 _HEADING = re.compile(r"^(Abstract|Index Terms:|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$")
-# The number of a displayed equation, at the end of its last line.
-_EQUATION = re.compile(r"\((\d+)\)$", re.MULTILINE)
+#: The number of a displayed equation, at the end of its last line.
+EQUATION = re.compile(r"\((\d+)\)$", re.MULTILINE)
 # A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
 _LONGEST_HEADING = 80
 
@@ -133,14 +133,14 @@ def _equation_errors(claim: Claim, part: str) -> list[str]:
     named = re.search(r", Eq\. (\d+)$", claim.where)
     if named is None:
         return []
-    found = _EQUATION.search(part, part.index(claim.printed or ""))
+    found = EQUATION.search(part, part.index(claim.printed or ""))
     number = found[1] if found else "none"
     return [] if number == named[1] else [f"{claim.where}: the number behind these letters is {number}"]
 
 
 def equations(book: Paper, text: str) -> dict[str, int]:
     """How often each numbered equation of the text is claimed, by number."""
-    printed = [number for part in sections(text).values() for number in _EQUATION.findall(part)]
+    printed = [number for part in sections(text).values() for number in EQUATION.findall(part)]
     claimed = Counter(match[1] for claim in book.claims if (match := re.search(r", Eq\. (\d+)$", claim.where)))
     return {number: claimed[number] for number in printed}
 

@@ -17,6 +17,9 @@ from qhelpers.ledger.quantities import Quantity, quantity
 from qhelpers.runs.papers import papers as found_papers
 
 KINDS = ("number", "ordering", "procedure")
+#: What claims are counted by, apart from each other.
+SORTS = ("results", "sentences", "equations", "counts and settings")
+_SETTINGS = ("count", "setting", "points")
 _LIMITS = ("at_least", "at_most", "more_than", "within", "by")
 _CLAIM_KEYS = {
     "id",
@@ -27,6 +30,7 @@ _CLAIM_KEYS = {
     "kind",
     "measured_by",
     "predicates",
+    "single",
     "awaits",
     "needs",
     "note",
@@ -86,12 +90,33 @@ class Paper:
     protocol: Mapping[str, Any]
     axes: tuple[tuple[Reading, ...], ...]
     controls: tuple[Control, ...]
+    protocols: Mapping[str, Any]
     claims: tuple[Claim, ...] = field(repr=False)
 
     @property
     def runs(self) -> int:
         """Number of runs behind a printed number; 1 where the paper says nothing."""
         return int(self.protocol.get("runs", 1))
+
+    def finest(self, place: str, quantities: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Rows of a table by model, each number as the paper prints it most finely anywhere, where that agrees with the table.
+
+        Parameters
+        ----------
+        place : str
+            A table.
+        quantities : iterable of str
+            Those of a row that are wanted.
+        """
+        wanted = set(quantities)
+        prints = [one for one in self.claims if one.kind == "number" and one.quantity in wanted and one.printed is not None]
+        rows: dict[str, dict[str, str]] = {}
+        for cell in (one for one in prints if one.place == place):
+            same = [one for one in prints if (one.quantity, one.of) == (cell.quantity, cell.of)]
+            agree = [one for one in same if one.interval().meets(cell.interval())]
+            finest = min(agree, key=lambda one: one.interval().width)
+            rows.setdefault(str(cell.of.get("model")), {})[cell.quantity] = str(finest.printed)
+        return rows
 
     def readings(self, configs: Iterable[Mapping[str, Any]], experiment: str = "") -> list[tuple[Reading, ...]]:
         """All combinations of the open readings that concern at least one of some configs of an experiment."""
@@ -124,6 +149,8 @@ class Claim:
         Experiment and config whose records measure it, and ``metric`` where it is not named as the quantity.
     predicates : tuple of mapping
         For an ordering or a procedure: one predicate over records for each reading of the sentence or of the symbols.
+    single : bool
+        The sentence reports one experiment, and is judged by single runs; else it speaks of what the method does on average.
     awaits : str or None
         In scope and not yet run: what will run it.
     needs : str or None
@@ -141,6 +168,7 @@ class Claim:
     kind: str = "number"
     measured_by: Mapping[str, Any] | None = None
     predicates: tuple[Mapping[str, Any], ...] = ()
+    single: bool = False
     awaits: str | None = None
     needs: str | None = None
     note: str | None = None
@@ -149,6 +177,13 @@ class Claim:
     def place(self) -> str:
         """Table or section, without row and words."""
         return self.where.split(",", 1)[0].strip()
+
+    @property
+    def sort(self) -> str:
+        """What the claim is counted among, one of `SORTS`."""
+        if self.kind != "number":
+            return "sentences" if self.kind == "ordering" else "equations"
+        return "counts and settings" if self.quantity in _SETTINGS else "results"
 
     @property
     def metric(self) -> str:
@@ -184,6 +219,11 @@ def _files() -> dict[str, Path]:
 def papers() -> list[str]:
     """Numbers of the papers whose claims are typed."""
     return list(_files())
+
+
+def answer(number: str) -> tuple[str, ...]:
+    """What came of a paper in three sentences, as HTML; empty where it has none yet."""
+    return next((one.sentences() for one in found_papers() if one.number == number), ())
 
 
 @functools.cache
@@ -240,9 +280,10 @@ def parse(text: str, source: str = "claims") -> Paper:
         title=str(content.get("title", "")),
         names=dict(content.get("names", {})),
         tables=dict(content.get("tables", {})),
-        protocol=dict(content.get("protocol", {})),
+        protocol=dict(_expand(content.get("protocol", {}), content.get("groups", {}))),
         axes=tuple(_axis(axis) for axis in content.get("readings", [])),
         controls=tuple(Control(**control) for control in content.get("controls", [])),
+        protocols=dict(_expand(content.get("protocols", {}), content.get("groups", {}))),
         claims=tuple(claims_),
     )
 
@@ -317,6 +358,7 @@ def _claim(entry: Mapping[str, Any], number: str, source: str, groups: Mapping[s
         kind=kind,
         measured_by=entry.get("measured_by"),
         predicates=tuple(one for predicate in entry.get("predicates", ()) for one in _predicates(predicate, groups)),
+        single=bool(entry.get("single", False)),
         awaits=entry.get("awaits"),
         needs=entry.get("needs"),
         note=entry.get("note"),

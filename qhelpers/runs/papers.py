@@ -59,6 +59,9 @@ class Paper:
         Of its block on the front page.
     note : str
         A sentence below the picture of those questions.
+    answer : str
+        Module below the paper's folder whose ``sentences()`` says, as HTML, whether the quantum part helps, where, and what to
+        use instead; empty where there is none yet.
     folder : Path
         Where it stands; filled in when it is found.
     """
@@ -69,7 +72,12 @@ class Paper:
     labels: Mapping[str, str] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     note: str = ""
+    answer: str = ""
     folder: Path = field(default=Path(), compare=False)
+
+    def sentences(self) -> tuple[str, ...]:
+        """What came of the paper in three sentences, computed from records; empty where it has none yet."""
+        return tuple(importlib.import_module(f"{self.package}.{self.answer}").sentences()) if self.answer else ()
 
     @property
     def package(self) -> str:

@@ -9,28 +9,71 @@ A = RNG.normal(0.90, 0.02, 20)
 B = A - RNG.normal(0.01, 0.01, 20)
 
 
-def test_prediction_interval_by_hand():
+def test_prediction_by_hand():
     values = [0.90, 0.92, 0.94]
     # mean 0.92, s 0.02, t(0.975, 2) = 4.302653, sqrt(1 + 1/3) = 1.154701
-    lo, hi = c.prediction_interval(values)
-    assert (lo, hi) == pytest.approx((0.92 - 0.0993655, 0.92 + 0.0993655), abs=1e-6)
+    one = c.prediction(values)
+    assert (one.lo, one.hi, one.method) == (pytest.approx(0.92 - 0.0993655), pytest.approx(0.92 + 0.0993655), "t")
 
 
-def test_prediction_interval_covers_a_further_run_and_does_not_shrink_to_a_point():
+def test_prediction_covers_a_further_run_and_does_not_shrink_to_a_point():
     rng = np.random.default_rng(0)
     covered = []
     for _ in range(4000):
         *ours, theirs = rng.normal(0.0, 1.0, 6)
-        lo, hi = c.prediction_interval(ours)
-        covered.append(lo <= theirs <= hi)
+        one = c.prediction(ours)
+        covered.append(one.lo <= theirs <= one.hi)
     assert np.mean(covered) == pytest.approx(0.95, abs=0.012)
-    lo, hi = c.prediction_interval(rng.normal(0, 1, 5000))
-    assert hi - lo == pytest.approx(2 * 1.96, abs=0.1)
+    one = c.prediction(rng.normal(0, 1, 5000))
+    assert one.hi - one.lo == pytest.approx(2 * 1.96, abs=0.1)
 
 
-def test_prediction_interval_of_a_mean_of_many_runs_is_narrower():
-    one, many = (c.prediction_interval(A, k=k) for k in (1, 30))
-    assert many[1] - many[0] < one[1] - one[0]
+def test_prediction_of_a_mean_of_many_runs_is_narrower():
+    one, many = (c.prediction(A, k=k) for k in (1, 30))
+    assert many.hi - many.lo < one.hi - one.lo
+
+
+def test_ranks_need_39_runs_and_are_between_the_ends():
+    assert (c.runs_for_ranks(), c.runs_for_ranks(0.9), c.runs_for_ranks(0.5)) == (39, 19, 3)
+    values = np.random.default_rng(0).beta(20, 1, 79)
+    few, enough, more = (c.prediction(values[:n], bounds=(0, 1)) for n in (38, 39, 79))
+    assert (few.method, enough.method) == ("t of arcsine roots", "ranks")
+    assert (enough.lo, enough.hi) == (values[:39].min(), values[:39].max())
+    assert (more.lo, more.hi) == (np.sort(values)[1], np.sort(values)[-2])
+    assert c.prediction(values, k=3, bounds=(0, 1)).method == "t"
+
+
+@pytest.mark.parametrize("n", [20, 39])
+def test_prediction_of_lopsided_scores_covers_on_both_sides(n):
+    """Accuracies near one, of 300 test rows: what a t interval misses is all below."""
+    rng = np.random.default_rng(2)
+    outside = {"t": np.zeros(2), "bounded": np.zeros(2)}
+    for _ in range(1500):
+        *ours, theirs = rng.binomial(300, rng.beta(30, 1, n + 1)) / 300
+        for name, bounds in (("t", None), ("bounded", (0.0, 1.0))):
+            one = c.prediction(ours, bounds=bounds)
+            assert bounds is None or 0 <= one.lo <= one.hi <= 1
+            outside[name] += [theirs < one.lo - 1e-12, theirs > one.hi + 1e-12]
+    below, above = outside["bounded"] / 1500
+    assert below + above < 0.065 and below < 0.045
+    assert outside["t"][1] == 0 and outside["t"][0] / 1500 > 0.045
+
+
+def test_the_p_value_is_below_5_percent_just_where_the_interval_is_missed():
+    values = np.random.default_rng(0).beta(20, 2, 60)
+    for ours, bounds in ((values[:20], None), (values[:20], (0.0, 1.0)), (values, (0.0, 1.0))):
+        found = c.prediction(ours, bounds=bounds)
+        for edge, way in ((found.lo, -1), (found.hi, 1)):
+            inside, out = (c.prediction(ours, bounds=bounds, printed=(edge + d,) * 2).p for d in (-way * 1e-6, way * 1e-6))
+            assert out < 0.05 < inside or (found.method == "ranks" and out < 0.05 <= inside + 1e-9)
+    assert c.prediction(values, printed=(0.0, 1.0)).p == 1.0
+
+
+def test_held_out_counts_both_sides():
+    values = np.array([0.9] * 5 + [0.91] * 5 + [0.5, 1.0])
+    assert c.held_out(values)[2] == 12
+    assert c.held_out([0.9, 0.91, 0.92, 0.91, 0.9, 0.2]) == (1, 0, 6)
+    assert c.held_out([0.1, 0.11, 0.12, 0.11, 0.1, 0.8], bounds=(0, 1)) == (0, 1, 6)
 
 
 def test_bootstrap_of_the_mean_agrees_with_scipy():
@@ -55,7 +98,8 @@ def test_corrected_t_without_correction_is_the_paired_t_test():
 
 
 def test_corrected_t_scales_the_variance_as_nadeau_and_bengio():
-    plain, corrected = c.corrected_t_test(A, B, 0.0), c.corrected_t_test(A, B, 0.25)
+    """80/20 splits of one set: a fifth of the test rows in common, a quarter as many test as training rows."""
+    plain, corrected = c.corrected_t_test(A, B, 0.0), c.corrected_t_test(A, B, 0.2)
     assert corrected.statistic == pytest.approx(plain.statistic * np.sqrt((1 / 20) / (1 / 20 + 0.25)))
     assert corrected.p > plain.p
 
@@ -68,42 +112,80 @@ def test_corrected_t_of_constant_differences():
 def test_bayesian_comparison_is_baycomps_and_adds_up():
     import baycomp
 
-    better, equal, worse = c.bayesian_comparison(A, B, 0.01)
-    assert better + equal + worse == pytest.approx(1.0)
-    # The correlated t posterior of Benavoli et al. (2017), equations 7 to 9, for ten-fold-like overlap 1/n.
-    difference = A - B
-    n = len(difference)
-    scale = np.sqrt((1 / n + (1 / n) / (1 - 1 / n)) * difference.var(ddof=1))
-    assert better == pytest.approx(stats.t.sf(0.01, n - 1, difference.mean(), scale), abs=0.02)
-    assert (better, equal, worse) == pytest.approx(baycomp.two_on_single(A, B, rope=0.01))
+    for runs in (1, 2, 4):  # of 20, 10 and 5 folds
+        ours = c.bayesian_comparison(A, B, 0.01, shared=runs / 20)
+        assert sum(ours) == pytest.approx(1.0)
+        assert ours == pytest.approx(baycomp.two_on_single(A, B, rope=0.01, runs=runs))
+    assert c.bayesian_comparison(A, A, 0.01, shared=0.1) == (0.0, 1.0, 0.0)
+    assert c.bayesian_comparison(A + 0.2, A, 0.01, shared=0.0)[0] == pytest.approx(1.0)
 
 
 def test_bayesian_comparison_names_the_better_one_first():
-    assert c.bayesian_comparison(A + 0.2, A + 0.01 * RNG.normal(size=20), 0.01)[0] > 0.99
-    assert c.bayesian_comparison(A, A + 0.2 + 0.01 * RNG.normal(size=20), 0.01)[2] > 0.99
+    assert c.bayesian_comparison(A + 0.2, A + 0.01 * RNG.normal(size=20), 0.01, 0.05)[0] > 0.99
+    assert c.bayesian_comparison(A, A + 0.2 + 0.01 * RNG.normal(size=20), 0.01, 0.05)[2] > 0.99
 
 
 def test_equivalence_is_statsmodels_and_scipys():
     from statsmodels.stats.weightstats import ttost_paired
 
-    ours = c.equivalence(A, B, 0.03)
+    ours = c.equivalence(A, B, 0.03, shared=0)
     assert ours.p == pytest.approx(float(ttost_paired(A, B, -0.03, 0.03)[0]))
     lower = stats.ttest_1samp(A - B, -0.03, alternative="greater").pvalue
     upper = stats.ttest_1samp(A - B, 0.03, alternative="less").pvalue
     assert ours.p == pytest.approx(max(lower, upper))
     assert ours.equivalent
-    assert not c.equivalence(A, B, 0.005).equivalent
+    assert c.non_inferiority(A, B, 0.03, shared=0).p == pytest.approx(lower)
+    assert not c.equivalence(A, B, 0.005, shared=0).equivalent
+
+
+def test_equivalence_is_harder_to_show_the_more_rows_draws_share():
+    p = [c.equivalence(A, B, 0.03, shared=shared).p for shared in (0.0, 0.02, 0.2, 0.5)]
+    assert p == sorted(p) and p[-1] > 2 * p[0]
+    n, difference = len(A), A - B
+    error = np.sqrt((1 / n + 0.25) * difference.var(ddof=1))
+    by_hand = max(stats.t.sf((difference.mean() + 0.03) / error, n - 1), stats.t.cdf((difference.mean() - 0.03) / error, n - 1))
+    assert c.equivalence(A, B, 0.03, shared=0.2).p == pytest.approx(by_hand)
+
+
+def test_what_is_better_is_not_equivalent_but_not_inferior():
+    better = B + 0.2 + 0.01 * RNG.normal(size=20)
+    assert not c.equivalence(better, B, 0.05, 0).equivalent
+    assert c.non_inferiority(better, B, 0.05, 0).equivalent
+    assert not c.non_inferiority(B, better, 0.05, 0).equivalent
+
+
+def test_shared_rows_of_splits_and_of_small_draws_from_a_large_file():
+    rng = np.random.default_rng(0)
+    splits = [rng.permutation(1000)[:200] for _ in range(60)]
+    assert c.shared_rows(splits) == pytest.approx(0.2, abs=0.01)
+    small = [rng.choice(10_000, 300, replace=False) for _ in range(60)]
+    assert c.shared_rows(small) == pytest.approx(0.03, abs=0.005)
+    assert c.shared_rows([[1, 2], [3, 4]]) == 0
+    assert c.shared_rows([[1, 2, 3, 4], [4, 5]]) == pytest.approx((1 / 4 + 1 / 2) / 2)
+
+
+def test_the_corrected_test_keeps_its_level_where_draws_share_rows():
+    """Two equal models on draws from one file of 900 rows, of which 300 are tested: a fresh file each time."""
+    rng = np.random.default_rng(1)
+    wrong = dict.fromkeys((0.0, 1 / 3), 0)
+    for _ in range(300):
+        file = rng.normal(0, 1, 900)
+        rows = [rng.choice(900, 300, replace=False) for _ in range(12)]
+        difference = np.array([file[one].mean() for one in rows])
+        for shared in wrong:
+            wrong[shared] += c.corrected_t_test(difference, np.zeros(12), shared).p < 0.05
+    assert wrong[1 / 3] < 30 < 60 < wrong[0.0]
 
 
 def test_no_difference_found_is_not_yet_equivalence():
     noisy = np.random.default_rng(0).normal(0, 0.2, 12)
     assert stats.ttest_1samp(noisy, 0).pvalue > 0.05
-    assert not c.equivalence(noisy, np.zeros(12), 0.05).equivalent
+    assert not c.equivalence(noisy, np.zeros(12), 0.05, 0).equivalent
 
 
 def test_equivalence_without_spread():
-    assert c.equivalence(A, A, 0.01).equivalent
-    assert not c.equivalence(np.ones(10), np.zeros(10), 0.5).equivalent
+    assert c.equivalence(A, A, 0.01, 0.1).equivalent
+    assert not c.equivalence(np.ones(10), np.zeros(10), 0.5, 0.1).equivalent
 
 
 def test_holm_and_benjamini_hochberg_on_known_values():
@@ -117,18 +199,20 @@ def test_holm_and_benjamini_hochberg_on_known_values():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: c.prediction_interval([1.0]), "at least 2 finite"),
-        (lambda: c.prediction_interval([1.0, np.nan]), "finite"),
-        (lambda: c.prediction_interval([1, 2], k=0), "at least 1"),
-        (lambda: c.prediction_interval([1, 2], level=95), "between 0 and 1"),
+        (lambda: c.prediction([1.0]), "at least 2 finite"),
+        (lambda: c.prediction([1.0, np.nan]), "finite"),
+        (lambda: c.prediction([1, 2], k=0), "at least 1"),
+        (lambda: c.prediction([1, 2], level=95), "between 0 and 1"),
+        (lambda: c.prediction([0.5, 2], bounds=(0, 1)), "none can be outside"),
         (lambda: c.bootstrap([1, 2, 3], ["a", "b"]), "one unit for each"),
         (lambda: c.bootstrap([1, 2, 3], ["a"] * 3), "at least two"),
         (lambda: c.corrected_t_test(A[:8], B[:8], 0.25), "estimates and intervals, no test"),
         (lambda: c.corrected_t_test(A, B[:19], 0.25), "same seeds"),
-        (lambda: c.corrected_t_test(A, B, -1), "at least 0"),
-        (lambda: c.equivalence(A, B, 0), "positive"),
-        (lambda: c.equivalence(A[:8], B[:8], 0.1), "no test"),
-        (lambda: c.bayesian_comparison(A, B, 0.01, runs=3), "divide"),
+        (lambda: c.corrected_t_test(A, B, 1), "share of test rows"),
+        (lambda: c.equivalence(A, B, 0, 0), "positive"),
+        (lambda: c.equivalence(A[:8], B[:8], 0.1, 0), "no test"),
+        (lambda: c.bayesian_comparison(A, B, 0.01, -0.1), "share of test rows"),
+        (lambda: c.shared_rows([[1, 2]]), "at least two draws"),
         (lambda: c.holm([0.5, 1.5]), "between 0 and 1"),
     ],
 )

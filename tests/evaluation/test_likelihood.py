@@ -8,10 +8,12 @@ from sklearn import metrics as sk
 from qhelpers.evaluation.likelihood import (
     AVERAGES,
     QUANTITIES,
+    fits,
     possible,
     printed_row,
     row_fit,
     scores,
+    smallest_fit,
     smallest_test,
 )
 
@@ -146,6 +148,20 @@ def test_the_smallest_test_set_is_found_by_counting():
     row = {"precision": "0.75", "recall": "0.75", "f1": "0.75", "accuracy": "0.75"}
     assert smallest_test(row) == 8
     assert smallest_test(row | {"f1": "0.70"}, largest=60) is None
+
+
+def test_fits_looks_at_every_balance():
+    """Against trying each balance, on rows of test sets and on forged ones."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        row = _printed(rng.integers(1, 12, 4))
+        if rng.random() < 0.5:
+            row["recall"] = f"{rng.random():.2f}"
+        for n in (9, 17, 30):
+            assert fits(row, n) == any(possible(row, k, n - k) for k in range(1, n)), (row, n)
+    hybrid = {"precision": "0.812", "recall": "0.844", "f1": "0.827", "accuracy": "0.87"}
+    assert smallest_fit(hybrid) == 467
+    assert smallest_fit(hybrid, largest=400) is None
 
 
 def test_bad_arguments_say_what_is_allowed():

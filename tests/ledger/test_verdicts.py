@@ -11,6 +11,7 @@ from qhelpers import ledger
 from qhelpers.ledger import VERDICTS, counting, judgement, statements
 from qhelpers.ledger.checks import check_claims
 from qhelpers.ledger.evidence import Evidence, Sample
+from qhelpers.ledger.specifications import Specifications
 
 HEAD = """
 paper: "9"
@@ -88,8 +89,8 @@ def scores(mean, sd, n=20, metric="accuracy", seed=0, **more):
         ("0.95", 0.935, 0.01, 20, "holds"),
         ("0.95", 0.90, 0.01, 20, "falls short"),
         ("0.80", 0.95, 0.01, 20, "exceeded"),
-        ("0.95", 0.95, 0.03, 20, "inconclusive"),
-        ("0.50", 0.95, 0.03, 20, "exceeded"),
+        ("0.90", 0.90, 0.03, 20, "inconclusive"),
+        ("0.50", 0.90, 0.03, 20, "exceeded"),
         ("0.95", 0.95, 0.001, 3, "holds"),
         ("0.95", 0.95, 0.001, 2, "pending"),
         ("0.95", 0.95, 0.01, 0, "pending"),
@@ -140,6 +141,22 @@ def test_holds_for_another_reason(tmp_path):
     (found,) = judge(tmp_path, [entry("a", "0.95")])
     assert found.verdict == "holds, for another reason"
     assert "net-without, which is without the ingredient" in found.sentence
+
+
+@pytest.mark.parametrize(("mean", "said"), [(0.99, "better over"), (0.955, "as good within"), (0.94, "as good within")])
+def test_a_control_that_is_as_good_or_better_is_the_other_reason(tmp_path, mean, said):
+    """Better by more than the margin is not equivalent, and all the more a reason."""
+    write(tmp_path, scores(0.935, 0.01) + scores(mean, 0.002, seed=1, model="net-without"))
+    (found,) = judge(tmp_path, [entry("a", "0.94")])
+    assert found.verdict == "holds, for another reason"
+    assert said in found.sentence
+
+
+def test_for_an_error_a_control_is_as_good_if_it_is_no_larger(tmp_path):
+    write(tmp_path, scores(10.0, 0.2, metric="rmse") + scores(5.0, 0.2, seed=1, model="net-without", metric="rmse"))
+    assert judge(tmp_path, [entry("a", "10.0", "rmse")])[0].verdict == "holds, for another reason"
+    write(tmp_path / "worse", scores(10.0, 0.2, metric="rmse") + scores(15.0, 0.2, model="net-without", metric="rmse"))
+    assert judge(tmp_path / "worse", [entry("a", "10.0", "rmse")])[0].verdict == "holds"
 
 
 @pytest.mark.parametrize(("mean", "n"), [(0.85, 20), (0.955, 8)])
@@ -210,21 +227,122 @@ def test_a_count_is_counted(tmp_path):
     assert judge(tmp_path, [count])[0].verdict == "cannot hold"
 
 
-def test_readings_are_all_listed_and_the_most_favourable_leads(tmp_path):
+def test_a_number_holds_under_another_reading_and_the_main_one_is_shown(tmp_path):
     write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.95, 0.01, regime="small"))
     (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
-    assert found.verdict == "holds"
+    assert found.verdict == "holds under some readings"
     assert {one.reading: one.verdict for one in found.readings} == {"large": "falls short", "small": "holds"}
-    assert "the most favourable to the paper is the headline" in found.sentence
-    assert found.measured == pytest.approx(0.95)
-    assert found.assumptions == ("sizes are open: small",)
+    assert "It holds under small." in found.sentence and "large: falls short" in found.sentence
+    assert found.measured == pytest.approx(0.80)
+    assert found.assumptions == ("sizes are open: large",)
+    (main,) = judge(tmp_path, [entry("a", "0.80")], HEAD + READINGS)
+    assert (main.verdict, main.measured) == ("holds", pytest.approx(0.80))
 
 
 def test_a_claim_is_refuted_only_if_it_is_under_every_reading(tmp_path):
-    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.85, 0.2, regime="small"))
+    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.84, 0.07, regime="small"))
     (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
     assert {one.reading: one.verdict for one in found.readings} == {"large": "falls short", "small": "inconclusive"}
     assert found.verdict == "inconclusive"
+    assert found.measured == pytest.approx(0.80)
+
+
+def test_a_reading_that_is_only_begun_hides_no_other(tmp_path):
+    write(tmp_path, scores(0.80, 0.01, 2, regime="large") + scores(0.95, 0.01, regime="small"))
+    (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
+    assert (found.verdict, found.reading, found.n_seeds) == ("holds", "small", 20)
+
+
+COLLAPSE = HEAD.replace("runs: 1,", "runs: 1, collapse: {models: [net], metric: accuracy, below: 0.6, at_most: 0.1},")
+
+
+def test_a_collapsed_training_is_a_fact_of_its_own(tmp_path):
+    lines = scores(0.95, 0.004)
+    lines[3]["metrics"]["accuracy"] = 0.5
+    write(tmp_path, lines)
+    (without,) = judge(tmp_path, [entry("a", "0.95")])
+    assert without.verdict == "inconclusive"
+    (found,) = judge(tmp_path, [entry("a", "0.95")], COLLAPSE)
+    assert found.verdict == "holds"
+    assert "1 of 20 trainings failed" in found.sentence
+    assert (found.n_seeds, found.readings[0].collapsed) == (20, 1)
+    assert found.measured == pytest.approx(without.measured)
+
+
+@pytest.mark.parametrize(("collapsed", "spread"), [(3, 0.004), (1, 0.2)])
+def test_what_happens_often_or_is_a_low_tail_is_no_collapse(tmp_path, collapsed, spread):
+    lines = scores(0.75, spread / 2)
+    for line in lines:
+        line["metrics"]["accuracy"] = max(line["metrics"]["accuracy"], 0.61)
+    for line in lines[:collapsed]:
+        line["metrics"]["accuracy"] = 0.59
+    write(tmp_path, lines)
+    (found,) = judge(tmp_path, [entry("a", "0.75")], COLLAPSE)
+    assert found.readings[0].collapsed == 0
+    assert "failed" not in found.sentence
+
+
+PROTOCOLS = """
+protocols:
+  experiment: searched
+  keys: [data, rows]
+  data: {rooms: [rooms, rooms-2]}
+  rows: {all nets: [net]}
+"""
+
+
+def searched(counts, rows, seed, data="rooms", folder=None):
+    """A record of one draw under one protocol: confusion counts of one model on one set of columns."""
+    line = record(seed, accuracy=0.5)
+    line["experiment"], line["config"] = "searched", {"data": data, "rows": rows}
+    line["id"] = f"{abs(hash((rows, seed, data))):016x}"
+    line["chosen"] = {"features": ["all"], "models": ["net"]}
+    write(folder, [line])
+    np.savez(folder / "searched" / f"{line['id']}.npz", counts=np.array(counts).reshape(1, 1, 1, 4))
+
+
+def made_protocols(folder, accuracy, rows, n=5, spread=1):
+    for seed in range(n):
+        right = round(500 * accuracy) + spread * (seed - n // 2)
+        searched([right, 500 - right, 500 - right, right], rows, seed, folder=folder)
+
+
+def test_a_protocol_that_was_searched_afterwards_is_a_reading(tmp_path):
+    write(tmp_path, scores(0.80, 0.01))
+    made_protocols(tmp_path, 0.95, "few")
+    made_protocols(tmp_path, 0.70, "many")
+    held, refuted = judge(tmp_path, [entry("a", "0.95"), entry("b", "0.90")], HEAD + PROTOCOLS)
+    assert held.verdict == "holds under some readings"
+    assert "searched afterwards" in held.sentence and "rows: few" in held.sentence
+    assert (held.searched.tried, held.searched.measured) == (6, pytest.approx(0.95))  # two, with three averages each
+    assert held.searched.holding == 3
+    assert held.measured == pytest.approx(0.80), "what is shown is the main reading"
+    assert refuted.verdict == "falls short"
+    assert "Nor does it meet" in refuted.sentence
+    assert counting.chance([held])["refuted"] == 0 and counting.chance([refuted])["refuted"] == 1
+    (main,) = judge(tmp_path, [entry("a", "0.80")], HEAD + PROTOCOLS)
+    assert main.verdict == "holds"
+
+
+def test_a_protocol_too_wide_or_of_too_few_draws_saves_nothing(tmp_path):
+    write(tmp_path, scores(0.80, 0.01))
+    made_protocols(tmp_path, 0.90, "wide", spread=30)
+    made_protocols(tmp_path, 0.95, "few draws", n=2)
+    (found,) = judge(tmp_path, [entry("a", "0.95")], HEAD + PROTOCOLS)
+    assert (found.verdict, found.searched) == ("falls short", None)
+
+
+def test_one_protocol_for_a_whole_row_is_counted(tmp_path):
+    made_protocols(tmp_path, 0.95, "few")
+    made_protocols(tmp_path, 0.70, "many")
+    cells = [
+        entry(q, printed, q) for q, printed in (("precision", "0.95"), ("recall", "0.95"), ("f1", "0.70"), ("accuracy", "0.50"))
+    ]
+    book = statements.parse(HEAD + PROTOCOLS + "\nclaims: " + json.dumps(cells))
+    row, group, everything = Specifications(book, Evidence(tmp_path)).explained()
+    assert (row.cells, row.explained, row.cell_by_cell) == (4, 2, 3)
+    assert "rows: few" in row.protocol
+    assert group.rows == "all nets" and group[2:5] == everything[2:5] == row[2:5]
 
 
 def test_twins_quick_runs_and_other_models_never_count(tmp_path):
@@ -247,6 +365,29 @@ def test_the_latest_run_of_a_seed_counts_once(tmp_path):
 
 
 # orderings
+
+
+@pytest.mark.parametrize(("above", "expected"), [(20, "holds"), (12, "inconclusive"), (1, "falls short")])
+def test_a_sentence_that_reports_one_run_is_judged_by_single_runs(tmp_path, above, expected):
+    """Ahead by a point in most runs, far behind in none: the mean is ahead for certain, one run is not."""
+    gaps = [0.02] * above + [-0.001] * (20 - above)
+    write(tmp_path, [record(i, accuracy=0.9 + gap) for i, gap in enumerate(gaps)])
+    write(tmp_path, [record(i, model="plain", accuracy=0.9) for i in range(20)])
+    (mean,) = judge(tmp_path, [ordering()])
+    (single,) = judge(tmp_path, [ordering() | {"single": True}])
+    assert single.verdict == expected
+    assert single.measured == mean.readings[0].in_runs == pytest.approx(above / 20)
+    assert f"{above / 20:.0%} of single runs" in mean.sentence
+    assert single.p == pytest.approx((above + 1) / 21)
+    if above == 12:
+        assert mean.verdict == "holds"
+
+
+def test_sentences_are_counted_where_false_discoveries_are_controlled(tmp_path):
+    write(tmp_path, scores(0.80, 0.01) + scores(0.95, 0.01, model="plain", seed=1))
+    found = judge(tmp_path, [ordering(), entry("a", "0.95")])
+    assert [one.verdict for one in found] == ["falls short", "falls short"]
+    assert counting.chance(found) == {"tested": 2, "refuted": 2, "refuted_fdr": 2, "expected_by_chance": 0.1}
 
 
 def ordering(**predicate):
@@ -493,18 +634,13 @@ def test_the_training_score_of_a_control_explains_nothing(tmp_path):
     assert (found.measured, found.verdict) == (pytest.approx(0.95), "holds")
 
 
-@pytest.mark.parametrize(
-    ("prints", "expected"),
-    [
-        (["0.95", "0.95", "0.90"], ["pending", "pending", "cannot hold"]),
-        (["0.95", "0.90"], ["cannot hold", "cannot hold"]),
-        (["0.95", "0.95", "0.90", "0.90"], ["cannot hold"] * 4),
-        (["0.95", "0.945", "0.90"], ["pending", "pending", "cannot hold"]),
-    ],
-)
-def test_only_a_majority_outvotes(tmp_path, prints, expected):
-    places = [entry(f"p{i}", printed) for i, printed in enumerate(prints)]
-    assert [one.verdict for one in judge(tmp_path, places)] == expected
+def test_prints_that_contradict_each_other_are_each_measured(tmp_path):
+    """However many copies one of them has: nobody votes on what is true."""
+    write(tmp_path, scores(0.90, 0.01))
+    for prints in (["0.95", "0.95", "0.90"], ["0.95", "0.90"], ["0.95", "0.90", "0.90"]):
+        found = judge(tmp_path, [entry(f"p{i}", printed) for i, printed in enumerate(prints)])
+        assert [one.verdict for one in found] == ["holds" if one == "0.90" else "falls short" for one in prints]
+        assert all("contradicts itself" in one.sentence and one.failed_checks == ("same-number",) for one in found)
 
 
 def test_a_setting_is_compared_with_what_ran(tmp_path):
@@ -668,26 +804,56 @@ def test_sentences_on_noise_follow_the_records(tmp_path):
         assert found[f"1.noise.{name}"].verdict == "falls short", name
 
 
+def test_what_words_alone_mean_is_a_reading_of_a_procedure(tmp_path):
+    write(tmp_path, [record(seed, disagreement=0.5) for seed in range(3)])
+    claim = compared("as printed", holds="bound", metrics=["disagreement"], at_most=0.001, exact=True) | {"kind": "procedure"}
+    assert judge(tmp_path, [claim])[0].verdict == "cannot hold"
+    claim["predicates"].append({"reading": "a schematic", "holds": "unprinted"})
+    (found,) = judge(tmp_path, [claim])
+    assert found.verdict == "holds under some readings" and "(a schematic)" in found.sentence
+    claim["predicates"].pop(0)
+    assert judge(tmp_path, [claim])[0].verdict == "holds"
+
+
+def test_a_number_of_points_is_judged_by_the_sizes_that_rows_allow(tmp_path):
+    def points(row):
+        cells = [entry(q, printed, q) for q, printed in zip(("precision", "recall", "f1", "accuracy"), row, strict=True)]
+        claim = {"id": "9.p", "where": "Section I", "printed": "60", "quantity": "points", "of": {"tables": ["Table I"]}}
+        return judge(tmp_path, [*cells, claim])[-1]
+
+    fits = points(("0.86", "0.83", "0.85", "0.85"))  # 25 of 30 found, 4 false: 60 rows
+    assert [one.verdict for one in fits.readings] == ["holds", "cannot hold", "inconclusive"]
+    assert fits.verdict == "holds under some readings"
+    none = points(("0.81", "0.68", "0.73", "0.80"))
+    assert (none.verdict, none.sort) == ("inconclusive", "counts and settings")
+    assert "none gives Net in Table I" in none.sentence
+
+
 def test_nothing_of_paper_1_waits_for_a_chapter():
     """Every claim names what measures it, what it would need, or is counted in the text."""
     for claim in ledger.claims("1"):
         assert claim.awaits is None, claim.id
-        assert claim.measured_by or claim.needs or "members" in claim.of, claim.id
+        assert claim.measured_by or claim.needs or "members" in claim.of or claim.quantity == "points", claim.id
         if claim.kind != "number":
             assert claim.predicates, claim.id
 
 
-def test_scoreboard_counts_every_claim_and_states_chance(tmp_path):
+def test_scoreboard_counts_every_claim_by_sort_and_states_chance(tmp_path):
     write(tmp_path, low_energy())
     board = ledger.scoreboard(tmp_path)
-    row = board.loc["1"]
-    assert row[list(VERDICTS)].sum() == row["claims"] == len(ledger.claims("1"))
-    assert row["expected_by_chance"] == pytest.approx(0.05 * row["tested"], abs=0.01)
-    assert 0 <= row["refuted_fdr"] <= row["refuted"] <= row["tested"]
+    assert list(board.index) == [("1", sort) for sort in statements.SORTS]
+    assert (board[list(VERDICTS)].sum(axis=1) == board["claims"]).all()
+    assert board["claims"].sum() == len(ledger.claims("1"))
+    results = board.loc["1", "results"]
+    assert results["holds"] + results["holds, for another reason"] <= results["measured"] <= results["claims"]
+    assert results["measured"] == results["claims"] - results["not measurable"] - results["lost"] - results["pending"]
+    chance = counting.chance(ledger.verdicts("1", tmp_path))
+    assert chance["expected_by_chance"] == pytest.approx(0.05 * chance["tested"], abs=0.01)
+    assert 0 <= chance["refuted_fdr"] <= chance["refuted"] <= chance["tested"]
 
 
 def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):
-    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.93, 0.06, regime="small"))
+    write(tmp_path, scores(0.80, 0.01, regime="large") + scores(0.86, 0.06, regime="small"))
     (open_,) = judge(tmp_path, [entry("a", "0.95")], HEAD + READINGS)
     assert open_.verdict == "inconclusive"
     assert counting.chance([open_])["refuted"] == 0
@@ -708,13 +874,13 @@ def test_true_claims_with_several_readings_are_refuted_no_more_often_than_stated
     rng = np.random.default_rng(0)
     found = []
     for i in range(400):
-        *ours, theirs = rng.normal(0.9, 0.04, 11)
+        *ours, theirs = rng.normal(0.7, 0.04, 11)
         about = {"model": "net", "data": "rooms", "split": "test", "result": i}
         one = entry(f"n{i}", f"{min(max(theirs, 0), 1):.4f}", of=about)
         claim = statements.parse(HEAD + READINGS + "\nclaims: " + json.dumps([one]))
         evidence = Evidence()
         config = (("data", "rooms"), ("model", "net"))
-        for regime, values in (("small", ours), ("large", rng.normal(0.6, 0.01, 10))):
+        for regime, values in (("small", ours), ("large", rng.normal(0.4, 0.01, 10))):
             key = ("made-up", frozenset((*config, ("regime", regime))), "accuracy")
             evidence._samples[key] = Sample(tuple(range(10)), np.array(values), tuple("abcdefghij"))
         for regime in ("small", "large"):
@@ -760,13 +926,3 @@ def test_importing_the_ledger_loads_nothing_heavy():
     code = f"import sys, qhelpers.ledger; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_where_prints_disagree_only_the_outvoted_cannot_hold(tmp_path):
-    write(tmp_path, low_energy())
-    found = {one.id: one for one in ledger.verdicts("1", tmp_path)}
-    assert found["1.text.occupancy.qnn-p.accuracy"].verdict == "cannot hold"
-    for place in ("1.abstract.occupancy.qnn-p.accuracy", "1.T1.qnn-p.accuracy", "1.conclusion.occupancy.qnn-p.accuracy"):
-        assert found[place].verdict not in ("cannot hold", "pending")
-        assert found[place].failed_checks == ("same-number",)
-        assert "prints another number" in found[place].sentence

@@ -21,6 +21,14 @@ logger = logging.getLogger(__name__)
 #: Page that holds the table; a claim's id is the anchor of its row.
 SCOREBOARD = "scoreboard"
 
+#: What the sorts of claims are called in the figure.
+SORT_NAMES = {
+    "results": "Measured values",
+    "sentences": "Sentences that compare",
+    "equations": "Equations, pseudo-code",
+    "counts and settings": "Counts and settings",
+}
+
 LINE = ' class="qh-line"'
 WHY = ' data-name="failed checks:"'
 
@@ -55,35 +63,111 @@ def claims() -> dict[str, Any]:
 
 
 def figure(rows: Sequence[Any]) -> str:
-    """Return the claims by verdict, one stacked bar a paper, with a legend that holds the counts."""
+    """Return the claims by verdict, one stacked bar a sort of claim of each paper, with a legend that holds the counts."""
+    from qhelpers.ledger import counting
+
     bars = []
     for paper in sorted({row.paper for row in rows}):
-        counts = Counter(row.verdict for row in rows if row.paper == paper)
-        named = [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
-        alt = ", ".join(f"{count} {verdict}" for verdict, count in named)
-        parts = "".join(
-            f'<span class="{style(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
-            for verdict, count in named
-        )
-        name = f"Part {escape(paper)}, {escape(papers()[paper].title)}: {sum(counts.values())} claims"
-        bars.append(
-            f'<div class="qh-bar-row"><div class="qh-bar-name">{name}</div>'
-            f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{parts}</div></div>'
-        )
+        title = f"Part {escape(paper)}, {escape(papers()[paper].title)}"
+        bars.append(f'<div class="qh-strip-group">{title}</div>')
+        for sort, counts in counting.tally([row for row in rows if row.paper == paper]).items():
+            named = [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
+            if not named:
+                continue
+            alt = ", ".join(f"{count} {verdict}" for verdict, count in named)
+            parts = "".join(
+                f'<span class="{style(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
+                for verdict, count in named
+            )
+            name = f"{SORT_NAMES[sort]}: {counts.total()}"
+            bars.append(
+                f'<div class="qh-bar-row"><div class="qh-bar-name">{name} ({escape(alt)})</div>'
+                f'<div class="qh-bar" role="img" aria-label="{title}, {name}: {escape(alt)}">{parts}</div></div>'
+            )
     total = Counter(row.verdict for row in rows)
     legend = "".join(
-        f'<li><span class="qh-verdict {style(verdict)}"><strong>{total[verdict]}</strong> {escape(verdict)}</span></li>'
-        for verdict in VERDICTS
-        if total[verdict]
+        f'<li><span class="qh-verdict {style(verdict)}">{escape(verdict)}</span></li>' for verdict in VERDICTS if total[verdict]
     )
     caption = (
-        "Every claim of the papers treated so far, by verdict. The length of a colour is the number of claims; "
-        "the counts come from the ledger at the time this page was built."
+        "Every claim of the papers treated so far, by verdict: what they measured, what they say in words, their equations, and "
+        "their counts and settings, each by itself; the counts come from the ledger at the time this page was built."
     )
     return (
         f'<figure class="qh-figure qh-board">{"".join(bars)}<ul class="qh-legend">{legend}</ul>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def results(rows: Sequence[Any]) -> str:
+    """Return in sentences what became of the values that the papers measured: first, and by themselves."""
+    from qhelpers.ledger import counting
+
+    return f"<p>{counting.measured_values(rows)}</p>"
+
+
+def explained(rows: Sequence[Any]) -> str:
+    """Return how many cells of the tables one single protocol explains, row by row and for a whole table."""
+    from qhelpers import ledger
+    from qhelpers.ledger.evidence import Evidence
+    from qhelpers.ledger.specifications import Specifications
+
+    body = []
+    for number in sorted({row.paper for row in rows}):
+        for one in Specifications(ledger.paper(number), Evidence()).explained():
+            cells = (one.rows, f"{one.explained} of {one.cells}", f"{one.cell_by_cell} of {one.cells}", one.protocol)
+            names = ("rows", "one protocol", "best a cell", "that protocol")
+            told = "".join(f'<td data-name="{name}">{escape(text)}</td>' for name, text in zip(names, cells, strict=True))
+            body.append(f"<tr><td>{escape(one.place)}</td>{told}</tr>")
+    if not body:
+        return ""
+    heads = ("table", "rows", "explained by one single protocol", "by the most favourable one a cell", "that single protocol")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        '<details class="qh-folded"><summary>How many cells does one single protocol explain?</summary>'
+        '<div class="qh-table" tabindex="0" role="region" aria-label="Cells that one protocol explains">'
+        '<table class="qh-stacked">'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></details>"
+    )
+
+
+def whole_tables(rows: Sequence[Any]) -> str:
+    """Return in sentences how much of each table one single protocol explains, with the table of all rows."""
+    from qhelpers import ledger
+    from qhelpers.ledger.evidence import Evidence
+    from qhelpers.ledger.specifications import Specifications
+
+    said = []
+    for number in sorted({row.paper for row in rows}):
+        for one in Specifications(ledger.paper(number), Evidence()).explained():
+            if one.rows not in ledger.paper(number).names.values():
+                said.append(
+                    f"{escape(one.place)}, {escape(one.rows)}: one protocol explains <strong>{one.explained}</strong> of "
+                    f"{one.cells} scores, the most favourable one for each cell {one.cell_by_cell}"
+                )
+    return (f"<p>{'; '.join(said)}.</p>" if said else "") + explained(rows)
+
+
+def coverage(rows: Sequence[Any]) -> str:
+    """Return in a sentence how the intervals do on our own runs."""
+    from qhelpers import ledger
+    from qhelpers.evaluation import runs_for_ranks
+    from qhelpers.ledger.evidence import Evidence
+    from qhelpers.ledger.judgement import coverage as covered
+
+    said = []
+    for number in sorted({row.paper for row in rows}):
+        one = covered(ledger.paper(number), Evidence())
+        if one.runs:
+            inside = 1 - (one.below + one.above) / one.runs
+            said.append(
+                "<p>A score is bounded and lopsided near its end, so the interval is one of arcsine roots; one between ranks, "
+                f"which assumes nothing, needs {runs_for_ranks()} runs for 95 %. Tried on our own runs of paper {number}, each "
+                f"held out from the others ({one.runs:,} runs of {one.samples} models, tasks, readings and scores): "
+                f"{inside:.1%} lie inside, {one.below / one.runs:.1%} below and {one.above / one.runs:.1%} above. "
+                f"{one.collapsed} trainings of networks "
+                "failed altogether; they are told apart and are not in these intervals.</p>"
+            )
+    return "".join(said)
 
 
 def measured(row: Any) -> str:
@@ -100,7 +184,17 @@ def measured(row: Any) -> str:
     if kind == "procedure" and run and run[0].shown:
         parts = [f"{name.split(' of ')[0].replace('_', ' ')} {value:.3g}" for name, value in run[0].shown[:2]]
         return f"{', '.join(parts)} (n = {row.n_seeds})"
-    return f"holds in {row.measured:.0%} of bootstraps (n = {row.n_seeds})"
+    tries = "single runs" if claims()[row.id].single else "bootstraps"
+    return f"holds in {row.measured:.0%} of {tries} (n = {row.n_seeds})"
+
+
+def _marked(row: Any) -> str:
+    """Return what was measured, escaped, with a number marked by what it is of."""
+    from qhelpers.ledger.shown import mark
+
+    text, value = measured(row), "" if row.measured is None else f"{row.measured:.3f}"
+    of = row.readings[0].of if row.readings else ""
+    return mark(value, of) + escape(text.removeprefix(value)) if of and text.startswith(value) else escape(text)
 
 
 def printed(row: Any) -> str:
@@ -144,7 +238,7 @@ def table(rows: Sequence[Any]) -> str:
             f'<tr id="{name}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
             f'<td><a href="#{name}">{name.replace(".", ".<wbr>")}</a><span class="qh-where">{escape(place(row))}</span></td>'
             f'<td data-name="printed">{printed(row)}</td>'
-            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{escape(measured(row))}</td>'
+            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{_marked(row)}</td>'
             f"<td>{verdict}</td>"
             f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
         )
@@ -164,10 +258,10 @@ def chance(rows: Sequence[Any]) -> str:
     if not counts["tested"]:
         return "<p>No number has been set beside enough runs yet to say how many verdicts fall by chance.</p>"
     return (
-        f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> results were set beside at least "
-        "three runs, one that is printed in several places once; if all of them were true, at most about "
-        f"{counts['expected_by_chance']:.1f} would still fall outside "
-        f"their interval. Outside under every reading that was run are <strong>{counts['refuted']}</strong>, and "
+        f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> results and sentences were set "
+        "beside at least three runs, one that is printed in several places once; if all of them were true, at most about "
+        f"{counts['expected_by_chance']:.1f} would still be refuted. Refuted under every reading that was run, those searched "
+        f"afterwards among them, are <strong>{counts['refuted']}</strong>, and "
         f"{counts['refuted_fdr']} of these remain when the rate of false discoveries is held at 5 %.</p>"
     )
 
@@ -251,28 +345,16 @@ def main_reading(row: Any) -> Any:
     return row.readings[0] if row.readings else row
 
 
+def answer(rows: Sequence[Any]) -> str:
+    """Return what came of each paper in three sentences: does the quantum part help, where, and what to use instead."""
+    return "".join(f"<p>{sentence}</p>" for paper in papers().values() for sentence in paper.sentences())
+
+
 def findings(rows: Sequence[Any]) -> str:
-    """Return the picture of printed beside measured, and in sentences what it says and how the claims stand."""
-    by_id = {row.id: row for row in rows}
-    said = []
-    for question in (question for paper in papers().values() for question in paper.questions):
-        ours = {name: main_reading(by_id[claim]).measured for name, claim in question.claims.items() if claim in by_id}
-        means = {name: value for name, value in ours.items() if value is not None}
-        one = control(question)
-        if means and one is not None:
-            best = max(means, key=means.__getitem__)
-            said.append(
-                f"<strong>{escape(question.text)}</strong> The best network so far, {escape(best)}, is right in "
-                f"{means[best]:.1%} of the cases; {escape(question.control)} in {one:.1%}."
-            )
-    failed = sum(bool(row.failed_checks) for row in rows)
+    """Return what became of the measured values, and the picture of printed beside measured."""
     pending = sum(row.verdict == "pending" for row in rows)
-    said.append(f"The ledger holds <strong>{len(rows)}</strong> claims of the paper treated so far.")
-    if failed:
-        said.append(f"<strong>{failed}</strong> of them are tied to others by a check that needs no data, and that fails.")
-    if pending:
-        said.append(f"{pending} wait for runs that are not recorded yet.")
-    return strip(rows) + f"<p>{' '.join(said)}</p>"
+    waiting = f"<p>{pending} claims wait for runs that are not recorded yet.</p>" if pending else ""
+    return results(rows) + waiting + strip(rows)
 
 
 def write_style(app: Sphinx, exception: Exception | None) -> None:
@@ -310,6 +392,30 @@ class FindingsDirective(LedgerDirective):
     write = staticmethod(findings)
 
 
+class AnswerDirective(LedgerDirective):
+    """What came of the papers in three sentences each."""
+
+    write = staticmethod(answer)
+
+
+class ResultsDirective(LedgerDirective):
+    """What became of the values that the papers measured."""
+
+    write = staticmethod(results)
+
+
+class ProtocolsDirective(LedgerDirective):
+    """How much of each table one single protocol explains."""
+
+    write = staticmethod(whole_tables)
+
+
+class CoverageDirective(LedgerDirective):
+    """How the intervals do on our own runs."""
+
+    write = staticmethod(coverage)
+
+
 class ClaimRole(SphinxRole):
     """A link to a claim's row on the scoreboard: ``{claim}`1.T1.qnn-p.f1```."""
 
@@ -333,6 +439,10 @@ def setup(app: Sphinx) -> None:
     app.add_directive("qh-figure", FigureDirective)
     app.add_directive("qh-chance", ChanceDirective)
     app.add_directive("qh-findings", FindingsDirective)
+    app.add_directive("qh-answer", AnswerDirective)
+    app.add_directive("qh-results", ResultsDirective)
+    app.add_directive("qh-protocols", ProtocolsDirective)
+    app.add_directive("qh-coverage", CoverageDirective)
     app.add_role("claim", ClaimRole())
     app.add_css_file("qh-verdicts.css", priority=898)
     app.connect("build-finished", write_style)

@@ -30,6 +30,7 @@ PAPER = Paper(
         "noise-training": "noise_in_training",
         "noise-mitigation": "noise_mitigation",
         "learning-curves": "learning_curves",
+        "draws": "draws",
         "equations": "equations",
     },
     labels=NETWORKS | {"occupancy": "Is the room occupied?", "ton_iot_gps": "Is the GPS tracker under attack?"},
@@ -37,5 +38,6 @@ PAPER = Paper(
         _question("Is the room occupied?", "T1", "occupancy"),
         _question("Is the GPS tracker under attack?", "T2", "ton_iot_gps"),
     ),
+    answer="answer",
     note="Scores are on balanced test sets, where guessing gives 0.5.",
 )

@@ -58,11 +58,11 @@ def test_parts_add_up_and_find_what_was_put_in():
     rng = np.random.default_rng(0)
     noise = {key: 0.01 * rng.normal(size=20) for key in [(c, r) for c in CIRCUITS for r in RECIPES]}
     put_in = {(c, r): 0.6 + 0.2 * (c != "qnn-q") + 0.05 * (r == "P") + noise[c, r] for c, r in noise}
-    found = parts(put_in)
+    found = parts(put_in, shared=0.02)
     assert found.circuit.difference + found.recipe.difference == pytest.approx(found.total.difference)
     assert found.circuit.difference == pytest.approx(0.2, abs=0.01) and found.recipe.difference == pytest.approx(0.05, abs=0.01)
     assert found.circuit.low < 0.2 < found.circuit.high
-    assert parts(put_in, "ring").total.difference != found.total.difference
+    assert parts(put_in, "ring", shared=0.02).total.difference != found.total.difference
 
 
 def test_it_is_registered():

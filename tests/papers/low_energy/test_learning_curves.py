@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from qhelpers import datasets
-from qhelpers.evaluation import corrected_t_test, holm
+from qhelpers.evaluation import corrected_t_test, holm, shared_rows
+from qhelpers.papers.low_energy.experiments import draws
 from qhelpers.papers.low_energy.experiments import learning_curves as curves
 from qhelpers.papers.low_energy.models import QNNPClassifier
 from qhelpers.runs import records
@@ -150,19 +151,29 @@ def made_up(gap, sizes=(20, 300), seeds=20, noise=0.01):
 
 
 def test_comparisons_are_paired_corrected_and_one_family():
-    found = curves.compare(made_up(0.03), [("a", "b")])
+    found = curves.compare(made_up(0.03), [("a", "b")], shared={"occupancy": 0.2})
     assert list(found["n"]) == [20, 300] and set(found["pairs"]) == {20}
     assert found["difference"].to_numpy() == pytest.approx([0.03, 0.03], abs=0.01)
     assert (found["low"] < 0.03).all() and (found["high"] > 0.03).all()
     assert list(found["holm"]) == list(holm(found["p"]))
     table = made_up(0.03)
     one, two = (table.query("n == 20 and model == @m").sort_values("seed")["accuracy"].to_numpy() for m in "ab")
-    assert found["p"][0] == pytest.approx(corrected_t_test(one, two, test_share=3000 / 4800).p)
-    assert curves.compare(made_up(0.0), [("a", "b")])["holm"].min() > 0.05
+    assert found["p"][0] == pytest.approx(corrected_t_test(one, two, shared=0.2).p)
+    assert curves.compare(made_up(0.0), [("a", "b")], shared={"occupancy": 0.2})["holm"].min() > 0.05
     tenths = curves.compare(made_up(0.03), [("a", "b")], score="recall")
     assert set(tenths["pairs"]) == {10}
+    with pytest.raises(ValueError, match="shares of common rows"):
+        curves.compare(made_up(0.0), [("a", "b")])
     with pytest.raises(ValueError, match="allowed are accuracy, recall"):
         curves.compare(made_up(0.0), [("a", "b")], score="f1")
+
+
+def test_draws_are_counted_as_they_were_made():
+    twin = datasets.load("occupancy", source="twin", n=3000, seed=0)
+    tests = [curves.pools(twin, seed)[0] for seed in draws.SEEDS]
+    each = [draws.run({"data": "occupancy"}, seed, twin).metrics["shared_test_rows"] for seed in draws.SEEDS]
+    assert np.mean(each) == pytest.approx(shared_rows(tests))
+    assert {entry["data"] for entry, _ in draws.grid("laptop")} == set(curves.SIZES)
 
 
 def test_the_grid_holds_what_the_chapter_reads():

@@ -123,7 +123,7 @@ class Parts(NamedTuple):
     recipe: Test
 
 
-def parts(accuracy: Mapping[tuple[str, str], Sequence[float]], entangler: str = "chain") -> Parts:
+def parts(accuracy: Mapping[tuple[str, str], Sequence[float]], entangler: str = "chain", *, shared: float) -> Parts:
     """Take the difference between QNN-P and QNN-Q apart.
 
     Parameters
@@ -132,11 +132,13 @@ def parts(accuracy: Mapping[tuple[str, str], Sequence[float]], entangler: str = 
         Test accuracies in the order of the same seeds; at least nine.
     entangler : {"chain", "ring"}
         Of QNN-P's circuit.
+    shared : float
+        Share of test rows that two draws have in common, see `qhelpers.evaluation.shared_rows`.
 
     Returns
     -------
     Parts
-        With intervals of the corrected resampled t test (as many test as training samples).
+        With intervals of the corrected resampled t test.
     """
     cells = {
         (one, recipe): np.asarray(accuracy[name, recipe], float)
@@ -145,7 +147,7 @@ def parts(accuracy: Mapping[tuple[str, str], Sequence[float]], entangler: str = 
     }
     pp, pq, qp, qq = (cells[one] for one in (("P", "P"), ("P", "Q"), ("Q", "P"), ("Q", "Q")))
     pairs = ((pp, qq), ((pp + pq) / 2, (qp + qq) / 2), ((pp + qp) / 2, (pq + qq) / 2))
-    return Parts(*(corrected_t_test(first, second, test_share=1) for first, second in pairs))
+    return Parts(*(corrected_t_test(first, second, shared) for first, second in pairs))
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:

@@ -385,7 +385,9 @@ def curves(found: Iterable[Record]) -> pd.DataFrame:
     return table.sort_values(["data", "model", "n", "seed"], ignore_index=True)
 
 
-def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = "accuracy") -> pd.DataFrame:
+def compare(
+    table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = "accuracy", shared: Mapping[str, float] | None = None
+) -> pd.DataFrame:
     """Test pairs of models at every size and data set that both have, as one family (deviation D1.21).
 
     Parameters
@@ -395,9 +397,10 @@ def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = 
     pairs : iterable of (str, str)
         Labels of the models.
     score : {"accuracy", "recall"}, default="accuracy"
-        ``accuracy``: paired by seed; the correction's share is test rows over training rows where the draws overlap the most, at
-        the largest size of a data set. ``recall``: seeds that leave out the same tenth are averaged first, the tenths are
-        paired, and the share is that of ten folds.
+        ``accuracy``: paired by seed. ``recall``: seeds that leave out the same tenth are averaged first, the tenths are paired,
+        and the share of common rows is that of ten folds.
+    shared : mapping of str to float, optional
+        For ``accuracy``: share of test rows that two draws of a data set have in common, as the experiment ``draws`` counts it.
 
     Returns
     -------
@@ -409,14 +412,16 @@ def compare(table: pd.DataFrame, pairs: Iterable[tuple[str, str]], score: str = 
 
     if score not in ("accuracy", "recall"):
         raise ValueError(f"score {score!r} is unknown; allowed are accuracy, recall")
+    if (score == "accuracy") != (shared is not None):
+        raise ValueError("accuracy needs the shares of common rows, recall has its own; give shared with accuracy alone")
     unit = table["seed"] if score == "accuracy" else table["seed"] % N_BLOCKS
     scores = table.assign(unit=unit).pivot_table(index=["data", "n", "unit"], columns="model", values=score)
     rows = []
     for first, second in pairs:
         both = scores[[first, second]].dropna()
         for (data, n), part in both.groupby(level=["data", "n"]):
-            share = N_TEST / max(SIZES[data]) if score == "accuracy" else 1 / (N_BLOCKS - 1)
-            test = corrected_t_test(part[first], part[second], test_share=share)
+            common = shared[data] if score == "accuracy" and shared is not None else 1 / N_BLOCKS
+            test = corrected_t_test(part[first], part[second], common)
             rows.append({"data": data, "n": n, "first": first, "second": second, "pairs": test.n,
                          "difference": test.difference, "low": test.low, "high": test.high, "p": test.p})  # fmt: skip
     found = pd.DataFrame(rows)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import time
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,7 +27,7 @@ from sklearn.svm import LinearSVC
 
 from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample, confusion_counts, official_split, random_split
-from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, possible, row_fit
+from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, counts_by_protocol, possible, row_fit
 from qhelpers.models import baseline
 from qhelpers.papers.low_energy.experiments.tables import CLASSICAL, TOLD, TOLD_LAST
 from qhelpers.papers.low_energy.models import QNNHClassifier, QNNPClassifier, QNNQClassifier
@@ -352,23 +351,14 @@ PROTOCOL = ("data", "file", "rows", "balance", "outliers", "split", "features", 
 
 
 def draws(found: Iterable[Record]) -> dict[tuple[str, ...], dict[str, NDArray[Any]]]:
-    """Confusion counts of records by protocol (without its average) and model, shape (n_draws, n_folds, 4).
+    """Confusion counts of records by protocol (without its average) and model, see `qhelpers.evaluation.likelihood`.
 
     Parameters
     ----------
     found : iterable of Record
         Records of this experiment.
     """
-    parts: dict[tuple[str, ...], dict[str, list[NDArray[Any]]]] = defaultdict(lambda: defaultdict(list))
-    for record in found:
-        if record.config["models"] == "libsvm":
-            continue
-        counts = record.arrays()["counts"]
-        for i, features in enumerate(record.chosen["features"]):
-            key = (*(record.config[name] for name in PROTOCOL[:6]), features)
-            for j, name in enumerate(record.chosen["models"]):
-                parts[key][name].append(counts[i, j])
-    return {key: {name: np.stack(each) for name, each in models.items()} for key, models in parts.items()}
+    return counts_by_protocol((record for record in found if record.config["models"] != "libsvm"), PROTOCOL[:6])
 
 
 def judged(found: Iterable[Record], printed: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:

@@ -1,0 +1,67 @@
+"""A mean score as every page shows it: read from the same records, rounded in the same way, and marked with what it is."""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from qhelpers.ledger.evidence import Evidence, Sample
+
+_MARKED = re.compile(r'<span class="qh-value" data-of="([^"]+)">([^<]+)</span>')
+
+
+@functools.cache
+def _evidence() -> Evidence:
+    return Evidence()
+
+
+def sample(experiment: str, metric: str = "accuracy", **config: Any) -> Sample:
+    """Recorded values of a metric, one a seed, by the rules of the ledger.
+
+    Parameters
+    ----------
+    experiment : str
+    metric : str
+    **config
+        Entries of the records' config.
+
+    Raises
+    ------
+    RecordsError
+        If nothing is recorded: a page does not go on without the records that it names.
+    """
+    from qhelpers.runs.records import RecordsError
+
+    found = _evidence().sample(experiment, config, metric)
+    if not found.seeds:
+        raise RecordsError(f"there are no records of {experiment} with {config} and {metric}; see: python -m qhelpers.runs list")
+    return found
+
+
+def key(experiment: str, config: Mapping[str, Any], metric: str) -> str:
+    """What a value is of: experiment, config and metric in one line; the same on every page."""
+    return "; ".join([experiment, *(f"{name}={value}" for name, value in sorted(config.items())), metric])
+
+
+def mark(text: str, of: str) -> str:
+    """A shown number as HTML that says what it is of, a `key`; the text itself, escaped, where that is empty."""
+    return f'<span class="qh-value" data-of="{html.escape(of)}">{html.escape(text)}</span>' if of else html.escape(text)
+
+
+def score(experiment: str, metric: str = "accuracy", **config: Any) -> str:
+    """Mean of a recorded score with three decimals, as HTML that says what it is.
+
+    Parameters
+    ----------
+    experiment, metric, **config
+        As in `sample`.
+    """
+    return mark(f"{sample(experiment, metric, **config).values.mean():.3f}", key(experiment, config, metric))
+
+
+def marked(markup: str) -> list[tuple[str, str]]:
+    """What `mark` has marked in a page: of what, and the number."""
+    return [(html.unescape(of), html.unescape(text)) for of, text in _MARKED.findall(markup)]

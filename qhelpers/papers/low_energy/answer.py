@@ -1,0 +1,144 @@
+"""The answer of part 1 in three sentences: does the quantum part help, where, and what to use instead; all computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qhelpers.evaluation import corrected_t_test, holm
+from qhelpers.ledger.shown import sample, score
+
+#: Tasks, and what a sentence calls them.
+TASKS = {"occupancy": "in the room", "ton_iot_gps": "on the tracker"}
+NETWORKS: dict[str, dict[str, Any]] = {
+    "QNN-P as a chain": {"model": "qnn-p", "entangler": "chain"},
+    "QNN-P as a ring": {"model": "qnn-p", "entangler": "ring"},
+    "QNN-Q": {"model": "qnn-q"},
+    "QNN-H": {"model": "qnn-h"},
+}
+CLASSICAL: dict[str, dict[str, Any]] = {
+    "a linear SVM": {"model": "svm-linear"},
+    "logistic regression": {"model": "logistic-regression"},
+    "LDA": {"model": "lda"},
+    "a ridge classifier": {"model": "ridge"},
+    "QDA": {"model": "qda"},
+    "naive Bayes": {"model": "naive-bayes"},
+    "gradient boosting": {"model": "gradient-boosting"},
+    "a random forest": {"model": "random-forest"},
+    "one tree": {"model": "decision-tree"},
+}
+#: What one would try first, the simplest first.
+SIMPLE: dict[str, dict[str, Any]] = {
+    "one threshold on one sensor": {"model": "one-threshold"},
+    "a tree of three questions": {"model": "three-questions"},
+}
+#: Points of accuracy within which the simpler of two models is the one to use.
+NEAR = 0.01
+
+
+def _place(config: Mapping[str, Any], data: str) -> dict[str, Any]:
+    return {**config, "data": data, "regime": "300+300"}
+
+
+def mean(config: Mapping[str, Any], data: str) -> float:
+    """Mean accuracy of a model on a task under the main reading."""
+    return float(sample("low-energy", **_place(config, data)).values.mean())
+
+
+def shown(config: Mapping[str, Any], data: str) -> str:
+    """The same as a page shows it."""
+    return score("low-energy", **_place(config, data))
+
+
+def best(models: Mapping[str, Mapping[str, Any]], data: str) -> str:
+    """Name of the best of some models on a task."""
+    return max(models, key=lambda name: mean(models[name], data))
+
+
+def clear(shared: Mapping[str, float]) -> dict[tuple[str, str, str], list[str]]:
+    """Which of the nine classical models each network is clearly ahead of, and which are clearly ahead of it.
+
+    Parameters
+    ----------
+    shared : mapping of str to float
+        Share of test rows that two draws have in common, by task.
+
+    Returns
+    -------
+    dict of (str, str, str) to list of str
+        By task, network, and ``"ahead"`` or ``"behind"``: names of classical models, by the corrected resampled t test with
+        Holm's correction over all pairs.
+    """
+    pairs = [(data, network, rival) for data in TASKS for network in NETWORKS for rival in CLASSICAL]
+    tests = []
+    for data, network, rival in pairs:
+        one = sample("low-energy", **_place(NETWORKS[network], data))
+        other = sample("low-energy", **_place(CLASSICAL[rival], data))
+        seeds = [seed for seed in one.seeds if seed in other.seeds]
+        ours, theirs = ([each.values[each.seeds.index(seed)] for seed in seeds] for each in (one, other))
+        tests.append(corrected_t_test(ours, theirs, shared[data]))
+    found: dict[tuple[str, str, str], list[str]] = {
+        (data, network, side): [] for data in TASKS for network in NETWORKS for side in ("ahead", "behind")
+    }
+    for (data, network, rival), test, p in zip(pairs, tests, holm([test.p for test in tests]), strict=True):
+        if p < 0.05:
+            found[data, network, "ahead" if test.difference > 0 else "behind"].append(rival)
+    return found
+
+
+_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "all")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def sentences() -> tuple[str, str, str]:
+    """Does the quantum part help, where, and what to use instead; HTML, every number from the records."""
+    from qhelpers.ledger.evidence import Evidence
+
+    evidence = Evidence()
+    found = clear({data: evidence.shared("low-energy", data) or 0.5 for data in TASKS})
+    wins = [
+        f"{network} {place}"
+        for data, place in TASKS.items()
+        for network in NETWORKS
+        if best(CLASSICAL, data) in found[data, network, "ahead"]
+    ]
+    hybrid = " and ".join(
+        f"{shown(NETWORKS['QNN-H'], data)} with its circuit and {shown({'model': 'qnn-h-classical'}, data)} without {place}"
+        for data, place in TASKS.items()
+    )
+    no = "No: none of the networks is clearly ahead of the best classical model on either task"
+    first = f"{listed(wins)} is clearly ahead of the best classical model" if wins else no
+    return (
+        f"<strong>Does the quantum part help?</strong> {first}, and the hybrid scores {hybrid}.",
+        f"<strong>Where?</strong> {' '.join(_where(data, found) for data in TASKS)}",
+        f"<strong>What to use instead?</strong> {_upper(', '.join(_instead(data) for data in TASKS))}.",
+    )
+
+
+def _where(data: str, found: Mapping[tuple[str, str, str], Sequence[str]]) -> str:
+    network = best(NETWORKS, data)
+    named = f"its best network on average, {network} ({shown(NETWORKS[network], data)})"
+    beaten, lost = (found[data, network, side] for side in ("ahead", "behind"))
+    if len(lost) > 1:
+        behind = f"{_NUMBERS[len(lost)]} of the nine classical models are clearly above"
+    else:
+        behind = f"{lost[0]} is clearly above" if lost else "no classical model is clearly above"
+    if not beaten:
+        return f"Not {TASKS[data]}: {behind} {named}, and none is clearly below."
+    number = _NUMBERS[len(beaten)]
+    return f"{_upper(TASKS[data])} {named}, is clearly above {number} of the nine ({listed(beaten)}); {behind} it."
+
+
+def _instead(data: str) -> str:
+    every = SIMPLE | CLASSICAL
+    top = max(mean(config, data) for config in every.values())
+    name = next(name for name, config in every.items() if mean(config, data) >= top - NEAR)
+    return f"{TASKS[data]} {name} ({shown(every[name], data)})"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
