@@ -47,7 +47,7 @@ def test_f1_that_only_truncation_saves_says_so():
 
 
 def test_unknown_average_lists_the_known():
-    with pytest.raises(ValueError, match="binary, macro, mean"):
+    with pytest.raises(ValueError, match="binary, macro, weighted, mean"):
         checks.f1_from_precision_recall("0.9", "0.9", "0.9", "median")
 
 
@@ -120,7 +120,7 @@ def test_the_smallest_conflict_leaves_the_rest_alone():
 
 def test_rotating_the_cells_makes_a_shifted_row_possible():
     row = {"precision": "0.70", "recall": "0.76", "f1": "0.58", "accuracy": "0.66"}
-    found = checks.rearrangements(row)
+    found = checks.confusion_matrix(row).details["rearranged"]
     assert {"precision": "0.76", "recall": "0.58", "f1": "0.66", "accuracy": "0.70"} in [one["row"] for one in found]
     assert "rotated to the left by one place" in checks.confusion_matrix(row).sentence
 
@@ -320,7 +320,8 @@ def test_paired_t():
     row = {"t": t, "d": d, "n": "12", "p": p, "mean_difference": f"{mean:.3f}", "sd_difference": f"{sd:.3f}"}
     row |= {"ci_low": f"{interval.low:.3f}", "ci_high": f"{interval.high:.3f}"}
     results = checks.all_statistics(row)
-    assert {one.check for one in results} == {"t-from-effect", "t-from-differences", "p-from-t", "interval-from-differences"}
+    names = {"t-from-effect", "t-from-differences", "p-from-t", "interval-from-differences", "estimate-in-interval"}
+    assert {one.check for one in results} == names
     assert failed(one.tie(("x",)) for one in results) == set()
     for name, forged in (("t", "9.00"), ("d", "2.000"), ("p", "0.900"), ("ci_low", "-4.000"), ("mean_difference", "5.000")):
         wrong = [one.tie(("x",)) for one in checks.all_statistics({**row, name: forged})]
@@ -494,7 +495,12 @@ def test_every_failure_names_claims_reading_and_assumptions():
 def test_a_p_value_without_a_named_test_is_not_condemned_by_the_rank_test():
     found = [one for one in checks.all_statistics({"p": "0.001", "n": "5"}) if one.check == "smallest-p"]
     assert [one.passed for one in found] == [False, False, True]
-    assert len({one.reading for one in found}) == 2
+    assert len({one.reading for one in found}) == 3
+    named = checks.all_statistics({"p": "0.001", "n": "5"}, test="wilcoxon")
+    assert len(named) == 4 and not any(one.passed for one in named)
+    # Five pairs give 0.0625 at the least, by the normal distribution 0.0431.
+    assert any(one.passed for one in checks.all_statistics({"p": "0.05", "n": "5"}, test="wilcoxon"))
+    assert not any(one.passed for one in checks.all_statistics({"p": "0.03", "n": "5"}, test="sign") if "2-sided" in one.reading)
 
 
 def test_the_spread_of_a_sample_is_not_condemned_where_the_number_of_runs_is_not_printed():

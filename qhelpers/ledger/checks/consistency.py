@@ -296,7 +296,9 @@ def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
 
 
 def multiples(first: Mapping[str, Printed], second: Mapping[str, Printed], names: tuple[str, str]) -> CheckResult:
-    """Check 12: one column that is a multiple of another throughout.
+    """Check 12: one column that is a multiple of another throughout, of columns that were measured apart.
+
+    Scores of one model on one test set are not, and honest ones often are nearly multiples.
 
     Parameters
     ----------
@@ -330,6 +332,61 @@ def multiples(first: Mapping[str, Printed], second: Mapping[str, Printed], names
         sentence += f" (ratio between {max(r.lo for r in ratios.values()):.4g} and {min(r.hi for r in ratios.values()):.4g})"
     assumed = ("the columns were measured separately",)
     return CheckResult(12, "multiples", "other", passed, sentence, "separate measurements", assumed, probability=probability)
+
+
+def copied_cells(
+    first: Mapping[str, Mapping[str, Printed]], second: Mapping[str, Mapping[str, Printed]], names: tuple[str, str]
+) -> CheckResult:
+    """Check 12: two tables of one shape, on different data, of which one repeats whole rows or columns of the other.
+
+    How often cells of a column agree by chance is taken from those of different rows. Metrics that others of the row determine
+    are left out.
+
+    Parameters
+    ----------
+    first, second : mapping of str to row
+        The tables; rows and columns that both have count.
+    names : tuple of str
+        Names of the tables.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``; ``details["cells"]`` names what is repeated as (row, column).
+    """
+    from scipy import stats
+
+    rows = [row for row in first if row in second]
+    columns = _shared_metrics({row: {c: v for c, v in first[row].items() if c in second[row]} for row in rows})
+    pairs = list(itertools.permutations(rows, 2))
+    chance = {c: (sum(_same(first[a][c], second[b][c]) for a, b in pairs) + 1) / (len(pairs) + 2) for c in columns}
+    of_a_row = math.prod(chance.values())
+    equal_rows = [row for row in rows if columns and all(_same(first[row][c], second[row][c]) for c in columns)]
+    equal_columns = [c for c in columns if len(rows) > 2 and all(_same(first[row][c], second[row][c]) for row in rows)]
+    probability = 1.0
+    if equal_rows:
+        probability = float(stats.binom.sf(len(equal_rows) - 1, len(rows), of_a_row))
+    for column in equal_columns:
+        probability = min(probability, len(columns) * chance[column] ** len(rows))
+    passed = probability >= LEVEL
+    cells = [(row, column) for row in rows for column in columns if row in equal_rows or column in equal_columns]
+    if cells:
+        what = [f"row {row}" for row in equal_rows] + [f"column {column}" for column in equal_columns]
+        sentence = f"{names[1]} repeats {', '.join(what)} of {names[0]}, by chance with probability {probability:.2g}"
+    else:
+        sentence = f"{names[1]} repeats no row or column of {names[0]}"
+    assumed = ("the tables were measured separately, on different data",)
+    return CheckResult(
+        12,
+        "copied-cells",
+        "other",
+        passed,
+        sentence,
+        "separate measurements",
+        assumed,
+        probability=probability,
+        details={"cells": cells},
+    )
 
 
 def _derived(how: str, printed: Printed, first: Printed, second: Printed) -> CheckResult:

@@ -261,6 +261,46 @@ def errors_against_variance(row: Mapping[str, Printed], variance: float) -> Chec
     return CheckResult(6, "errors-against-variance", "identity", passed, sentence, "one test set", assumed, rounding)
 
 
+def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance", mean: bool = False) -> CheckResult:
+    """Check 6: R² = 1 − MSE/variance of the targets.
+
+    Parameters
+    ----------
+    row : mapping of str to printed number
+        ``r2``, ``variance`` and ``mse`` or ``rmse``; with ``points`` the test rows, which the variance may be divided by less 1.
+    meaning : {"share of variance", "squared correlation"}
+        The squared correlation of targets and predictions is at least the share of variance.
+    mean : bool
+        Means over runs on one test set: the mean MSE is at least the square of the mean RMSE.
+
+    Returns
+    -------
+    CheckResult
+        An identity; the variance may have n or n − 1 in the denominator.
+    """
+    points = read(row["points"], "rounded").mid if "points" in row else 2.0
+
+    def test(rounding: str) -> tuple[bool, str]:
+        mse = read(row["mse"], rounding, "mse") if "mse" in row else read(row["rmse"], rounding, "rmse").squared()
+        variance = read(row["variance"], rounding, "variance")
+        population = Interval(variance.lo * (points - 1) / points, variance.hi)
+        explained = 1 - mse / population
+        if mean and "mse" not in row:
+            explained = Interval(float("-inf"), explained.hi)
+        if meaning != "share of variance":
+            explained = Interval(min(explained.lo, 1.0), 1.0)
+        passed = read(row["r2"], rounding, "r2").meets(explained)
+        verb = "agrees" if passed else "cannot be"
+        error = f"MSE {show(row['mse'])}" if "mse" in row else f"RMSE {show(row['rmse'])}"
+        known = f"{error} and targets of variance {show(row['variance'])}"
+        return passed, f"R² {show(row['r2'])} {verb} with {known}: it lies in {explained}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = f"{meaning}, {'mean over runs' if mean else 'one test set'}"
+    assumed = (f"R² is the {meaning}", "variance of the same targets, with n or n − 1 in the denominator")
+    return CheckResult(6, "r2-from-errors", "identity", passed, sentence, reading, assumed, rounding)
+
+
 def mape_against_data(mape: Printed, mae: Printed, smallest: float, largest: float) -> CheckResult:
     """Check 6: MAE/max|y| ≤ MAPE ≤ MAE/min|y|.
 
