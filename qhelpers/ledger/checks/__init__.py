@@ -5,7 +5,7 @@ their ranges · 7 sums and counts · 8 one number in several places · 9 statist
 1, 2, 5, 6, 7 and the exact parts of 8, 9 and 11 are identities: failing them is impossible under the named assumptions.
 """
 
-from qhelpers.ledger.checks.apply import check_claims, check_row, check_rows, check_tables, failed_groups
+from qhelpers.ledger.checks.apply import check_claims, check_row, check_rows, check_tables, check_together, failed_groups
 from qhelpers.ledger.checks.consistency import (
     copied_cells,
     count_of,
@@ -83,6 +83,7 @@ __all__ = [
     "check_row",
     "check_rows",
     "check_tables",
+    "check_together",
     "cliffs_delta_of",
     "cliffs_word",
     "confusion_matrix",

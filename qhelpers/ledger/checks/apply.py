@@ -54,7 +54,7 @@ def check_row(
     stated : bool
         One of the test sets is the paper's. Else "any size and balance" is a reading beside them.
     means : bool
-        MSE and RMSE may be means over runs or folds.
+        The scores may be means over runs or folds.
     runs : int, optional
         Runs on the one test set of which the scores are means.
     test : {"t", "wilcoxon", "sign", "permutation"}, optional
@@ -73,7 +73,7 @@ def check_row(
             for average in averages:
                 one = scores.f1_from_precision_recall(row["precision"], row["recall"], row[name], average, beta)
                 results.append(one.tie(ties))
-    results += _matrices(row, averages, test_sets, stated)
+    results += _matrices(row, averages, test_sets, stated, means)
     results += _shares(row, test_sets, runs)
     if {"rmse", "rmse_sd", "mse"} <= has:
         count = round(read(row["n"], "rounded").mid) if "n" in has else runs
@@ -113,7 +113,7 @@ def check_rows(rows: Mapping[str, Row], **stated: Any) -> list[CheckResult]:
         for result in check_row(row, **stated):
             results.append(result.tie(tuple(f"{name}.{quantity}" for quantity in result.claims)))
     if len(rows) > 1:
-        results += _table(rows)
+        results += check_together(rows)
     return results
 
 
@@ -184,10 +184,12 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
     for place, rows in tables.items():
         columns = tuple(paper.tables[place].get("columns", ()))
         if len(rows) > 1:
-            cells = {label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()}
+            cells: dict[str, Row] = {
+                label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()
+            }
             printed_tables[place] = cells
             ids = {f"{label}.{name}": claim.id for label, row in rows.items() for name, claim in row.items()}
-            for result in _table(cells):
+            for result in check_together(cells):
                 results.append(
                     replace(result.tie(tuple(ids[cell] for cell in result.claims)), sentence=f"{place}: {result.sentence}")
                 )
@@ -221,7 +223,9 @@ def failed_groups(results: Iterable[CheckResult]) -> list[tuple[CheckResult, ...
     return [tuple(group) for group in groups.values() if not any(result.passed for result in group)]
 
 
-def _matrices(row: Row, averages: Sequence[str], test_sets: Sequence[Mapping[str, Any]], stated: bool) -> list[CheckResult]:
+def _matrices(
+    row: Row, averages: Sequence[str], test_sets: Sequence[Mapping[str, Any]], stated: bool, means: bool
+) -> list[CheckResult]:
     """Checks 2 of the metrics of one matrix, under each average and test set; `CheckResult.claims` are those in conflict."""
     metrics = [name for name in scores.MATRIX_METRICS if name in row and (name != "f_beta" or "beta" in row)]
     if not metrics or (len(metrics) < 2 and not test_sets and "auc" not in row):
@@ -239,7 +243,7 @@ def _matrices(row: Row, averages: Sequence[str], test_sets: Sequence[Mapping[str
     ]
     results, curves = [], []
     for average, sizes in tried:
-        if average == "mean" and "positives" in sizes:
+        if average == "mean" and ("positives" in sizes or means):
             sizes = {}
         results.append(scores.confusion_matrix(row, average=average, **sizes))
         if "auc" in row and "points" not in sizes:
@@ -274,7 +278,8 @@ def _shares(row: Row, test_sets: Sequence[Mapping[str, Any]], runs: int | None) 
     return results
 
 
-def _table(rows: Mapping[str, Row]) -> list[CheckResult]:
+def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
+    """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``."""
     results: list[CheckResult] = []
 
     def cells(names: Iterable[str], quantities: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -293,7 +298,9 @@ def _table(rows: Mapping[str, Row]) -> list[CheckResult]:
     }
     if len(regression) > 1:
         results.append(errors.one_variance(regression).tie(cells(regression, ("mse", "rmse", "rse", "r2", "variance"))))
-    alike = {name: {k: v for k, v in row.items() if GLOSSARY[k].better != "neither"} for name, row in rows.items()}
+    alike = {
+        name: {k: v for k, v in row.items() if k in GLOSSARY and GLOSSARY[k].better != "neither"} for name, row in rows.items()
+    }
     # Times differ by chance in many ways, and in their unit from everything that they could be shifted into.
     timeless = {name: {k: v for k, v in row.items() if GLOSSARY[k].unit != "s"} for name, row in alike.items()}
     for check in (consistency.repeated_rows, consistency.shifted_rows):

@@ -213,6 +213,27 @@ def auc_and_operating_point(
     return CheckResult(2, "auc-and-operating-point", "identity", passed, sentence, name, assumed, rounding)
 
 
+def tied(row: Mapping[str, Printed]) -> set[str]:
+    """The metrics of a row that no test set is known for, of which some other value would be impossible beside the rest."""
+    beta = _beta(row)
+    names = [name for name in (*MATRIX_METRICS, "auc") if name in row and (name != "f_beta" or beta is not None)]
+    intervals = {name: read(row[name], "either", name) for name in names}
+    known = {name: value for name, value in intervals.items() if name != "auc"}
+    found = set()
+    for name in names:
+        for other in (0.001, 0.3, 0.7, 0.999):
+            value = Interval(other, other)
+            if name == "auc":
+                possible = _auc_fits(value, known, _TestSet(beta=beta or 1.0))
+            else:
+                possible = _find({**known, name: value}, _TestSet(beta=beta or 1.0))["possible"]
+            if not possible:
+                found.add(name)
+                break
+    # What bounds the area is held by it.
+    return found | ({"recall", "specificity"} & set(names) if "auc" in found else set())
+
+
 def smallest_test_set(row: Mapping[str, Printed]) -> tuple[dict[str, int] | None, Interval] | None:
     """What a row says of the test set that it does not name.
 
