@@ -7,13 +7,13 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from qhelpers import _pipes
-from qhelpers.ledger.checks import CLIFF, CheckResult, check_rows, check_tables, check_together
+from qhelpers.ledger.checks import CLIFF, CheckResult, check_row, check_tables, check_together
 from qhelpers.ledger.checks.scores import AVERAGES, MATRIX_METRICS, smallest_test_set, tied
 from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.tables import ALIASES, QUANTITIES, TESTS, Stated, Table, read_csv, read_yaml, typed_row
@@ -83,8 +83,8 @@ examples:
   qhelpers check table.csv --positives 120 --negatives 80
   qhelpers check paper.yaml --junit report.xml
 
-A CSV has a header and one row a model; columns are recognised by their names. A YAML has 'rows: {mine: {precision: 0.93, ...}}' or
-'tables: {Table 1: {rows: ...}}', and may say test_sets, averages, runs, folds and test.
+A CSV has a header and one row a model; columns are recognised by their names. A YAML has 'rows: {mine: {precision: 0.93, ...}}'
+or 'tables: {Table 1: {rows: ...}}', and may say test_sets, averages, runs, folds and test.
 
 Exit code 0: all possible; 1: impossible; 2: bad usage; 3: nothing was compared, because no check ties these numbers.
 """
@@ -169,16 +169,17 @@ def check(tables: Sequence[Table]) -> Report:
     cells: dict[str, tuple[Table, str, str]] = {}
     answers = []
     for table in tables:
-        prefix = f"{table.name}." if table.name else ""
+        place = f"{table.name}." if table.name else ""
         for name, row in table.rows.items():
             stated = table.of_rows.get(name, table.stated)
-            found = check_rows({name: row}, **stated.checked(row))
-            results += [one.tie(tuple(f"{prefix}{cell}" for cell in one.claims)) for one in found]
-            cells |= {f"{prefix}{name}.{quantity}": (table, name, quantity) for quantity in row}
-            compared |= {f"{prefix}{name}.{quantity}" for quantity in _compared(found, row, name)}
-            answers += _answers(f"{prefix}{name}", row, stated, found)
+            prefix = f"{place}{name}." if name else place
+            found = check_row(row, **stated.checked(row))
+            results += [one.tie(tuple(f"{prefix}{quantity}" for quantity in one.claims)) for one in found]
+            cells |= {f"{prefix}{quantity}": (table, name, quantity) for quantity in row}
+            compared |= {f"{prefix}{quantity}" for quantity in _compared(found, row)}
+            answers += _answers(prefix.rstrip("."), row, stated, found)
         if len(table.rows) > 1:
-            together = [one.tie(tuple(f"{prefix}{cell}" for cell in one.claims)) for one in check_together(table.rows)]
+            together = [one.tie(tuple(f"{place}{cell}" for cell in one.claims)) for one in check_together(table.rows)]
             results += together
             # That rows are not copies of each other says nothing of a number.
             compared |= {cell for one in together if one.number != 12 for cell in one.claims}
@@ -197,18 +198,18 @@ def check(tables: Sequence[Table]) -> Report:
     return Report(tuple(Finding(tuple(group)) for group in groups.values()), alone, tuple(answers), remarks, len(compared))
 
 
-def _compared(found: Iterable[CheckResult], row: Mapping[str, str], name: str) -> set[str]:
+def _compared(found: Sequence[CheckResult], row: Mapping[str, str]) -> set[str]:
     """The quantities of a row that some check could have found impossible, or implausible."""
     compared: set[str] = set()
     for one in found:
         if one.check == "in-range":
-            compared |= set() if one.passed else {one.claims[0].removeprefix(f"{name}.")}
+            compared |= set() if one.passed else set(one.claims)
         elif one.check in ("confusion-matrix", "auc-and-operating-point") and (
             "any size" in one.reading or one.reading == "mean"
         ):
             continue
         else:
-            compared |= {cell.removeprefix(f"{name}.") for cell in one.claims} | set(one.details.get("compared", ()))
+            compared |= set(one.claims) | set(one.details.get("compared", ()))
             compared |= {"points"} & set(row) if one.check == "confusion-matrix" else set()
     if any(one.check in ("confusion-matrix", "auc-and-operating-point") for one in found):
         compared |= tied(row) | ({"beta"} & set(row) if "f_beta" in compared else set())
@@ -228,12 +229,13 @@ def _answers(name: str, row: Mapping[str, str], stated: Stated, found: Sequence[
     if answer is None:
         return []
     matrix, share = answer
+    place = f"{name}: " if name else ""
     one_class = "as numbers of one class they need" if len(metrics) > 1 else "it needs"
     if matrix is None:
-        told = f"{name}: {one_class} more than 400 test rows"
+        told = f"{place}{one_class} more than 400 test rows"
     else:
         cells = ", ".join(f"{key.upper()} {count}" for key, count in matrix.items())
-        told = f"{name}: {one_class} at least {sum(matrix.values())} test rows ({cells} would do)"
+        told = f"{place}{one_class} at least {sum(matrix.values())} test rows ({cells} would do)"
     if share.width < 0.99:
         told += f", of which {share.lo:.1%} to {share.hi:.1%} are positive"
     return [told]
@@ -268,7 +270,7 @@ def _lines(finding: Finding) -> list[str]:
     results, verdict = finding.results, finding.verdict
     first = next((one for one in results if one.passed), results[0])
     where = sorted({cell.rpartition(".")[0] for cell in first.claims})
-    place = "" if where in (["numbers"], [""]) else f"{' and '.join(where)}: " if len(where) < 3 else ""
+    place = f"{' and '.join(where)}: " if where != [""] and len(where) < 3 else ""
     lines = [f"{_WORDS[verdict]:9} {first.check} ({first.reading}): {place}{first.sentence}"]
     indent = " " * 10
     others = [one for one in results if one is not first]
@@ -304,7 +306,7 @@ def _alone(report: Report) -> list[str]:
     told = []
     for cell, partners in report.alone.items():
         row, _, quantity = cell.rpartition(".")
-        name = quantity if row in ("numbers", "") else f"{row} {quantity}"
+        name = f"{row} {quantity}".strip()
         needs = f"; would be with {', '.join(partners)}" if partners else ""
         told.append(f"{name} was not compared with anything{needs}")
     return told
@@ -420,7 +422,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("give numbers, such as --precision 0.93 --recall 0.94 --f1 0.95, or a file; see check --help")
     else:
         row, remarks = typed_row(given)
-        tables = [Table("", {"numbers": row}, stated, {}, tuple(remarks))]
+        tables = [Table("", {"": row}, stated, {}, tuple(remarks))]
     report = check(tables)
     if arguments.junit is not None:
         arguments.junit.write_text(to_junit(report), encoding="utf-8")

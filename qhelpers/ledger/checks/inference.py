@@ -693,9 +693,9 @@ def _p_values(row: Mapping[str, Printed], test: str | None) -> list[CheckResult]
     if "t" in row:
         names: tuple[str, ...] = ("p", "t")
         df: Printed | None = None
-        reading = "any degrees of freedom"
+        reading = "any df"
         if "df" in row:
-            names, df, reading = ("p", "t", "df"), row["df"], "degrees of freedom as printed"
+            names, df, reading = ("p", "t", "df"), row["df"], "df as printed"
         elif "n" in row:
             names, df, reading = ("p", "t", "n"), read(row["n"], "rounded", "n") - 1, "paired"
         elif {"n_1", "n_2"} <= set(row):

@@ -214,24 +214,19 @@ def auc_and_operating_point(
 
 
 def tied(row: Mapping[str, Printed]) -> set[str]:
-    """The metrics of a row that no test set is known for, of which some other value would be impossible beside the rest."""
+    """The metrics of a row without a known test set that could have excluded each other, had one been another number."""
     beta = _beta(row)
-    names = [name for name in (*MATRIX_METRICS, "auc") if name in row and (name != "f_beta" or beta is not None)]
-    intervals = {name: read(row[name], "either", name) for name in names}
-    known = {name: value for name, value in intervals.items() if name != "auc"}
-    found = set()
-    for name in names:
-        for other in (0.001, 0.3, 0.7, 0.999):
-            value = Interval(other, other)
-            if name == "auc":
-                possible = _auc_fits(value, known, _TestSet(beta=beta or 1.0))
-            else:
-                possible = _find({**known, name: value}, _TestSet(beta=beta or 1.0))["possible"]
-            if not possible:
-                found.add(name)
-                break
-    # What bounds the area is held by it.
-    return found | ({"recall", "specificity"} & set(names) if "auc" in found else set())
+    names = [name for name in MATRIX_METRICS if name in row and (name != "f_beta" or beta is not None)]
+    known = {name: read(row[name], "either", name) for name in names}
+    test_set = _TestSet(beta=beta or 1.0)
+    others = [Interval(value, value) for value in (0.001, 0.3, 0.7, 0.999)]
+    found: set[str] = set()
+    for name, value in itertools.product(names, others):
+        if name not in found and not _find({**known, name: value}, test_set)["possible"]:
+            found.update(itertools.chain.from_iterable(_conflicts({**known, name: value}, test_set)))
+    if "auc" in row and not all(_auc_fits(value, known, test_set) for value in others):
+        found |= {"auc", *names}
+    return found
 
 
 def smallest_test_set(row: Mapping[str, Printed]) -> tuple[dict[str, int] | None, Interval] | None:
