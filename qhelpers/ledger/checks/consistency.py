@@ -11,6 +11,11 @@ from qhelpers.ledger.intervals import Interval, as_interval
 
 # Metrics that others of the same row determine: they count once when coincidences are weighed.
 _DETERMINED = {"f1": ("precision", "recall"), "mse": ("rmse",)}
+# What is measured on one set of predictions.
+_TOGETHER = {
+    "scores": ("precision", "recall", "f1", "f_beta", "accuracy", "specificity", "balanced_accuracy", "mcc", "auc"),
+    "errors": ("rmse", "mse", "mae", "mape", "rse", "r2", "bias"),
+}
 
 
 def count_of(printed: Printed, expected: int, what: str) -> CheckResult:
@@ -236,8 +241,9 @@ def training_time(runtime: Printed, reads: Printed, updates: Printed, time_per_r
 def repeated_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
     """Check 12: two rows of a table that repeat each other more closely than separate measurements can.
 
-    How often two cells of a column are equal is taken from the table itself. Metrics that others of the row determine are
-    left out. The probability is that of at least one repetition among all pairs of rows.
+    How often two cells of a column are equal is taken from the table itself. Scores of one set of predictions are not measured
+    apart, nor are errors of one set of residuals: of each kind only the column counts whose cells are equal least often. The
+    probability is that of at least one repetition among all pairs of rows.
 
     Parameters
     ----------
@@ -254,12 +260,16 @@ def repeated_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
     pairs = list(itertools.combinations(names, 2))
     equal = {metric: sum(_same(rows[a][metric], rows[b][metric]) for a, b in pairs) for metric in metrics}
     repeated = [(a, b) for a, b in pairs if metrics and all(_same(rows[a][m], rows[b][m]) for m in metrics)]
-    chance = math.prod((equal[m] + 1) / (len(pairs) + 1) for m in metrics) if metrics else 1.0
+    rarest: dict[str, float] = {}
+    for metric in metrics:
+        kind = next((name for name, among in _TOGETHER.items() if metric in among), metric)
+        rarest[kind] = min(rarest.get(kind, 1.0), (equal[metric] + 1) / (len(pairs) + 1))
+    chance = math.prod(rarest.values())
     return _alike("repeated-rows", repeated, chance, len(pairs), [f"{a} repeats {b}" for a, b in repeated], metrics)
 
 
 def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
-    """Check 12: a row that is another one, shifted by some columns.
+    """Check 12: a row that is another one, shifted by some columns; one with equal cells is a shift of itself and left out.
 
     Parameters
     ----------
@@ -280,7 +290,7 @@ def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
         for shift in range(1, len(columns)):
             cases += 1
             same = [_same(x, y) for x, y in zip(left, right[shift:] + right[:shift], strict=True)]
-            if all(same):
+            if all(same) and len(set(left)) == len(left):
                 if (b, a) not in found:
                     found.append((a, b))
                     places = "one place" if shift == 1 else f"{shift} places"

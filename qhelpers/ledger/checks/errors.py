@@ -8,6 +8,9 @@ from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, unde
 from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import quantity as glossary
 
+#: Targets of a test set whose size is not told.
+_FEWEST = 10.0
+
 
 def mse_from_rmse(rmse: Printed, mse: Printed, mean: bool = False) -> CheckResult:
     """Check 5: RMSE² = MSE on one test set; for means over runs RMSE² ≤ MSE.
@@ -267,7 +270,8 @@ def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance
     Parameters
     ----------
     row : mapping of str to printed number
-        ``r2``, ``variance`` and ``mse`` or ``rmse``; with ``points`` the test rows, which the variance may be divided by less 1.
+        ``r2``, ``variance`` and ``mse`` or ``rmse``; ``points``, the test rows, else at least ten: the variance may be divided
+        by one less.
     meaning : {"share of variance", "squared correlation"}
         The squared correlation of targets and predictions is at least the share of variance.
     mean : bool
@@ -278,7 +282,7 @@ def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance
     CheckResult
         An identity; the variance may have n or n − 1 in the denominator.
     """
-    points = read(row["points"], "rounded").mid if "points" in row else 2.0
+    points = read(row["points"], "rounded").mid if "points" in row else _FEWEST
 
     def test(rounding: str) -> tuple[bool, str]:
         mse = read(row["mse"], rounding, "mse") if "mse" in row else read(row["rmse"], rounding, "rmse").squared()
@@ -297,7 +301,8 @@ def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance
 
     passed, sentence, rounding = under_roundings(test)
     reading = f"{meaning}, {'mean over runs' if mean else 'one test set'}"
-    assumed = (f"R² is the {meaning}", "variance of the same targets, with n or n − 1 in the denominator")
+    among = f"{points:g} targets" if "points" in row else f"{_FEWEST:g} targets at least"
+    assumed = (f"R² is the {meaning}", f"variance of the same targets, {among}, with n or n − 1 in the denominator")
     return CheckResult(6, "r2-from-errors", "identity", passed, sentence, reading, assumed, rounding)
 
 

@@ -97,9 +97,9 @@ def confusion_matrix(
 ) -> CheckResult:
     """Check 2: whether one confusion matrix rounds to all metrics of a row.
 
-    With class counts given, all integer matrices are tried (binary: by ``mlscorecheck``), with a size alone those of every
-    balance. Without them, a linear programme over the shares of true positives, false positives and false negatives answers
-    for all sizes and balances at once; balanced accuracy and Matthews' correlation are bounded over boxes of them.
+    With class counts given, all integer matrices are tried (where they are too many, by ``mlscorecheck``), with a size alone
+    those of every balance. Without them, a linear programme over the shares of true positives, false positives and false
+    negatives answers for all sizes and balances at once; balanced accuracy and Matthews' correlation are bounded over boxes.
 
     Parameters
     ----------
@@ -421,9 +421,12 @@ def _find(intervals: Mapping[str, Interval], test_set: _TestSet) -> dict[str, An
             return {"possible": _mean_fits(intervals, test_set)}
         if test_set.positives is not None and test_set.negatives is not None:
             counts = test_set.positives, test_set.negatives
-            if test_set.average == "binary":
+            try:
+                tp, tn = matrices.of_counts(intervals, *counts, test_set.average, test_set.beta)
+            except matrices.Undecided:
+                if test_set.average != "binary":
+                    raise
                 return _find_sized(intervals, *counts, test_set.beta)
-            tp, tn = matrices.of_counts(intervals, *counts, test_set.average, test_set.beta)
             if not len(tp):
                 return {"possible": False}
             found = {"tp": int(tp[0]), "fp": counts[1] - int(tn[0]), "fn": counts[0] - int(tp[0]), "tn": int(tn[0])}
@@ -476,14 +479,20 @@ def _auc_fits(auc: Interval, intervals: Mapping[str, Interval], test_set: _TestS
 
 
 def _find_sized(intervals: Mapping[str, Interval], positives: int, negatives: int, beta: float) -> dict[str, Any]:
+    """By ``mlscorecheck``, which goes through intervals where there are too many matrices to try.
+
+    It excludes nothing that is possible; but a metric that is undefined agrees with any number there, and Matthews'
+    correlation and F-beta are held to less than their last digit, so that it comes second.
+    """
     logging.getLogger("mlscorecheck").setLevel(logging.ERROR)
     binary = require("mlscorecheck.check.binary", "statistics")
     logging.getLogger("mlscorecheck").setLevel(logging.ERROR)  # its import sets the level anew
-    scores = {_MLSCORECHECK[name]: interval.mid for name, interval in intervals.items()}
+    weighted = {"beta_positive": Interval(beta, beta)} if "f_beta" in intervals else {}
+    given = {_MLSCORECHECK[name]: interval for name, interval in intervals.items()} | weighted
     answer = binary.check_1_testset_no_kfold(
         testset={"p": positives, "n": negatives},
-        scores=scores | ({"beta_positive": beta} if "f_beta" in intervals else {}),
-        eps={_MLSCORECHECK[name]: interval.width / 2 for name, interval in intervals.items()},
+        scores={name: interval.mid for name, interval in given.items()},
+        eps={name: interval.width / 2 for name, interval in given.items()},
         numerical_tolerance=1e-9,
     )
     if answer["inconsistency"]:
