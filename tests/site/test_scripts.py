@@ -32,7 +32,7 @@ FILLED_IN = {
     "searchindex.js": "Search.setIndex({",
 }
 #: Ours.
-OWN = {"_static/qh.js", "_static/circuit-live.js"}
+OWN = {"_static/qh.js", "_static/circuit-live.js", "_static/check.js"}
 #: What a script within a page may be, whole: settings as data, the theme's buttons and its choice of light or dark.
 WITHIN = [
     r"DOCUMENTATION_OPTIONS\.pagename = '[\w./-]+';",
