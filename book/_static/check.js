@@ -4,7 +4,7 @@
 
 (() => {
   const SLACK = 1e-9;
-  const MOST = 5e6;
+  const MOST = 2e6;
   const FIELDS = [
     ["Classification", [
       ["accuracy", "accuracy"], ["precision", "precision"], ["recall", "recall"], ["f1", "F1"], ["specificity", "specificity"],
