@@ -46,6 +46,7 @@ def test_false_discoveries_are_held_at_five_percent():
             paper="9",
             id=f"9.{i}",
             result="",
+            searched=None,
             p=p,
             verdict="falls short" if p < 0.05 else "holds",
             readings=[SimpleNamespace(p=p, verdict="falls short" if p < 0.05 else "holds")],
