@@ -129,7 +129,7 @@ def test_what_is_called_right_is(case):
     for name, text in row.items():
         if name in loose:
             continue
-        interval = printed_interval(text)
+        interval = printed_interval(text, "either" if "cut" in case else "rounded")
         value = float(values[name])
         assert interval.lo - 1e-9 <= value <= interval.hi + 1e-9, f"{name} is printed {text}, and is {value}"
     if "positives" in case:
@@ -189,6 +189,35 @@ SIZED = [case for case in IMPOSSIBLE if "positives" in case and "stated" not in 
 def test_what_is_called_impossible_is(case):
     row, _ = typed_row(case["row"])
     assert not some_matrix_gives(row, case["positives"], case["negatives"])
+
+
+def text_of(value, digits, cut):
+    factor = 10.0**digits
+    return f"{np.trunc(value * factor) / factor:.{digits}f}" if cut else f"{value:.{digits}f}"
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["rounded", "cut off"])
+@pytest.mark.parametrize("seed", range(25))
+def test_no_false_alarm_on_tests_of_random_data(seed, cut):
+    """Two groups of unequal size by Student's and Welch's test, pairs, and an analysis of variance."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(0.5, rng.uniform(0.5, 2), rng.integers(3, 30)), rng.normal(0, 1, rng.integers(3, 30))
+    pooled = ((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / (len(a) + len(b) - 2)
+    rows = []
+    for equal in (True, False):
+        outcome = stats.ttest_ind(a, b, equal_var=equal)
+        row = {"t": (outcome.statistic, 2), "p": (outcome.pvalue, 3), "d": ((a.mean() - b.mean()) / pooled**0.5, 2)}
+        row |= {"df": (outcome.df, 0 if equal else 2), "n_1": (len(a), 0), "n_2": (len(b), 0)}
+        groups = {"mean_1": (a.mean(), 2), "sd_1": (a.std(ddof=1), 2), "mean_2": (b.mean(), 2), "sd_2": (b.std(ddof=1), 2)}
+        rows += [row, row | groups]
+    samples = [rng.normal(rng.normal() / 2, 1, rng.integers(3, 12)) for _ in range(4)]
+    outcome, within = stats.f_oneway(*samples), sum(map(len, samples)) - 4
+    share = 3 * outcome.statistic / (3 * outcome.statistic + within)
+    rows.append({"f_statistic": (outcome.statistic, 2), "df_between": (3, 0), "df_within": (within, 0)})
+    rows[-1] |= {"p": (outcome.pvalue, 4), "eta_squared": (share, 3)}
+    for row in rows:
+        printed = {name: text_of(value, digits, cut) for name, (value, digits) in row.items()}
+        assert report({"row": printed}).code == check.POSSIBLE, printed
 
 
 @pytest.mark.parametrize("average", ["binary", "macro", "weighted"])

@@ -96,7 +96,7 @@ def p_from_f(p: Printed, f: Printed, df_between: Printed, df_within: Printed) ->
 
     def test(rounding: str) -> tuple[bool, str]:
         statistic = read(f, rounding, "f_statistic")
-        degrees = [read(df_between, rounding).mid, read(df_within, rounding).mid]
+        degrees = [read(df_between, "rounded").mid, read(df_within, "rounded").mid]
         expected = Interval(float(stats.f.sf(statistic.hi, *degrees)), float(stats.f.sf(max(statistic.lo, 0.0), *degrees)))
         passed = read(p, rounding, "p").meets(expected)
         verb = "agrees" if passed else "cannot be"
@@ -207,6 +207,9 @@ def d_of_groups(d: Printed, row: Mapping[str, Printed]) -> list[CheckResult]:
         spreads["the spread of the second group"] = by(lambda _, b: b)
     elif "t" in row:
         spreads["the pooled spread, t pooled"] = lambda how: abs(read(row["t"], how)) * math.sqrt(1 / n1 + 1 / n2)
+        if min(n1, n2) > 1:  # between all the variance in one group and all in the other
+            ends = sorted(math.sqrt((n1 + n2 - 2) / (n * (n - 1))) for n in (n1, n2))
+            spreads["the pooled spread, t by Welch"] = lambda how: abs(read(row["t"], how)) * Interval(*ends)
         spreads["2t/√df"] = lambda how: abs(read(row["t"], how)) * (2 / math.sqrt(n1 + n2 - 2))
     results = []
     for spread, of in spreads.items():
