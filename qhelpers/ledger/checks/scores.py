@@ -116,8 +116,8 @@ def confusion_matrix(
     Returns
     -------
     CheckResult
-        An identity; ``details`` holds a matrix or the possible share of positives, and for a failure the smallest sets of
-        metrics that exclude each other (``conflict``) and the rearrangements that would be possible (``rearranged``).
+        An identity; ``details`` holds a matrix or the possible share of positives, and for a failure of one class the smallest
+        sets of metrics that exclude each other (``conflict``) and the rearrangements that would be possible (``rearranged``).
 
     Raises
     ------
@@ -157,7 +157,7 @@ def confusion_matrix(
 
     passed, sentence, rounding = under_roundings(test)
     details = {key: value for key, value in found.items() if key != "possible"}
-    if not passed and average != "mean":
+    if not passed and average == "binary":
         details["conflict"] = _conflicts(metrics, test_set)
         details["rearranged"] = _rearrangements(metrics, test_set)
         if len(metrics) > 1:
