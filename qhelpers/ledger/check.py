@@ -446,17 +446,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 all possible, 1 impossible, 2 bad usage, 3 nothing was compared.
+        0 all possible, 1 impossible, 2 bad usage or a library that is not there, 3 nothing was compared.
     """
     parser = _Parser(prog="qhelpers check", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="as JSON")
     add_arguments(parser)
     try:
         return run(parser.parse_args(negative_numbers(sys.argv[1:] if argv is None else argv)))
-    except (ValueError, OSError) as error:
-        print(f"check: {error}", file=sys.stderr)
-        return BAD_USAGE
-    except ImportError as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"check: {error}", file=sys.stderr)
         return BAD_USAGE
     except SystemExit as stop:  # --help
