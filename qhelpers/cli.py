@@ -26,9 +26,16 @@ def _ledger(argv: Sequence[str]) -> int | None:
     return command(argv)
 
 
+def _check(argv: Sequence[str]) -> int | None:
+    from qhelpers.ledger.check import main as command
+
+    return command(argv)
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int | None], str]] = {
     "data": (_data, "find, check and download the data sets"),
     "runs": (_runs, "run experiments, resume them, see how far they are"),
+    "check": (_check, "check printed numbers of any paper against each other"),
     "ledger": (_ledger, "what the papers print, checked and judged"),
 }
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from qhelpers import _pipes
-from qhelpers.ledger import counting
-from qhelpers.ledger.checks import CheckResult, check_row, check_rows, failed_groups
+from qhelpers.ledger import check, counting
 from qhelpers.ledger.judgement import Verdict, verdict, verdicts
-from qhelpers.ledger.quantities import GLOSSARY
-from qhelpers.ledger.statements import claims, near_ids, paper, papers
+from qhelpers.ledger.statements import claims, paper, papers
 from qhelpers.verdicts import VERDICTS
 
-POSSIBLE, IMPOSSIBLE, BAD_USAGE = 0, 1, 2
-_AVERAGES = ("binary", "macro", "mean")
-_FILE_KEYS = ("row", "rows", "averages", "test_sets")
+BAD_USAGE = 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,13 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 (for ``check``: all possible), 1 (``check``: impossible; else records or a library that cannot be read), 2 for
-        bad usage.
+        0, 1 for records or a library that cannot be read, 2 for bad usage; for ``check`` as `qhelpers.ledger.check.main`.
     """
     from qhelpers.runs.records import RecordsError
 
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(check.negative_numbers(sys.argv[1:] if argv is None else argv))
         return int(arguments.run(arguments))
     except ValueError as error:
         print(f"ledger: {error}", file=sys.stderr)
@@ -72,24 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     show.set_defaults(run=_show)
     listing = commands.add_parser("list", help="ids of all claims with their verdicts")
     listing.set_defaults(run=_list)
-    check = commands.add_parser(
-        "check",
-        parents=[also],
-        help="check numbers of your own paper",
-        description="Give numbers as they are printed, to the letter. Exit code 0: all possible; 1: impossible; 2: bad usage.",
-    )
-    check.add_argument("file", nargs="?", type=Path, help="YAML with 'rows: {name: {precision: 0.93, ...}}'")
-    check.add_argument("--positives", type=int, help="positive rows of the test set")
-    check.add_argument("--negatives", type=int, help="negative rows of the test set")
-    check.add_argument(
-        "--average", choices=_AVERAGES, action="append", help="what precision, recall and F1 are (default: binary or mean)"
-    )
-    numbers = check.add_argument_group("printed numbers")
-    for name, meaning in GLOSSARY.items():
-        if name not in ("performance", "procedure", "setting"):
-            option = f"--{name.replace('_', '-')}"
-            numbers.add_argument(option, dest=f"number_{name}", metavar="X", help=meaning.meaning.replace("%", "%%"))
-    check.set_defaults(run=_check)
+    checking = commands.add_parser("check", parents=[also], help="check numbers of your own paper", allow_abbrev=False)
+    check.add_arguments(checking)
+    checking.set_defaults(run=check.run)
     return parser
 
 
@@ -168,106 +147,6 @@ def _lines(title: str, lines: Sequence[str]) -> None:
         print(f"  {title}:")
         for line in lines:
             print(f"    - {line}")
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    row = {
-        name.removeprefix("number_"): value
-        for name, value in vars(arguments).items()
-        if name.startswith("number_") and value is not None
-    }
-    averages: Sequence[str] = arguments.average or ("binary", "mean")
-    test_sets: list[Mapping[str, Any]] = []
-    if arguments.positives is not None or arguments.negatives is not None:
-        if arguments.positives is None or arguments.negatives is None:
-            raise ValueError("give both --positives and --negatives, the rows of the test set, or none of them")
-        test_sets = [{"positives": arguments.positives, "negatives": arguments.negatives}]
-    if arguments.file is not None:
-        if row:
-            raise ValueError("give numbers or a file, not both")
-        results = _check_file(arguments.file, arguments.average, test_sets)
-    elif len(row) < 2:
-        raise ValueError("a check needs at least two numbers, such as --precision 0.93 --recall 0.94 --f1 0.95, or a file")
-    else:
-        for name, value in row.items():
-            GLOSSARY[name].interval(value)
-        results = _stated(check_row(row, averages=averages, test_sets=test_sets), test_sets)
-    return _report(results, arguments.json)
-
-
-def _stated(results: list[CheckResult], test_sets: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
-    """Where the reader states the test set, "any size and balance" is no reading any more."""
-    if not test_sets:
-        return results
-    return [one for one in results if not (one.check == "confusion-matrix" and one.reading.endswith("any size and balance"))]
-
-
-def _check_file(path: Path, averages: Sequence[str] | None, test_sets: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
-    import yaml
-
-    try:
-        # Every scalar stays a string, so that 0.90 is not read as 0.9.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except OSError as error:
-        raise ValueError(f"cannot read {path} ({error.strerror}); give a YAML file with 'rows'") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML ({str(error).splitlines()[0]}); see 'check --help'") from error
-    if not isinstance(content, dict) or not ({"row", "rows"} & set(content)) or set(content) - set(_FILE_KEYS):
-        raise ValueError(f"{path} needs 'rows' (or 'row') and may have 'averages' and 'test_sets'; see 'check --help'")
-    rows = content.get("rows") or {"row": content["row"]}
-    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
-        raise ValueError(f"{path}: rows must map a name to numbers by quantity, as in rows: {{mine: {{precision: 0.93}}}}")
-    for name, row in rows.items():
-        for quantity, value in row.items():
-            if quantity not in GLOSSARY:
-                near = near_ids(quantity, GLOSSARY)
-                hint = f"near are {', '.join(near)}" if near else f"there are {', '.join(GLOSSARY)}"
-                raise ValueError(f"{path}, row {name}: unknown quantity {quantity!r}; {hint}")
-            GLOSSARY[quantity].interval(value)
-    chosen = averages or content.get("averages") or ("binary", "mean")
-    if isinstance(chosen, str) or not set(chosen) <= set(_AVERAGES):
-        raise ValueError(f"{path}: averages must be a list of {', '.join(_AVERAGES)}")
-    sets = list(test_sets) or content.get("test_sets") or []
-    try:
-        sized = [{"positives": int(one["positives"]), "negatives": int(one["negatives"])} for one in sets]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: each of test_sets needs positives and negatives as whole numbers") from error
-    return _stated(check_rows(rows, averages=chosen, test_sets=sized), sized)
-
-
-def _report(results: Sequence[CheckResult], as_json: bool) -> int:
-    failed = failed_groups(results)
-    impossible = [group for group in failed if group[0].kind == "identity"]
-    if as_json:
-        plain = [
-            {
-                "check": one.check,
-                "kind": one.kind,
-                "passed": one.passed,
-                "reading": one.reading,
-                "assumptions": one.assumptions,
-                "sentence": one.sentence,
-                "probability": one.probability,
-                "numbers": one.claims,
-            }
-            for one in results
-        ]
-        print(json.dumps({"possible": not impossible, "checks": plain}, ensure_ascii=False, indent=1))
-        return IMPOSSIBLE if impossible else POSSIBLE
-    for one in results:
-        if one.check != "in-range" or not one.passed:
-            print(f"{'agrees' if one.passed else 'FAILS '}  {one.check} ({one.reading}): {one.sentence}")
-            if not one.passed:
-                print(f"        assumed: {'; '.join(one.assumptions)}")
-    if impossible:
-        print("Impossible: these fail under every reading: " + ", ".join(sorted({group[0].check for group in impossible})) + ".")
-    elif failed:
-        print("Implausible, though possible: " + ", ".join(sorted({group[0].check for group in failed})) + ".")
-    elif all(one.passed for one in results):
-        print("All possible.")
-    else:
-        print("All possible, but not under every reading; what fails above tells which.")
-    return IMPOSSIBLE if impossible else POSSIBLE
 
 
 if __name__ == "__main__":

@@ -397,6 +397,15 @@ def test_numbers_and_gradients_are_qiskits(observables):
     same_in_both(circuit, input_params=inputs, weight_params=weights, observables=observables)
 
 
+@pytest.mark.parametrize("name", ["weight", "_weights"])
+def test_one_of_qiskits_two_names_is_enough(name):
+    circuit, inputs, weights = composed()
+    layer = QuantumLayer.from_qiskit(circuit, input_params=inputs, weight_params=weights)
+    given = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    layer.load_state_dict({name: given})
+    torch.testing.assert_close(layer.weight.detach(), given)
+
+
 def test_products_of_inputs_in_qiskit():
     encoding, ansatz = zz_feature_map(2, reps=2), real_amplitudes(2, reps=1)
     circuit = encoding.compose(ansatz)

@@ -32,7 +32,7 @@ FILLED_IN = {
     "searchindex.js": "Search.setIndex({",
 }
 #: Ours.
-OWN = {"_static/qh.js", "_static/circuit-live.js"}
+OWN = {"_static/qh.js", "_static/circuit-live.js", "_static/check.js"}
 #: What a script within a page may be, whole: settings as data, the theme's buttons and its choice of light or dark.
 WITHIN = [
     r"DOCUMENTATION_OPTIONS\.pagename = '[\w./-]+';",
@@ -253,7 +253,7 @@ def violations(page: Any, address: str) -> list[str]:
 
 #: A page of each kind: plain, with mathematics, with a circuit that runs in the page, with a filtered table, with search results.
 KINDS = ["index.html", "1-low-energy/1.1-three-quantum-networks.html", "1-low-energy/1.4-what-the-circuit-computes.html"]
-KINDS += ["scoreboard.html", "search.html?q=occupancy"]
+KINDS += ["check-a-paper.html", "scoreboard.html", "search.html?q=occupancy"]
 
 
 @pytest.mark.needs_browser

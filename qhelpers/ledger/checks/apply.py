@@ -16,6 +16,7 @@ from qhelpers.ledger.statements import Claim, Paper
 
 Row = Mapping[str, Printed]
 DEFAULT_AVERAGES = ("binary", "mean")
+_ERRORS = ("rmse", "mse", "mae", "mape", "rse", "bias", "cross_entropy")
 
 # Names that stand together → the check that ties them.
 _PAIRS: list[tuple[tuple[str, ...], Callable[..., CheckResult]]] = [
@@ -31,7 +32,14 @@ _PAIRS: list[tuple[tuple[str, ...], Callable[..., CheckResult]]] = [
 
 
 def check_row(
-    row: Row, *, averages: Sequence[str] = DEFAULT_AVERAGES, test_sets: Sequence[Mapping[str, Any]] = ()
+    row: Row,
+    *,
+    averages: Sequence[str] = DEFAULT_AVERAGES,
+    test_sets: Sequence[Mapping[str, Any]] = (),
+    stated: bool = False,
+    means: bool = True,
+    runs: int | None = None,
+    test: str | None = None,
 ) -> list[CheckResult]:
     """All checks of one row of printed numbers.
 
@@ -39,11 +47,18 @@ def check_row(
     ----------
     row : mapping of str to printed number
         By quantity of the glossary.
-    averages : sequence of {"binary", "macro", "mean"}
+    averages : sequence of {"binary", "macro", "weighted", "mean"}
         What precision, recall and F1 may be; a number is impossible only if it is under all of them.
     test_sets : sequence of mapping
-        Test sets that the text allows: ``positives`` and ``negatives``. The reading "any size and balance" is always tried
-        beside them.
+        Test sets that the text allows: ``positives`` and ``negatives``, or ``points``.
+    stated : bool
+        One of the test sets is the paper's. Else "any size and balance" is a reading beside them.
+    means : bool
+        The scores may be means over runs or folds.
+    runs : int, optional
+        Runs on the one test set of which the scores are means.
+    test : {"t", "wilcoxon", "sign", "permutation"}, optional
+        The test that p comes from.
 
     Returns
     -------
@@ -52,45 +67,41 @@ def check_row(
     """
     results = [errors.in_range(name, value).tie((name,)) for name, value in row.items() if name in GLOSSARY]
     has = row.keys()
-    if {"precision", "recall", "f1"} <= has:
-        for average in averages:
-            one = scores.f1_from_precision_recall(row["precision"], row["recall"], row["f1"], average)
-            results.append(one.tie(("precision", "recall", "f1")))
-    results += _matrices(row, averages, test_sets)
-    if "accuracy" in has:
-        for test_set in test_sets:
-            counts = (int(test_set["positives"]), int(test_set["negatives"]))
-            results.append(scores.against_trivial_rules(row["accuracy"], counts).tie(("accuracy",)))
+    for name, beta in (("f1", 1.0), ("f_beta", read(row["beta"], "rounded").mid if "beta" in has else None)):
+        if {"precision", "recall", name} <= has and beta is not None:
+            ties = ("precision", "recall", name) + (("beta",) if name == "f_beta" else ())
+            for average in averages:
+                one = scores.f1_from_precision_recall(row["precision"], row["recall"], row[name], average, beta)
+                results.append(one.tie(ties))
+    results += _matrices(row, averages, test_sets, stated, means)
+    results += _shares(row, test_sets, runs)
     if {"rmse", "rmse_sd", "mse"} <= has:
-        runs = round(read(row["n"], "rounded").mid) if "n" in has else None
-        one = errors.mean_mse_from_rmse(row["rmse"], row["rmse_sd"], row["mse"], runs, any_runs=runs is None)
+        count = round(read(row["n"], "rounded").mid) if "n" in has else runs
+        one = errors.mean_mse_from_rmse(row["rmse"], row["rmse_sd"], row["mse"], count, any_runs=count is None)
         results.append(one.tie(("rmse", "rmse_sd", "mse")))
     elif {"rmse", "mse"} <= has:
-        results += [errors.mse_from_rmse(row["rmse"], row["mse"], mean).tie(("rmse", "mse")) for mean in (False, True)]
+        both = (False, True) if means else (False,)
+        results += [errors.mse_from_rmse(row["rmse"], row["mse"], mean).tie(("rmse", "mse")) for mean in both]
+    if {"r2", "variance"} <= has and {"mse", "rmse"} & has:
+        ties = ("r2", "variance", "mse" if "mse" in has else "rmse")
+        for meaning in ("share of variance", "squared correlation"):
+            for mean in (False, True) if means else (False,):
+                results.append(errors.r2_from_errors(row, meaning, mean).tie(ties))
     for names, check in _PAIRS:
         if set(names) <= has:
             results.append(check(*(row[name] for name in names)).tie(names))
-    results += [one.tie(tuple(name for name in row if name in _STATISTICS)) for one in inference.all_statistics(row)]
-    return results
+    return results + inference.all_statistics(row, test)
 
 
-_STATISTICS = (
-    *("t", "d", "n", "p", "m", "p_adjusted", "mean_difference", "sd_difference", "ci_low", "ci_high"),
-    *("f_statistic", "eta_squared", "df_between", "df_within"),
-)
-
-
-def check_rows(
-    rows: Mapping[str, Row], *, averages: Sequence[str] = DEFAULT_AVERAGES, test_sets: Sequence[Mapping[str, Any]] = ()
-) -> list[CheckResult]:
+def check_rows(rows: Mapping[str, Row], **stated: Any) -> list[CheckResult]:
     """All checks of a table: of each row, and of the rows together.
 
     Parameters
     ----------
     rows : mapping of str to row
         By name of the row.
-    averages, test_sets
-        As in :func:`check_row`.
+    **stated
+        What :func:`check_row` takes.
 
     Returns
     -------
@@ -99,10 +110,38 @@ def check_rows(
     """
     results = []
     for name, row in rows.items():
-        for result in check_row(row, averages=averages, test_sets=test_sets):
+        for result in check_row(row, **stated):
             results.append(result.tie(tuple(f"{name}.{quantity}" for quantity in result.claims)))
     if len(rows) > 1:
-        results += _table(rows)
+        results += check_together(rows)
+    return results
+
+
+def check_tables(tables: Mapping[str, Mapping[str, Row]]) -> list[CheckResult]:
+    """Whether one table repeats another: all pairs of them, over the rows and columns that both have.
+
+    Parameters
+    ----------
+    tables : mapping of str to mapping of str to row
+        By name of the table.
+
+    Returns
+    -------
+    list of CheckResult
+        ``claims`` of each names cells as ``table.row.quantity``.
+    """
+    results = []
+    for first, second in itertools.combinations(tables, 2):
+        one = consistency.copied_cells(tables[first], tables[second], (first, second))
+        cells = one.details["cells"] or [
+            (row, name)
+            for row in tables[first]
+            if row in tables[second]
+            for name in tables[first][row]
+            if name in tables[second][row]
+        ]
+        if cells:
+            results.append(one.tie(tuple(f"{table}.{row}.{name}" for table in (first, second) for row, name in cells)))
     return results
 
 
@@ -141,15 +180,26 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
         for claim in group:
             if row[claim.quantity] is not claim:
                 results.append(errors.in_range(claim.quantity, _printed(claim)).tie((claim.id,)))
+    printed_tables: dict[str, dict[str, Row]] = {}
     for place, rows in tables.items():
         columns = tuple(paper.tables[place].get("columns", ()))
         if len(rows) > 1:
-            cells = {label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()}
+            cells: dict[str, Row] = {
+                label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()
+            }
+            printed_tables[place] = cells
             ids = {f"{label}.{name}": claim.id for label, row in rows.items() for name, claim in row.items()}
-            for result in _table(cells):
+            for result in check_together(cells):
                 results.append(
                     replace(result.tie(tuple(ids[cell] for cell in result.claims)), sentence=f"{place}: {result.sentence}")
                 )
+    ids = {
+        f"{place}.{label}.{name}": claim.id
+        for place in tables
+        for label, row in tables[place].items()
+        for name, claim in row.items()
+    }
+    results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(printed_tables)]
     results += _same_numbers(numbers)
     results += _counts_and_derived(numbers)
     results += _sentences(paper, numbers)
@@ -173,26 +223,63 @@ def failed_groups(results: Iterable[CheckResult]) -> list[tuple[CheckResult, ...
     return [tuple(group) for group in groups.values() if not any(result.passed for result in group)]
 
 
-def _matrices(row: Row, averages: Sequence[str], test_sets: Sequence[Mapping[str, Any]]) -> list[CheckResult]:
-    metrics = [name for name in scores.MATRIX_METRICS if name in row]
-    if len(metrics) < 2:
+def _matrices(
+    row: Row, averages: Sequence[str], test_sets: Sequence[Mapping[str, Any]], stated: bool, means: bool
+) -> list[CheckResult]:
+    """Checks 2 of the metrics of one matrix, under each average and test set; `CheckResult.claims` are those in conflict."""
+    metrics = [name for name in scores.MATRIX_METRICS if name in row and (name != "f_beta" or "beta" in row)]
+    if not metrics or (len(metrics) < 2 and not test_sets and "auc" not in row):
         return []
+    if not set(metrics) & scores.AVERAGED:  # nothing in the row is an average over classes
+        averages = [average for average in averages if average in ("binary", "mean")]
+    sets: list[dict[str, int]] = [] if stated else [{}]
+    sets += [{key: int(one[key]) for key in ("positives", "negatives", "points") if key in one} for one in test_sets]
+    tried = [
+        (average, sizes)
+        for sizes in sets
+        for average in averages
+        if ("positives" in sizes or average in ("binary", "mean"))
+        and (average != "mean" or sizes == sets[0] or "points" in sizes)
+    ]
+    results, curves = [], []
+    for average, sizes in tried:
+        if average == "mean" and ("positives" in sizes or means):
+            sizes = {}
+        results.append(scores.confusion_matrix(row, average=average, **sizes))
+        if "auc" in row and "points" not in sizes:
+            curves.append(scores.auc_and_operating_point(row, average=average, **sizes))
     ties = tuple(metrics)
+    if results and not results[0].passed and results[0].details.get("conflict"):
+        ties = tuple(name for name in metrics if any(name in conflict for conflict in results[0].details["conflict"]))
+    together = {"compared": tuple(metrics) + (("beta",) if "f_beta" in metrics else ())}
+    alone = [] if len(metrics) < 2 and not test_sets else results
+    found = [replace(one, details={**one.details, **together}).tie(ties) for one in alone]
+    return found + [one.tie(("auc", *metrics)) for one in curves]
+
+
+def _shares(row: Row, test_sets: Sequence[Mapping[str, Any]], runs: int | None) -> list[CheckResult]:
+    """Single shares of a known number of rows, and an accuracy against trivial rules."""
     results = []
-    if "binary" in averages:
-        whole = scores.confusion_matrix(row)
-        if not whole.passed:
-            ties = tuple(name for name in metrics if any(name in conflict for conflict in whole.details["conflict"]))
-        results.append(whole)
-    if "mean" in averages:
-        results.append(scores.confusion_matrix(row, average="mean"))
-    for test_set in test_sets:
-        sizes = {"positives": int(test_set["positives"]), "negatives": int(test_set["negatives"])}
-        results += [scores.confusion_matrix(row, average=a, **sizes) for a in averages if a != "mean"]
-    return [result.tie(ties) for result in results]
+    for name in ("points", "n"):
+        if "proportion" in row and name in row:
+            rows = round(read(row[name], "rounded").mid)
+            results.append(inference.proportion_of(row["proportion"], rows).tie(("proportion", name)))
+            break
+    if "accuracy" not in row:
+        return results
+    for one in test_sets:
+        size = int(one["points"]) if "points" in one else int(one["positives"]) + int(one["negatives"])
+        if runs:
+            results.append(inference.proportion_of(row["accuracy"], size, "accuracy", runs).tie(("accuracy",)))
+        # A model that gives up accuracy for recall shows it in its other metrics.
+        if "positives" in one and not set(scores.MATRIX_METRICS) & set(row) - {"accuracy"}:
+            counts = (int(one["positives"]), int(one["negatives"]))
+            results.append(scores.against_trivial_rules(row["accuracy"], counts).tie(("accuracy",)))
+    return results
 
 
-def _table(rows: Mapping[str, Row]) -> list[CheckResult]:
+def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
+    """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``."""
     results: list[CheckResult] = []
 
     def cells(names: Iterable[str], quantities: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -211,7 +298,9 @@ def _table(rows: Mapping[str, Row]) -> list[CheckResult]:
     }
     if len(regression) > 1:
         results.append(errors.one_variance(regression).tie(cells(regression, ("mse", "rmse", "rse", "r2", "variance"))))
-    alike = {name: {k: v for k, v in row.items() if GLOSSARY[k].better != "neither"} for name, row in rows.items()}
+    alike = {
+        name: {k: v for k, v in row.items() if k in GLOSSARY and GLOSSARY[k].better != "neither"} for name, row in rows.items()
+    }
     # Times differ by chance in many ways, and in their unit from everything that they could be shifted into.
     timeless = {name: {k: v for k, v in row.items() if GLOSSARY[k].unit != "s"} for name, row in alike.items()}
     for check in (consistency.repeated_rows, consistency.shifted_rows):
@@ -220,6 +309,8 @@ def _table(rows: Mapping[str, Row]) -> list[CheckResult]:
         results.append(result.tie(cells(involved, set().union(*timeless.values()))))
     columns = [name for name in next(iter(alike.values())) if all(name in row for row in alike.values())]
     for first, second in itertools.combinations(columns, 2):
+        if _family(first) == _family(second):
+            continue
         pair = ({name: row[first] for name, row in alike.items()}, {name: row[second] for name, row in alike.items()})
         results.append(consistency.multiples(*pair, (first, second)).tie(cells(rows, (first, second))))
     return results
@@ -302,6 +393,14 @@ def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
                 )
             )
     return results
+
+
+def _family(name: str) -> str:
+    """What is measured together: scores of one set of predictions, errors of one set of residuals, times of one run."""
+    meaning = GLOSSARY[name]
+    if meaning.score or name in _ERRORS:
+        return "predictions"
+    return "time" if meaning.unit in ("s", "1/s") else name
 
 
 def _subject(claim: Claim) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,11 @@ from qhelpers.ledger.intervals import Interval, as_interval
 
 # Metrics that others of the same row determine: they count once when coincidences are weighed.
 _DETERMINED = {"f1": ("precision", "recall"), "mse": ("rmse",)}
+# What is measured on one set of predictions.
+_TOGETHER = {
+    "scores": ("precision", "recall", "f1", "f_beta", "accuracy", "specificity", "balanced_accuracy", "mcc", "auc"),
+    "errors": ("rmse", "mse", "mae", "mape", "rse", "r2", "bias"),
+}
 
 
 def count_of(printed: Printed, expected: int, what: str) -> CheckResult:
@@ -236,8 +241,9 @@ def training_time(runtime: Printed, reads: Printed, updates: Printed, time_per_r
 def repeated_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
     """Check 12: two rows of a table that repeat each other more closely than separate measurements can.
 
-    How often two cells of a column are equal is taken from the table itself. Metrics that others of the row determine are
-    left out. The probability is that of at least one repetition among all pairs of rows.
+    How often two cells of a column are equal is taken from the table itself. Scores of one set of predictions are not measured
+    apart, nor are errors of one set of residuals: of each kind only the column counts whose cells are equal least often. The
+    probability is that of at least one repetition among all pairs of rows.
 
     Parameters
     ----------
@@ -254,12 +260,16 @@ def repeated_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
     pairs = list(itertools.combinations(names, 2))
     equal = {metric: sum(_same(rows[a][metric], rows[b][metric]) for a, b in pairs) for metric in metrics}
     repeated = [(a, b) for a, b in pairs if metrics and all(_same(rows[a][m], rows[b][m]) for m in metrics)]
-    chance = math.prod((equal[m] + 1) / (len(pairs) + 1) for m in metrics) if metrics else 1.0
+    rarest: dict[str, float] = {}
+    for metric in metrics:
+        kind = next((name for name, among in _TOGETHER.items() if metric in among), metric)
+        rarest[kind] = min(rarest.get(kind, 1.0), (equal[metric] + 1) / (len(pairs) + 1))
+    chance = math.prod(rarest.values())
     return _alike("repeated-rows", repeated, chance, len(pairs), [f"{a} repeats {b}" for a, b in repeated], metrics)
 
 
 def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
-    """Check 12: a row that is another one, shifted by some columns.
+    """Check 12: a row that is another one, shifted by some columns; one with equal cells is a shift of itself and left out.
 
     Parameters
     ----------
@@ -280,7 +290,7 @@ def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
         for shift in range(1, len(columns)):
             cases += 1
             same = [_same(x, y) for x, y in zip(left, right[shift:] + right[:shift], strict=True)]
-            if all(same):
+            if all(same) and len(set(left)) == len(left):
                 if (b, a) not in found:
                     found.append((a, b))
                     places = "one place" if shift == 1 else f"{shift} places"
@@ -296,7 +306,9 @@ def shifted_rows(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
 
 
 def multiples(first: Mapping[str, Printed], second: Mapping[str, Printed], names: tuple[str, str]) -> CheckResult:
-    """Check 12: one column that is a multiple of another throughout.
+    """Check 12: one column that is a multiple of another throughout, of columns that were measured apart.
+
+    Scores of one model on one test set are not, and honest ones often are nearly multiples.
 
     Parameters
     ----------
@@ -330,6 +342,61 @@ def multiples(first: Mapping[str, Printed], second: Mapping[str, Printed], names
         sentence += f" (ratio between {max(r.lo for r in ratios.values()):.4g} and {min(r.hi for r in ratios.values()):.4g})"
     assumed = ("the columns were measured separately",)
     return CheckResult(12, "multiples", "other", passed, sentence, "separate measurements", assumed, probability=probability)
+
+
+def copied_cells(
+    first: Mapping[str, Mapping[str, Printed]], second: Mapping[str, Mapping[str, Printed]], names: tuple[str, str]
+) -> CheckResult:
+    """Check 12: two tables of one shape, on different data, of which one repeats whole rows or columns of the other.
+
+    How often cells of a column agree by chance is taken from those of different rows. Metrics that others of the row determine
+    are left out.
+
+    Parameters
+    ----------
+    first, second : mapping of str to row
+        The tables; rows and columns that both have count.
+    names : tuple of str
+        Names of the tables.
+
+    Returns
+    -------
+    CheckResult
+        Of the kind ``other``; ``details["cells"]`` names what is repeated as (row, column).
+    """
+    from scipy import stats
+
+    rows = [row for row in first if row in second]
+    columns = _shared_metrics({row: {c: v for c, v in first[row].items() if c in second[row]} for row in rows})
+    pairs = list(itertools.permutations(rows, 2))
+    chance = {c: (sum(_same(first[a][c], second[b][c]) for a, b in pairs) + 1) / (len(pairs) + 2) for c in columns}
+    of_a_row = math.prod(chance.values())
+    equal_rows = [row for row in rows if columns and all(_same(first[row][c], second[row][c]) for c in columns)]
+    equal_columns = [c for c in columns if len(rows) > 2 and all(_same(first[row][c], second[row][c]) for row in rows)]
+    probability = 1.0
+    if equal_rows:
+        probability = float(stats.binom.sf(len(equal_rows) - 1, len(rows), of_a_row))
+    for column in equal_columns:
+        probability = min(probability, len(columns) * chance[column] ** len(rows))
+    passed = probability >= LEVEL
+    cells = [(row, column) for row in rows for column in columns if row in equal_rows or column in equal_columns]
+    if cells:
+        what = [f"row {row}" for row in equal_rows] + [f"column {column}" for column in equal_columns]
+        sentence = f"{names[1]} repeats {', '.join(what)} of {names[0]}, by chance with probability {probability:.2g}"
+    else:
+        sentence = f"{names[1]} repeats no row or column of {names[0]}"
+    assumed = ("the tables were measured separately, on different data",)
+    return CheckResult(
+        12,
+        "copied-cells",
+        "other",
+        passed,
+        sentence,
+        "separate measurements",
+        assumed,
+        probability=probability,
+        details={"cells": cells},
+    )
 
 
 def _derived(how: str, printed: Printed, first: Printed, second: Printed) -> CheckResult:

@@ -8,6 +8,9 @@ from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, unde
 from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import quantity as glossary
 
+#: Targets of a test set whose size is not told.
+_FEWEST = 10.0
+
 
 def mse_from_rmse(rmse: Printed, mse: Printed, mean: bool = False) -> CheckResult:
     """Check 5: RMSE² = MSE on one test set; for means over runs RMSE² ≤ MSE.
@@ -259,6 +262,48 @@ def errors_against_variance(row: Mapping[str, Printed], variance: float) -> Chec
     passed, sentence, rounding = under_roundings(test)
     assumed = (f"one test set whose targets have variance {variance:.6g}",)
     return CheckResult(6, "errors-against-variance", "identity", passed, sentence, "one test set", assumed, rounding)
+
+
+def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance", mean: bool = False) -> CheckResult:
+    """Check 6: R² = 1 − MSE/variance of the targets.
+
+    Parameters
+    ----------
+    row : mapping of str to printed number
+        ``r2``, ``variance`` and ``mse`` or ``rmse``; ``points``, the test rows, else at least ten: the variance may be divided
+        by one less.
+    meaning : {"share of variance", "squared correlation"}
+        The squared correlation of targets and predictions is at least the share of variance.
+    mean : bool
+        Means over runs on one test set: the mean MSE is at least the square of the mean RMSE.
+
+    Returns
+    -------
+    CheckResult
+        An identity; the variance may have n or n − 1 in the denominator.
+    """
+    points = read(row["points"], "rounded").mid if "points" in row else _FEWEST
+
+    def test(rounding: str) -> tuple[bool, str]:
+        mse = read(row["mse"], rounding, "mse") if "mse" in row else read(row["rmse"], rounding, "rmse").squared()
+        variance = read(row["variance"], rounding, "variance")
+        population = Interval(variance.lo * (points - 1) / points, variance.hi)
+        explained = 1 - mse / population
+        if mean and "mse" not in row:
+            explained = Interval(float("-inf"), explained.hi)
+        if meaning != "share of variance":
+            explained = Interval(min(explained.lo, 1.0), 1.0)
+        passed = read(row["r2"], rounding, "r2").meets(explained)
+        verb = "agrees" if passed else "cannot be"
+        error = f"MSE {show(row['mse'])}" if "mse" in row else f"RMSE {show(row['rmse'])}"
+        known = f"{error} and targets of variance {show(row['variance'])}"
+        return passed, f"R² {show(row['r2'])} {verb} with {known}: it lies in {explained}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = f"{meaning}, {'mean over runs' if mean else 'one test set'}"
+    among = f"{points:g} targets" if "points" in row else f"{_FEWEST:g} targets at least"
+    assumed = (f"R² is the {meaning}", f"variance of the same targets, {among}, with n or n − 1 in the denominator")
+    return CheckResult(6, "r2-from-errors", "identity", passed, sentence, reading, assumed, rounding)
 
 
 def mape_against_data(mape: Printed, mae: Printed, smallest: float, largest: float) -> CheckResult:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, under_roundings
 from qhelpers.ledger.intervals import Interval
+
+Group = tuple[Printed, Printed, Printed]
 
 
 def t_from_effect(t: Printed, d: Printed, n: Printed) -> CheckResult:
@@ -52,17 +54,19 @@ def t_from_differences(t: Printed, mean: Printed, sd: Printed, n: Printed) -> Ch
     return CheckResult(9, "t-from-differences", "identity", passed, sentence, "paired", ("paired test",), rounding)
 
 
-def p_from_t(p: Printed, t: Printed, n: Printed, sides: int = 2) -> CheckResult:
-    """Check 9: p from t with n − 1 degrees of freedom.
+def p_from_t(p: Printed, t: Printed, df: Printed | None = None, sides: int = 2, reading: str = "paired") -> CheckResult:
+    """Check 9: p from t and its degrees of freedom.
 
     Parameters
     ----------
     p, t : str, float or Interval
         As printed; ``"< 0.001"`` is one-sided.
-    n : str, int or Interval
-        Number of pairs.
+    df : str, float or Interval, optional
+        Degrees of freedom; without them, any number from 1 on.
     sides : {1, 2}
-        One- or two-sided test.
+        Two-sided, or one-sided on the side on which the effect lies.
+    reading : str
+        What the degrees of freedom follow from.
 
     Returns
     -------
@@ -72,21 +76,284 @@ def p_from_t(p: Printed, t: Printed, n: Printed, sides: int = 2) -> CheckResult:
     from scipy import stats
 
     def test(rounding: str) -> tuple[bool, str]:
-        statistic, df = abs(read(t, rounding)), read(n, rounding, "n") - 1
-        expected = Interval(
-            float(min(1.0, sides * stats.t.sf(statistic.hi, df.hi))), float(min(1.0, sides * stats.t.sf(statistic.lo, df.lo)))
-        )
+        statistic = abs(read(t, rounding))
+        degrees = Interval(1.0, math.inf) if df is None else read(df, rounding, "df")
+        corners = [stats.t.sf(x, n) for x in (statistic.lo, statistic.hi) for n in (max(degrees.lo, 1e-9), degrees.hi)]
+        expected = Interval(min(1.0, sides * float(min(corners))), min(1.0, sides * float(max(corners))))
         passed = read(p, rounding, "p").meets(expected)
         verb = "agrees" if passed else "cannot be"
-        return passed, f"p {show(p)} {verb} with t {show(t)} over {show(n)} pairs, which give {expected}"
+        told = "any" if df is None else f"{show(df)}"
+        return passed, f"p {show(p)} {verb} with t {show(t)} at {told} degrees of freedom, which give {expected}"
 
     passed, sentence, rounding = under_roundings(test)
-    return CheckResult(
-        9, "p-from-t", "identity", passed, sentence, f"{sides}-sided", ("paired t test", f"{sides}-sided"), rounding
-    )
+    side = "2-sided" if sides == 2 else "1-sided, on the side of the effect"
+    return CheckResult(9, "p-from-t", "identity", passed, sentence, f"{reading}, {side}", (f"t test, {reading}", side), rounding)
 
 
-def smallest_p(p: Printed, n: Printed, sides: int = 2) -> CheckResult:
+def p_from_f(p: Printed, f: Printed, df_between: Printed, df_within: Printed) -> CheckResult:
+    """Check 9: p from F and its degrees of freedom, the upper tail; an identity."""
+    from scipy import stats
+
+    def test(rounding: str) -> tuple[bool, str]:
+        statistic = read(f, rounding, "f_statistic")
+        degrees = [read(df_between, "rounded").mid, read(df_within, "rounded").mid]
+        expected = Interval(float(stats.f.sf(statistic.hi, *degrees)), float(stats.f.sf(max(statistic.lo, 0.0), *degrees)))
+        passed = read(p, rounding, "p").meets(expected)
+        verb = "agrees" if passed else "cannot be"
+        shown = f"F({show(df_between)}, {show(df_within)}) = {show(f)}"
+        return passed, f"p {show(p)} {verb} with {shown}, which gives {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(9, "p-from-f", "identity", passed, sentence, "upper tail", ("F test, upper tail",), rounding)
+
+
+def degrees_of_freedom(df: Printed, sizes: Sequence[Printed]) -> CheckResult:
+    """Check 9: the degrees of freedom of a t test against what it was made of.
+
+    Parameters
+    ----------
+    df : str, float or Interval
+        As printed.
+    sizes : sequence of printed number
+        The number of pairs, or the members of both groups.
+
+    Returns
+    -------
+    CheckResult
+        An identity: n − 1 for pairs; for two groups n₁ + n₂ − 2, or for Welch's test from min(n₁, n₂) − 1 up to that.
+    """
+    members = [read(size, "rounded", "n") for size in sizes]
+    paired = len(members) == 1
+    most = sum(members, start=Interval(0.0, 0.0)) - len(members)
+    least = most if paired else Interval(min(one.lo for one in members) - 1, most.hi)
+
+    def test(rounding: str) -> tuple[bool, str]:
+        expected = Interval(least.lo, most.hi)
+        passed = read(df, rounding, "df").meets(expected)
+        verb = "agree" if passed else "cannot be"
+        shown = " and ".join(show(size) for size in sizes)
+        what = "pairs" if paired else "members"
+        return passed, f"{show(df)} degrees of freedom {verb} with {shown} {what}, which give {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = "paired" if paired else "two groups, pooled or Welch"
+    return CheckResult(9, "degrees-of-freedom", "identity", passed, sentence, reading, (f"t test, {reading}",), rounding)
+
+
+def t_from_groups(t: Printed, first: Group, second: Group, welch: bool) -> CheckResult:
+    """Check 9: t of two groups from their means, spreads and sizes.
+
+    Parameters
+    ----------
+    t : str, float or Interval
+        As printed; its sign does not matter.
+    first, second : (mean, sd, n)
+        As printed; spreads with n − 1 in the denominator.
+    welch : bool
+        Each group keeps its own variance, instead of one that is pooled.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        difference = read(first[0], rounding) - read(second[0], rounding)
+        (v1, n1), (v2, n2) = ((read(sd, rounding, "sd_1").squared(), read(n, rounding, "n").mid) for _, sd, n in (first, second))
+        if welch:
+            error = (v1 * (1 / n1) + v2 * (1 / n2)).sqrt()
+        else:
+            error = ((v1 * (n1 - 1) + v2 * (n2 - 1)) * ((1 / n1 + 1 / n2) / (n1 + n2 - 2))).sqrt()
+        expected = abs(difference) / error
+        passed = abs(read(t, rounding)).meets(expected)
+        verb = "agrees" if passed else "cannot be"
+        return passed, f"t {show(t)} {verb} with groups of {_group(first)} and {_group(second)}: {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = "two groups, Welch" if welch else "two groups, pooled"
+    return CheckResult(9, "t-from-groups", "identity", passed, sentence, reading, (f"t test, {reading}",), rounding)
+
+
+def d_of_groups(d: Printed, row: Mapping[str, Printed]) -> list[CheckResult]:
+    """Check 9: the standardised difference of two groups, from their means and spreads, else from t.
+
+    Parameters
+    ----------
+    d : str, float or Interval
+        As printed; its sign does not matter.
+    row : mapping of str to printed number
+        ``n_1`` and ``n_2`` beside the means and spreads of both groups, or beside ``t``.
+
+    Returns
+    -------
+    list of CheckResult
+        An identity under each of the spreads that are in use, with or without Hedges' correction.
+    """
+    n1, n2 = (read(row[name], "rounded", name).mid for name in ("n_1", "n_2"))
+    hedges = Interval(1 - 3 / (4 * (n1 + n2 - 2) - 1), 1.0)
+    spreads: dict[str, Callable[[str], Interval]] = {}
+    if {"mean_1", "sd_1", "mean_2", "sd_2"} <= set(row):
+
+        def variances(rounding: str) -> list[Interval]:
+            return [read(row[name], rounding, name).squared() for name in ("sd_1", "sd_2")]
+
+        def by(spread: Callable[[Interval, Interval], Interval]) -> Callable[[str], Interval]:
+            return lambda how: abs(read(row["mean_1"], how) - read(row["mean_2"], how)) / spread(*variances(how)).sqrt()
+
+        spreads["the pooled spread"] = by(lambda a, b: (a * (n1 - 1) + b * (n2 - 1)) / (n1 + n2 - 2))
+        spreads["the mean of both variances"] = by(lambda a, b: (a + b) * 0.5)
+        spreads["the spread of the first group"] = by(lambda a, _: a)
+        spreads["the spread of the second group"] = by(lambda _, b: b)
+    elif "t" in row:
+        spreads["the pooled spread, t pooled"] = lambda how: abs(read(row["t"], how)) * math.sqrt(1 / n1 + 1 / n2)
+        if min(n1, n2) > 1:  # between all the variance in one group and all in the other
+            ends = sorted(math.sqrt((n1 + n2 - 2) / (n * (n - 1))) for n in (n1, n2))
+            spreads["the pooled spread, t by Welch"] = lambda how: abs(read(row["t"], how)) * Interval(*ends)
+        spreads["2t/√df"] = lambda how: abs(read(row["t"], how)) * (2 / math.sqrt(n1 + n2 - 2))
+    results = []
+    for spread, of in spreads.items():
+
+        def test(rounding: str, of: Callable[[str], Interval] = of) -> tuple[bool, str]:
+            expected = of(rounding)
+            expected = Interval(expected.lo * hedges.lo, expected.hi)
+            passed = abs(read(d, rounding)).meets(expected)
+            return passed, f"d {show(d)} {'agrees' if passed else 'cannot be'} with the two groups, which give {expected}"
+
+        passed, sentence, rounding = under_roundings(test)
+        assumed = (f"d by {spread}", "with or without Hedges' correction")
+        results.append(CheckResult(9, "d-of-groups", "identity", passed, sentence, f"by {spread}", assumed, rounding))
+    return results
+
+
+def estimate_in_interval(estimate: Printed, low: Printed, high: Printed) -> CheckResult:
+    """Check 9: a confidence interval holds its own estimate.
+
+    Parameters
+    ----------
+    estimate, low, high : str, float or Interval
+        As printed.
+
+    Returns
+    -------
+    CheckResult
+        An identity for t, Wald, Wilson, exact and likelihood intervals; percentiles of a bootstrap may miss a biased estimate.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        ends = read(low, rounding).lo, read(high, rounding).hi
+        passed = ends[0] <= ends[1] and read(estimate, rounding).meets(Interval(*ends))
+        verb = "holds" if passed else "does not hold"
+        return passed, f"the interval {show(low)} to {show(high)} {verb} its estimate {show(estimate)}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = ("an interval around its estimate, no percentiles of a bootstrap",)
+    return CheckResult(9, "estimate-in-interval", "identity", passed, sentence, "as printed", assumed, rounding)
+
+
+def proportion_of(share: Printed, rows: int, what: str = "proportion", runs: int = 1) -> CheckResult:
+    """Check 2 for one number: a share of n rows is a whole number of them.
+
+    Parameters
+    ----------
+    share : str, float or Interval
+        As printed.
+    rows : int
+        Rows that it is a share of.
+    what : str
+        Name of the share.
+    runs : int
+        Runs on those rows of which it is the mean.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows or no runs.
+    """
+    if rows < 1 or runs < 1:
+        raise ValueError(f"{rows} rows and {runs} runs given; both must be at least 1")
+    whole = rows * runs
+
+    def test(rounding: str) -> tuple[bool, str]:
+        interval = read(share, rounding, "proportion")
+        first = math.ceil(interval.lo * whole - 1e-9)
+        passed = first <= interval.hi * whole + 1e-9
+        if passed:
+            return True, f"{what} {show(share)} can be {first} of {whole}"
+        below, above = (first - 1) / whole, first / whole
+        return False, f"{what} {show(share)} is no whole number of {whole}: next are {below:.5g} and {above:.5g}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = f"{rows} rows" if runs == 1 else f"mean over {runs} runs on {rows} rows"
+    return CheckResult(2, "whole-number", "identity", passed, sentence, reading, (reading,), rounding)
+
+
+#: Least magnitude of each word for Cliff's δ (Romano and others 2006).
+CLIFF = {"negligible": 0.0, "small": 0.147, "medium": 0.33, "large": 0.474}
+
+
+def cliffs_word(delta: Printed, word: str) -> CheckResult:
+    """Check 9: the word that goes with Cliff's δ by convention.
+
+    Parameters
+    ----------
+    delta : str, float or Interval
+        As printed.
+    word : {"negligible", "small", "medium", "large"}
+        As printed.
+
+    Returns
+    -------
+    CheckResult
+        An identity under the convention.
+
+    Raises
+    ------
+    ValueError
+        If the word is none of them.
+
+    References
+    ----------
+    Romano, J. and others (2006). Appropriate statistics for ordinal level data. Annual meeting of the Florida Association of
+    Institutional Research.
+    """
+    words = list(CLIFF)
+    if word not in words:
+        raise ValueError(f"{word!r} is no word for Cliff's δ; choose one of {', '.join(words)}")
+    least = CLIFF[word]
+    most = CLIFF[words[words.index(word) + 1]] if word != words[-1] else 1.0
+
+    def test(rounding: str) -> tuple[bool, str]:
+        passed = abs(read(delta, rounding, "cliffs_delta")).meets(Interval(least, most))
+        verb = "is" if passed else "is not"
+        return passed, f"Cliff's δ {show(delta)} {verb} {word}, by convention {least:g} to {most:g}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = ("negligible below 0.147, small below 0.33, medium below 0.474",)
+    return CheckResult(9, "cliffs-word", "identity", passed, sentence, "by convention", assumed, rounding)
+
+
+def cliffs_delta_of(delta: Printed, n_1: int, n_2: int) -> CheckResult:
+    """Check 9: Cliff's δ of two groups is a whole number of their n₁·n₂ pairs; an identity."""
+    pairs = n_1 * n_2
+
+    def test(rounding: str) -> tuple[bool, str]:
+        interval = read(delta, rounding, "cliffs_delta")
+        passed = math.ceil(interval.lo * pairs - 1e-9) <= interval.hi * pairs + 1e-9
+        verb = "can be" if passed else "is no"
+        return passed, f"Cliff's δ {show(delta)} {verb} whole number of {pairs} pairs"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = (f"groups of {n_1} and {n_2}, each member against each",)
+    return CheckResult(9, "cliffs-delta", "identity", passed, sentence, "two groups", assumed, rounding)
+
+
+def smallest_p(p: Printed, n: Printed, sides: int = 2, exact: bool = True) -> CheckResult:
     """Check 9: a rank or sign test of n pairs cannot give less than sides/2ⁿ.
 
     Parameters
@@ -97,15 +364,22 @@ def smallest_p(p: Printed, n: Printed, sides: int = 2) -> CheckResult:
         Number of pairs.
     sides : {1, 2}
         One- or two-sided test.
+    exact : bool
+        Exact Wilcoxon, sign and permutation tests; else Wilcoxon's test by the normal distribution, which reaches less.
 
     Returns
     -------
     CheckResult
-        An identity for exact Wilcoxon, sign and permutation tests.
+        An identity.
     """
+    from scipy import stats
 
     def test(rounding: str) -> tuple[bool, str]:
-        least = min(1.0, sides * 0.5 ** read(n, rounding, "n").hi)
+        pairs = read(n, rounding, "n").hi
+        least = min(1.0, sides * 0.5**pairs)
+        if not exact:
+            z = pairs * (pairs + 1) / 4 / math.sqrt(pairs * (pairs + 1) * (2 * pairs + 1) / 24)
+            least = min(least, sides * float(stats.norm.sf(z)))
         passed = Interval(least, 1.0).meets(read(p, rounding, "p"))
         return (
             passed,
@@ -113,8 +387,9 @@ def smallest_p(p: Printed, n: Printed, sides: int = 2) -> CheckResult:
         )
 
     passed, sentence, rounding = under_roundings(test)
-    assumed = ("exact rank, sign or permutation test", f"{sides}-sided")
-    return CheckResult(9, "smallest-p", "identity", passed, sentence, "exact test of pairs", assumed, rounding)
+    which = "exact rank, sign or permutation test" if exact else "Wilcoxon's test by the normal distribution"
+    assumed = (which, f"{sides}-sided")
+    return CheckResult(9, "smallest-p", "identity", passed, sentence, f"{which}, {sides}-sided", assumed, rounding)
 
 
 def unnamed_test(p: Printed, n: Printed) -> CheckResult:
@@ -347,27 +622,102 @@ def cross_entropy_of_bounded_output(cross_entropy: Printed, low: float = -1.0, h
     return CheckResult(11, "cross-entropy-of-bounded-output", "identity", passed, sentence, "bounded logit", assumed, rounding)
 
 
-def all_statistics(row: Mapping[str, Printed]) -> list[CheckResult]:
-    """All of check 9 that the printed quantities of a row allow, the p-value under each of its readings."""
-    results = []
-    has = row.keys().__contains__
-    if all(map(has, ("t", "d", "n"))):
-        results.append(t_from_effect(row["t"], row["d"], row["n"]))
-    if all(map(has, ("t", "mean_difference", "sd_difference", "n"))):
-        results.append(t_from_differences(row["t"], row["mean_difference"], row["sd_difference"], row["n"]))
-    if all(map(has, ("p", "t", "n"))):
-        results += [p_from_t(row["p"], row["t"], row["n"], sides) for sides in (2, 1)]
-    elif all(map(has, ("p", "n"))):
-        results += [*(smallest_p(row["p"], row["n"], sides) for sides in (2, 1)), unnamed_test(row["p"], row["n"])]
-    if all(map(has, ("p", "p_adjusted", "m"))):
-        results.append(bonferroni(row["p"], row["p_adjusted"], round(read(row["m"], "rounded").mid)))
-    if all(map(has, ("eta_squared", "f_statistic", "df_between", "df_within"))):
-        degrees = [round(read(row[name], "rounded").mid) for name in ("df_between", "df_within")]
-        results.append(eta_from_f(row["eta_squared"], row["f_statistic"], *degrees))
-    if all(map(has, ("ci_low", "ci_high", "mean_difference", "sd_difference", "n"))):
+def all_statistics(row: Mapping[str, Printed], test: str | None = None) -> list[CheckResult]:
+    """All of check 9 that the printed quantities of a row allow, the p-value under each of its readings.
+
+    Parameters
+    ----------
+    row : mapping of str to printed number
+        By quantity of the glossary; ``magnitude`` is the word for Cliff's δ.
+    test : {"t", "wilcoxon", "sign", "permutation"}, optional
+        The test that a p-value beside a number of pairs comes from; where none is named, one that assumes a distribution can
+        give any.
+    """
+    results: list[CheckResult] = []
+
+    def has(*names: str) -> bool:
+        return all(name in row for name in names)
+
+    def ties(*names: str) -> tuple[str, ...]:
+        return tuple(name for name in names if name in row)
+
+    def add(names: tuple[str, ...], *found: CheckResult) -> None:
+        results.extend(one.tie(names) for one in found)
+
+    groups = [(row[f"mean_{i}"], row[f"sd_{i}"], row[f"n_{i}"]) for i in (1, 2) if has(f"mean_{i}", f"sd_{i}", f"n_{i}")]
+    if has("t", "d", "n"):
+        add(("t", "d", "n"), t_from_effect(row["t"], row["d"], row["n"]))
+    if has("t", "mean_difference", "sd_difference", "n"):
+        found = t_from_differences(row["t"], row["mean_difference"], row["sd_difference"], row["n"])
+        add(("t", "mean_difference", "sd_difference", "n"), found)
+    if len(groups) == 2 and has("t"):
+        add(("t", *_GROUPS), *(t_from_groups(row["t"], groups[0], groups[1], welch) for welch in (False, True)))
+    if has("d", "n_1", "n_2"):
+        names = ties("d", *_GROUPS) if len(groups) == 2 else ties("d", "t", "n_1", "n_2")
+        add(names, *d_of_groups(row["d"], row))
+    if has("df", "n"):
+        add(("df", "n"), degrees_of_freedom(row["df"], [row["n"]]))
+    elif has("df", "n_1", "n_2"):
+        add(("df", "n_1", "n_2"), degrees_of_freedom(row["df"], [row["n_1"], row["n_2"]]))
+    results += _p_values(row, test)
+    if has("p", "p_adjusted", "m"):
+        found = bonferroni(row["p"], row["p_adjusted"], round(read(row["m"], "rounded").mid))
+        add(("p", "p_adjusted", "m"), found)
+    if has("f_statistic", "df_between", "df_within"):
+        f, *degrees = (row[name] for name in ("f_statistic", "df_between", "df_within"))
+        if has("eta_squared"):
+            whole = [round(read(one, "rounded").mid) for one in degrees]
+            add(("eta_squared", "f_statistic", "df_between", "df_within"), eta_from_f(row["eta_squared"], f, *whole))
+        if has("p"):
+            add(("p", "f_statistic", "df_between", "df_within"), p_from_f(row["p"], f, *degrees))
+    if has("ci_low", "ci_high", "mean_difference", "sd_difference", "n"):
         effect = (row["mean_difference"], row["sd_difference"], row["n"])
-        results.append(interval_from_differences(row["ci_low"], row["ci_high"], *effect))
+        found = interval_from_differences(row["ci_low"], row["ci_high"], *effect)
+        add(("ci_low", "ci_high", "mean_difference", "sd_difference", "n"), found)
+    for name in ties("estimate", "mean_difference"):
+        if has("ci_low", "ci_high"):
+            add((name, "ci_low", "ci_high"), estimate_in_interval(row[name], row["ci_low"], row["ci_high"]))
+    if has("cliffs_delta", "magnitude"):
+        add(("cliffs_delta", "magnitude"), cliffs_word(row["cliffs_delta"], str(row["magnitude"])))
+    if has("cliffs_delta", "n_1", "n_2"):
+        sizes = [round(read(row[name], "rounded").mid) for name in ("n_1", "n_2")]
+        add(("cliffs_delta", "n_1", "n_2"), cliffs_delta_of(row["cliffs_delta"], *sizes))
     return results
+
+
+_GROUPS = ("mean_1", "sd_1", "n_1", "mean_2", "sd_2", "n_2")
+
+
+def _p_values(row: Mapping[str, Printed], test: str | None) -> list[CheckResult]:
+    """A p-value against t, or against the number of pairs."""
+    if "p" not in row:
+        return []
+    p = row["p"]
+    if "t" in row:
+        names: tuple[str, ...] = ("p", "t")
+        df: Printed | None = None
+        reading = "any df"
+        if "df" in row:
+            names, df, reading = ("p", "t", "df"), row["df"], "df as printed"
+        elif "n" in row:
+            names, df, reading = ("p", "t", "n"), read(row["n"], "rounded", "n") - 1, "paired"
+        elif {"n_1", "n_2"} <= set(row):
+            sizes = [read(row[name], "rounded", "n") for name in ("n_1", "n_2")]
+            df = Interval(min(one.lo for one in sizes) - 1, sizes[0].hi + sizes[1].hi - 2)
+            names, reading = ("p", "t", "n_1", "n_2"), "two groups, pooled or Welch"
+        return [p_from_t(p, row["t"], df, sides, reading).tie(names) for sides in (2, 1)]
+    if "n" not in row:
+        return []
+    results = [smallest_p(p, row["n"], sides) for sides in (2, 1)]
+    if test == "wilcoxon":
+        results += [smallest_p(p, row["n"], sides, exact=False) for sides in (2, 1)]
+    elif test in (None, "t"):
+        results.append(unnamed_test(p, row["n"]))
+    return [one.tie(("p", "n")) for one in results]
+
+
+def _group(group: Group) -> str:
+    return f"{show(group[0])} ± {show(group[1])} (n = {show(group[2])})"
 
 
 def _corners(box: Sequence[tuple[float, float]]) -> list[tuple[float, ...]]:
