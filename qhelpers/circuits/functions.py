@@ -505,8 +505,11 @@ class Threads:
 
 def run_direct(inputs: Tensor, weights: Tensor, owner: Direct) -> Tensor:
     """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
-    result: Tensor = call(_RunDirect, inputs, weights, owner, torch.is_grad_enabled())
-    return result
+    if torch.is_grad_enabled():
+        result: Tensor = call(_RunDirect, inputs, weights, owner)
+        return result
+    out = owner.run(inputs.detach().numpy(), as_doubles(weights), False)[0]
+    return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
 
 
 def as_doubles(weights: Tensor) -> Floats:
@@ -523,24 +526,23 @@ def like(values: Floats, weights: Tensor) -> NDArray[Any]:
 
 class _RunDirect(Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weights: Tensor, owner: Direct, keep: bool) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weights: Tensor, owner: Direct) -> Tensor:
         x, w = inputs.detach().numpy(), as_doubles(weights)
-        out, kept = owner.run(x, w, keep)
-        if keep:
-            ctx.save_for_backward(inputs, weights)
-            ctx.owner, ctx.kept = owner, (x, w, kept)
+        out, kept = owner.run(x, w, True)
+        ctx.save_for_backward(inputs, weights)
+        ctx.owner, ctx.kept = owner, (x, w, kept)
         return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         if again(grad) or torch._C._are_functorch_transforms_active():
-            return *plainly(ctx.owner.differentiable, ctx.saved_tensors, grad), None, None
+            return *plainly(ctx.owner.differentiable, ctx.saved_tensors, grad), None
         _, weights = ctx.saved_tensors  # raises where one was changed in place since
         g = grad.detach().contiguous().numpy()
         back_x, back_w = ctx.owner.back(*ctx.kept, g[:, None] if g.ndim == 1 else g, ctx.needs_input_grad[0])
         found_x = torch.from_numpy(back_x) if ctx.needs_input_grad[0] else None
         found_w = torch.from_numpy(like(back_w, weights)) if ctx.needs_input_grad[1] else None
-        return found_x, found_w, None, None
+        return found_x, found_w, None
 
 
 class Network:
@@ -575,16 +577,17 @@ class Network:
         """Return outputs (n_samples, n_outputs) and what the way back needs."""
         program, run = self.coefficients.program, self.coefficients
         n_samples, n_outputs, dtype = len(inputs), program.initial.shape[1], inputs.dtype
-        theta = self.angles.run(inputs, weights)
         features = np.empty((n_samples, 2 * len(self.sign)), dtype)
         cos, sin = np.empty((2, 1, len(program.kind)))
         tape = np.empty((int(keep), 2 * len(program.first), n_outputs))
         coefficients = np.empty((n_outputs, program.n_terms), dtype)
         out = np.empty((n_samples, n_outputs), dtype)
-        kernels.run_network(
-            theta, self.sign, weights, run.rates, run.offset, *self._program, *self._terms, features, cos, sin, tape,
-            coefficients, out,
+        total = kernels.run_network(
+            *self.angles.tables, inputs, self.sign, weights, run.rates, run.offset, *self._program, *self._terms, features, cos,
+            sin, tape, coefficients, out,
         )  # fmt: skip
+        if not math.isfinite(total):
+            check_finite(torch.from_numpy(inputs))
         return out, (features, cos, sin, tape, coefficients)
 
     def back(

@@ -389,16 +389,19 @@ def sum_terms_back(features, coefficients, lp, lc, rp, rc, group, right, grad, w
 
 @_compiled
 def run_network(
-    theta, sign, w, rates, offset, kind, start, first, second, factor, damp, initial, slots, lp, lc, rp, rc, group, right,
-    features, cos, sin, tape, coefficients, out,
+    code, row, variable, rate, constant, places, x, sign, w, rates, offset, kind, start, first, second, factor, damp, initial,
+    slots, lp, lc, rp, rc, group, right, features, cos, sin, tape, coefficients, out,
 ):  # fmt: skip
-    """Everything from angles to outputs: features of angles theta (n_samples, n_qubits), coefficients from weights, the sum.
+    """Everything from inputs to outputs: features of angles, coefficients from weights, the sum; returned is the sum of x.
 
-    sign: (n_qubits,), of the features' sines; rates, offset: angles of the program from weights, (n_instructions, n_weights) and
-    (n_instructions,). Filled are features (n_samples, 2 n_qubits), cos, sin (1, n_instructions), tape, coefficients (n_outputs,
-    n_terms) and out; the rest is as in `run_program` and `sum_terms`.
+    code, row, variable, rate, constant, places, x: angles as in `run_angles`; sign: (n_qubits,), of the features' sines; rates,
+    offset: angles of the program from weights, (n_instructions, n_weights) and (n_instructions,). Filled are features (n_samples,
+    2 n_qubits), cos, sin (1, n_instructions), tape, coefficients (n_outputs, n_terms) and out; the rest is as in `run_program`
+    and `sum_terms`.
     """
-    n_samples, n = theta.shape
+    n_samples, n = x.shape[0], len(places)
+    theta = np.empty((n_samples, n))
+    total = run_angles(code, row, variable, rate, constant, places, x, w, theta)
     column, s, c = np.empty(n_samples), np.empty(n_samples), np.empty(n_samples)
     for q in range(n):
         for i in range(n_samples):
@@ -419,6 +422,7 @@ def run_network(
         for i in range(found.shape[2]):
             coefficients[k, i] = found[0, k, i]
     sum_terms(features, coefficients, lp, lc, rp, rc, group, right, out)
+    return total
 
 
 @_compiled
