@@ -519,7 +519,7 @@ def test_each_sub_command_explains_itself(command):
 def test_an_unknown_sub_command_lists_what_there_is():
     done = run_command("audits")
     assert done.returncode == 2
-    assert "no command 'audits'; there are: data, runs, ledger" in done.stderr
+    assert "no command 'audits'; there are: data, runs, check, ledger" in done.stderr
 
 
 def run_command(*arguments):
