@@ -190,7 +190,8 @@ class StatePath:
         self.clifford = bare.clifford
         turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
         places = [turn.angle for turn in turns if isinstance(turn, Turn)]
-        data, shared = [[p for p in places if circuit.angles.is_data[p] == kind] for kind in (True, False)]
+        is_data = circuit.angles.is_data
+        data, shared = ([p for p in places if is_data[p] == kind] for kind in (True, False))
         columns, data = _distinct(circuit, data)
         self.data, self.shared = AngleMap(circuit, data), AngleMap(circuit, shared)
         self.states = States(
