@@ -46,6 +46,15 @@ class CompiledAngles:
             np.array(places, np.int64),
         )
         self.reads_weights = any(k >= self.n_inputs for k in variable)
+        self.affine: tuple[Any, ...] | None = None
+        if all(name == "AFFINE" for name, _, _ in steps):
+            each = [dict(steps[place][2]) for place in places]
+            self.affine = (
+                np.cumsum([0, *map(len, each)]),
+                np.array([k for one in each for k in one], np.int64),
+                np.array([rate for one in each for rate in one.values()], np.float64),
+                np.array([steps[place][1] for place in places], np.float64),
+            )
 
     @classmethod
     def make(cls, circuit: Circuit, places: list[int]) -> CompiledAngles | None:
@@ -105,12 +114,19 @@ class CompiledAngles:
             If an input is not finite.
         """
         out = np.empty((len(inputs), len(self.tables[-1])))
-        if not isfinite(kernels.run_angles(*self.tables, inputs, weights, out)):
+        if self.affine is None:
+            total = kernels.run_angles(*self.tables, inputs, weights, out)
+        else:
+            total = kernels.run_affine(*self.affine, inputs, weights, out)
+        if not isfinite(total):
             check_finite(torch.from_numpy(inputs))
         return out
 
     def back(self, inputs: NDArray[Any], weights: Floats, grad: NDArray[Any], with_inputs: bool, grad_w: Floats) -> NDArray[Any]:
         """Return derivatives to the inputs (no rows if not asked for), and add those to the weights to `grad_w`."""
         grad_x = np.zeros(inputs.shape if with_inputs else (0, self.n_inputs), inputs.dtype)
-        kernels.run_angles_back(*self.tables, inputs, weights, grad, with_inputs, grad_x, grad_w)
+        if self.affine is None:
+            kernels.run_angles_back(*self.tables, inputs, weights, grad, with_inputs, grad_x, grad_w)
+        else:
+            kernels.run_affine_back(*self.affine[:3], self.n_inputs, grad, with_inputs, grad_x, grad_w)
         return grad_x

@@ -567,6 +567,8 @@ class Network:
         program = run.program
         self._program = (*run.arrays, run.damp, program.initial, program.slots)
         self._terms = _indices(terms)
+        n = len(sign)
+        self._as_they_are = np.arange(n + 1), np.arange(n), np.ones(n), np.zeros(n)
         self.affine = affine
         if affine is not None:
             self.index, self.scale, self.offset = affine[0], affine[1] * sign, affine[2] * sign
@@ -582,8 +584,11 @@ class Network:
         tape = np.empty((int(keep), 2 * len(program.first), n_outputs))
         coefficients = np.empty((n_outputs, program.n_terms), dtype)
         out = np.empty((n_samples, n_outputs), dtype)
+        angles, x = self.angles.affine, inputs
+        if angles is None:
+            angles, x = self._as_they_are, self.angles.run(inputs, weights)
         total = kernels.run_network(
-            *self.angles.tables, inputs, self.sign, weights, run.rates, run.offset, *self._program, *self._terms, features, cos,
+            *angles, x, self.sign, weights, run.rates, run.offset, *self._program, *self._terms, features, cos,
             sin, tape, coefficients, out,
         )  # fmt: skip
         if not math.isfinite(total):

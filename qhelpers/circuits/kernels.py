@@ -53,6 +53,40 @@ def sin_cos(angles, sines, cosines):
         cosines[i] = -other if (quarter + 1) & 2 else other
 
 
+@_exact
+def run_affine(row, variable, rate, constant, x, w, out):
+    """Angles that are affine in inputs and weights: `run_angles` where nothing else is needed, and much shorter to compile."""
+    n_inputs, total = x.shape[1], 0.0
+    for k in range(len(constant)):
+        base = constant[k]
+        for e in range(row[k], row[k + 1]):
+            if variable[e] >= n_inputs:
+                base += rate[e] * w[variable[e] - n_inputs]
+        for i in range(x.shape[0]):
+            out[i, k] = base
+        for e in range(row[k], row[k + 1]):
+            if variable[e] < n_inputs:
+                for i in range(x.shape[0]):
+                    out[i, k] += rate[e] * x[i, variable[e]]
+    for i in range(x.shape[0]):
+        for k in range(n_inputs):
+            total += x[i, k]
+    return total
+
+
+@_exact
+def run_affine_back(row, variable, rate, n_inputs, grad, with_x, grad_x, grad_w):
+    """Add derivatives of `run_affine` weighted by `grad` (n_samples, n_angles) to grad_w, and if asked to grad_x."""
+    for k in range(grad.shape[1]):
+        for e in range(row[k], row[k + 1]):
+            if variable[e] >= n_inputs:
+                for i in range(grad.shape[0]):
+                    grad_w[variable[e] - n_inputs] += rate[e] * grad[i, k]
+            elif with_x:
+                for i in range(grad.shape[0]):
+                    grad_x[i, variable[e]] += rate[e] * grad[i, k]
+
+
 #: Operations of angles that are compiled, see `Formula` in angles.py; two arguments up to POWER.
 AFFINE, ADD, MULTIPLY, DIVIDE, POWER, SIN, COS, TAN, EXP, LOG, SQRT, TANH, ATAN, ASIN, ACOS, ABS, NEGATE = range(17)
 
@@ -389,19 +423,19 @@ def sum_terms_back(features, coefficients, lp, lc, rp, rc, group, right, grad, w
 
 @_compiled
 def run_network(
-    code, row, variable, rate, constant, places, x, sign, w, rates, offset, kind, start, first, second, factor, damp, initial,
+    row, variable, rate, constant, x, sign, w, rates, offset, kind, start, first, second, factor, damp, initial,
     slots, lp, lc, rp, rc, group, right, features, cos, sin, tape, coefficients, out,
 ):  # fmt: skip
     """Everything from inputs to outputs: features of angles, coefficients from weights, the sum; returned is the sum of x.
 
-    code, row, variable, rate, constant, places, x: angles as in `run_angles`; sign: (n_qubits,), of the features' sines; rates,
+    row, variable, rate, constant, x: angles as in `run_affine`; sign: (n_qubits,), of the features' sines; rates,
     offset: angles of the program from weights, (n_instructions, n_weights) and (n_instructions,). Filled are features (n_samples,
     2 n_qubits), cos, sin (1, n_instructions), tape, coefficients (n_outputs, n_terms) and out; the rest is as in `run_program`
     and `sum_terms`.
     """
-    n_samples, n = x.shape[0], len(places)
+    n_samples, n = x.shape[0], len(constant)
     theta = np.empty((n_samples, n))
-    total = run_angles(code, row, variable, rate, constant, places, x, w, theta)
+    total = run_affine(row, variable, rate, constant, x, w, theta)
     column, s, c = np.empty(n_samples), np.empty(n_samples), np.empty(n_samples)
     for q in range(n):
         for i in range(n_samples):
