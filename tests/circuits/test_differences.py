@@ -15,10 +15,12 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from qiskit import QuantumCircuit
 from qiskit.circuit.library import PauliEvolutionGate, real_amplitudes, z_feature_map
+from qiskit.primitives import StatevectorSampler
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.connectors import TorchConnector
-from qiskit_machine_learning.neural_networks import EstimatorQNN
+from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 
 from qhelpers.circuits import QuantumLayer, UnsupportedCircuitError
 
@@ -518,15 +520,15 @@ def of_qiskit(circuit, inputs, weights, **options):
 @differs(
     "TorchConnector",
     "refused",
-    "`estimator=`, `gradient=`, `pass_manager=`, `default_precision=` and `sparse=`",
+    "`estimator=`, `gradient=`, `pass_manager=` and `default_precision=`",
     "Values and gradients are exact, and the circuit is run as it is written: transpile it before. For draws and noise: `shots=` "
     "and `noise=`.",
 )
 def test_arguments_of_qiskit():
     circuit, inputs, weights = parts()
     options = {"estimator": None, "gradient": None, "pass_manager": None, "default_precision": 0.1}
-    TorchConnector(EstimatorQNN(circuit=circuit, input_params=inputs, weight_params=weights, **options), sparse=False)
-    for name in (*options, "sparse"):
+    TorchConnector(EstimatorQNN(circuit=circuit, input_params=inputs, weight_params=weights, **options))
+    for name in options:
         with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
             QuantumLayer.from_qiskit(circuit, input_params=inputs, weight_params=weights, **{name: None})
 
@@ -564,6 +566,24 @@ def test_evolutions():
 @differs(
     "TorchConnector",
     "refused",
+    "A network whose primitive draws samples, and sparse outputs",
+    "Values are exact, and few. `shots=` draws; `from_qiskit` also takes the network's parts.",
+)
+def test_networks_that_draw():
+    circuit, inputs, weights = parts()
+    circuit.measure_all()
+    options = {"circuit": circuit, "input_params": inputs, "weight_params": weights}
+    network = SamplerQNN(**options, sampler=StatevectorSampler(default_shots=100, seed=0))
+    assert TorchConnector(network, initial_weights=FIRST)(SINGLE).shape == (3, 4)
+    with pytest.raises(UnsupportedCircuitError, match="StatevectorSampler draws at random"):
+        QuantumLayer.from_qiskit(network)
+    with pytest.raises(ValueError, match="sparse outputs are not supported"):
+        QuantumLayer.from_qiskit(SamplerQNN(**options), sparse=True)
+
+
+@differs(
+    "TorchConnector",
+    "refused",
     "Inputs of whole numbers",
     "They are most often labels or counts that were not scaled. `inputs.float()` says that they are meant.",
 )
@@ -576,12 +596,14 @@ def test_whole_numbers():
 @differs(
     "TorchConnector",
     "other",
-    "`QuantumLayer.from_qiskit(circuit, ...)` takes the circuit; there is no neural network in between",
-    "Nothing is left for `EstimatorQNN` to do. `layer.neural_network` does not exist; names in `state_dict()` are the same.",
+    "`QuantumLayer.from_qiskit(circuit, ...)` takes the circuit; there needs to be no neural network in between",
+    "Nothing is left for `EstimatorQNN` to do. One that is given is `layer.neural_network`; names in `state_dict()` are the same.",
 )
 def test_construction():
     theirs, ours = connector(*parts()), of_qiskit(*parts())
-    assert isinstance(theirs.neural_network, EstimatorQNN) and not hasattr(ours, "neural_network")
+    assert getattr(ours, "neural_network", None) is None
+    network = theirs.neural_network
+    assert isinstance(network, EstimatorQNN) and QuantumLayer.from_qiskit(network).neural_network is network
     ours.load_state_dict(theirs.state_dict())
     theirs.load_state_dict(ours.state_dict())
 
@@ -596,6 +618,23 @@ def test_types():
     for x in (X, SINGLE.half()):
         assert connector(*parts())(x).dtype == torch.float32
         assert of_qiskit(*parts())(x).dtype == x.dtype
+
+
+@differs(
+    "TorchConnector",
+    "other",
+    "A SamplerQNN's register may have any name",
+    "There, one that is not called `meas` gives every sample the average over the batch.",
+)
+def test_registers():
+    circuit, inputs, weights = parts()
+    measured = QuantumCircuit(2, 2).compose(circuit)
+    measured.measure([0, 1], [0, 1])
+    network = SamplerQNN(circuit=measured, input_params=inputs, weight_params=weights)
+    theirs, ours = TorchConnector(network, initial_weights=FIRST), QuantumLayer.from_qiskit(network, initial_weights=FIRST)
+    singly = torch.cat([theirs(row[None]) for row in SINGLE])
+    torch.testing.assert_close(ours(SINGLE), singly, atol=1e-6, rtol=0)
+    torch.testing.assert_close(theirs(SINGLE), singly.mean(0).expand(3, 4), atol=1e-6, rtol=0)
 
 
 @differs(
