@@ -597,7 +597,7 @@ def test_whole_numbers():
     "TorchConnector",
     "other",
     "`QuantumLayer.from_qiskit(circuit, ...)` takes the circuit; there needs to be no neural network in between",
-    "Nothing is left for `EstimatorQNN` to do. One that is given is `layer.neural_network`; names in `state_dict()` are the same.",
+    "Nothing is left for it to do. One that is given is `layer.neural_network`. Names in `state_dict()` are the same.",
 )
 def test_construction():
     theirs, ours = connector(*parts()), of_qiskit(*parts())
