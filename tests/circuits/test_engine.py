@@ -25,8 +25,10 @@ from qhelpers.circuits import (
     UnsupportedCircuitError,
     VariationalCircuit,
     analysis,
+    angles,
     engine,
     functions,
+    kernels,
     prepared,
     states,
 )
@@ -295,6 +297,44 @@ def test_large_batches_are_computed_in_parts(monkeypatch):
         expected = drawing.graded(of_weights(layer_of(circuit)), x, w)
         for path, compiled, layer in ways(lambda circuit=circuit, **options: layer_of(circuit, **options)):
             close(drawing.graded(of_weights(layer), x, w), expected, message=f"{path}, compiled={compiled}")
+
+
+@pytest.mark.parametrize("name", sorted(angles._UNARY | set(angles._BINARY)))
+def test_compiled_angles_are_torchs(name):
+    """Each operation that is compiled, of inputs and weights, beside the same circuit in plain torch."""
+
+    def made(x, w):
+        if name in angles._UNARY:
+            return getattr(torch, name)(0.3 * x + 0.2 * torch.cos(w) + 0.4)
+        return {"+": x.sin() + w.cos(), "*": x * w, "/": x / (2 + w * w), "**": (x * x + 0.1) ** (0.3 * w)}[name]
+
+    def circuit(inputs, w):
+        qml.RY(made(inputs[..., 0], w[0]), wires=0)
+        qml.CNOT([0, 1])
+        qml.RX(made(inputs[..., 1], w[1]) * w[2], wires=1)
+        return [qml.expval(qml.Z(0)), qml.expval(qml.Y(1))]
+
+    start = {"w": torch.tensor([0.4, -0.7, 1.1], dtype=torch.float64)}
+    x = torch.tensor([[0.3, -0.2], [-0.6, 0.9], [0.1, 0.5]], dtype=torch.float64)
+    found = []
+    for compiled in (True, False):
+        layer = QuantumLayer(circuit, {"w": 3}, {"w": start["w"].clone()}, n_inputs=2, compiled=compiled)
+        assert (layer.engine().direct(3) is not None) == compiled
+        inputs = x.clone().requires_grad_()
+        outputs = layer(inputs)
+        (outputs * torch.arange(1.0, 7.0).reshape(3, 2)).sum().backward()
+        found.append((outputs.detach(), layer.w.grad, inputs.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 0.99e6, 1e8])
+def test_sines_and_cosines(scale):
+    drawn = np.random.default_rng(0).uniform(-scale, scale, 1001)
+    sines, cosines = np.empty_like(drawn), np.empty_like(drawn)
+    kernels.sin_cos(drawn, sines, cosines)
+    np.testing.assert_allclose(sines, np.sin(drawn), rtol=0, atol=5e-16)
+    np.testing.assert_allclose(cosines, np.cos(drawn), rtol=0, atol=5e-16)
 
 
 def test_threads_share_the_samples(monkeypatch):
