@@ -196,7 +196,7 @@ class QuantumLayer(torch.nn.Module):
         Returns
         -------
         QuantumLayer
-            With one parameter ``weight`` of shape (n_weights,) and outputs of shape (..., n_observables) or (..., *output_shape).
+            With one parameter ``weight`` of shape (n_weights,) and outputs of shape (..., n_observables), or of `output_shape` a sample.
 
         Raises
         ------
