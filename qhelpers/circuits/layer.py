@@ -25,6 +25,7 @@ from qhelpers.circuits.ansatz import VariationalCircuit
 from qhelpers.circuits.engine import Engine, Plan
 from qhelpers.circuits.functions import as_doubles, check_finite, needs_plain, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
+from qhelpers.circuits.outside import Outside, outside
 from qhelpers.circuits.read_pennylane import check_node, read_pennylane, stacks
 from qhelpers.circuits.read_sampler import parts, refusal
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
@@ -196,7 +197,7 @@ class QuantumLayer(torch.nn.Module):
         Returns
         -------
         QuantumLayer
-            With one parameter ``weight`` of shape (n_weights,) and outputs of shape (..., n_observables), or of `output_shape` a sample.
+            With one parameter ``weight`` of shape (n_weights,), and outputs of shape (..., n_observables) or of `output_shape`.
 
         Raises
         ------
@@ -287,12 +288,13 @@ class QuantumLayer(torch.nn.Module):
         self._path, self._compiled, self._max_memory = path, compiled, max_memory
         self._circuits: dict[int, Circuit] = {} if circuit is None else {circuit.n_inputs: circuit}
         self._engines: dict[Any, Engine] = {}
+        self._outside: list[Outside] = []
         if n_inputs is not None:
             self.engine()
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        state["_engines"] = {}
+        state["_engines"], state["_outside"] = {}, []
         state.pop("neural_network", None)  # what was read of it travels
         function = getattr(self.qnode, "func", self.qnode)
         try:
@@ -319,6 +321,7 @@ class QuantumLayer(torch.nn.Module):
         memo[id(self)] = copied
         network = vars(self).get("neural_network")
         shared = {"_engines": {}, "qnode": self.qnode, "_circuits": dict(self._circuits), "neural_network": network}
+        shared["_outside"] = self._outside
         copied.__dict__.update(
             {key: shared[key] if key in shared else copy.deepcopy(value, memo) for key, value in vars(self).items()}
         )
@@ -420,6 +423,7 @@ class QuantumLayer(torch.nn.Module):
                 kind = refusal if self.qnode is None else ValueError  # Qiskit's connector has an error of its own
                 raise kind(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
             read = functools.partial(read_pennylane, self.qnode, n_inputs, self.weight_shapes, self._input_arg)
+            self._outside = outside(self.qnode)
             self._circuits[n_inputs] = outside_transforms(read)
         return self._circuits[n_inputs]
 
@@ -636,7 +640,7 @@ class QuantumLayer(torch.nn.Module):
                 "layer.export_onnx(path), or export layer.surrogate(), which is plain torch"
             )
         engine = self._engines.get((inputs.shape[-1], self.noise, needs_plain()))
-        if engine is None or engine.circuit.angles.outdated():
+        if engine is None or engine.circuit.angles.outdated() or any(one.changed() for one in self._outside):
             engine = self._renewed(inputs.shape[-1])
         if inputs.ndim > 1 and engine.circuit.angles.batch_problem:
             raise UnsupportedCircuitError(engine.circuit.angles.batch_problem)
@@ -713,9 +717,11 @@ class QuantumLayer(torch.nn.Module):
     def _renewed(self, n_inputs: int) -> Engine:
         """Return the engine for a first batch, or for one after a tensor that the circuit uses was changed."""
         known = self._circuits.get(n_inputs)
-        if known is not None and known.angles.outdated():
+        if known is not None and (known.angles.outdated() or any(one.changed() for one in self._outside)):
             if self.qnode is None:
-                raise RuntimeError("a tensor that the circuit uses was changed, and the circuit cannot be read anew here")
+                raise RuntimeError(
+                    "a number or a tensor that the circuit uses was changed, and the circuit cannot be read anew here"
+                )
             self._circuits, self._engines = {}, {}
         return self.engine(n_inputs, needs_plain())
 

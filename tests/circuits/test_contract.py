@@ -983,3 +983,54 @@ def test_value_and_grad_refuses_a_derivative_of_another_shape():
     layer = QuantumLayer(on(two), W)
     with pytest.raises(ValueError, match=r"derivative has shape \(3,\); the outputs have \(4, 2\)"):
         layer.value_and_grad(points(4, 2, dtype=torch.float32), lambda outputs: (0.0, np.zeros(3)))
+
+
+# --- numbers from outside ---------------------------------------------------------------------------------------------
+
+FACTOR = 1.0
+TABLE = [0.5, 1.0]
+
+
+def scaled_by_globals(inputs, w):
+    qml.AngleEmbedding(_times(inputs) + TABLE[0], wires=range(2))
+    qml.BasicEntanglerLayers(w, wires=range(2))
+    return qml.expval(qml.Z(0))
+
+
+def _times(x):
+    return x * FACTOR
+
+
+def test_numbers_from_outside_are_watched(monkeypatch):
+    """Global names, those of functions that the circuit calls, closures, arrays and lists that change in place."""
+    shift, offsets = 0.1, np.array([0.2, 0.3])
+
+    def closed_over(inputs, w):
+        qml.AngleEmbedding(inputs + shift + offsets[0], wires=range(2))
+        qml.BasicEntanglerLayers(w, wires=range(2))
+        return qml.expval(qml.Z(0))
+
+    def change_shift():
+        nonlocal shift
+        shift = 0.7
+
+    start = weights(W)
+    for circuit, changes in (
+        (scaled_by_globals, [lambda: monkeypatch.setitem(globals(), "FACTOR", 2.0), lambda: TABLE.__setitem__(0, 0.9)]),
+        (closed_over, [change_shift, lambda: offsets.__setitem__(0, 1.5)]),
+    ):
+        theirs, ours = (
+            kind(on(circuit), W, {name: value.clone() for name, value in start.items()})
+            for kind in (qml.qnn.TorchLayer, QuantumLayer)
+        )
+        x = points(3, 2)
+        before = ours(x)
+        engine = ours.engine()
+        torch.testing.assert_close(ours(x), before)
+        assert ours.engine() is engine  # read once as long as nothing changes
+        for change in changes:
+            change()
+            found = ours(x)
+            assert not torch.allclose(found, before)
+            torch.testing.assert_close(found, theirs(x), atol=1e-9, rtol=0)
+            before = found
