@@ -379,8 +379,10 @@ def jax_by_hand(row: Row) -> Step:
                 qubit, listed = what
                 matrix = fused(listed, weights, inputs)
                 shaped = states.reshape(len(states), 2**qubit, 2, -1)
-                path = "bij,bkjl->bkil" if matrix.ndim == 3 else "ij,bkjl->bkil"
-                states = jnp.einsum(path, matrix, shaped).reshape(len(states), -1)
+                zero, one = shaped[:, :, 0], shaped[:, :, 1]
+                entry = [[matrix[..., i, j].reshape(-1, 1, 1) for j in (0, 1)] for i in (0, 1)]
+                turned = [row[0] * zero + row[1] * one for row in entry]  # XLA makes one loop of it; einsum is slower
+                states = jnp.stack(turned, 2).reshape(len(states), -1)
         return states
 
     def outputs(weights: Any, inputs: Any) -> Any:
