@@ -317,7 +317,7 @@ def test_a_recorded_run_gives_its_numbers_again(name, tmp_path):
     assert made.id == record.id
     records.append(made, arrays, tmp_path)
     comparison = again.compare(record, records.read(name, tmp_path)[0])
-    assert comparison.same and comparison.numbers > 3, comparison
+    assert comparison.same and comparison.numbers >= min(4, len(made.metrics)), comparison
 
 
 @pytest.mark.slow
@@ -344,7 +344,7 @@ def test_the_command_makes_one_record_again(capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nothing"], "'nothing' is neither the id of a record nor an experiment that has records; there are: energy,"),
+        (["nothing"], "'nothing' is neither the id of a record nor an experiment that has records; there are: draws, energy,"),
         (["picking", "--seeds", "0"], "no record of picking has {} and a seed below 0"),
         (["picking", "--only", "labels"], "is not KEY=VALUE"),
         (["picking", "--only", "labels=odd"], "no record of picking has {'labels': 'odd'}"),
