@@ -17,13 +17,14 @@ from qhelpers.circuits.tracing import UnsupportedCircuitError
 
 if TYPE_CHECKING:
     from qhelpers.circuits.engine import Plan
-    from qhelpers.circuits.layer import QuantumLayer
+    from qhelpers.circuits.layer import Evaluation, QuantumLayer
     from qhelpers.circuits.surrogate import Surrogate
 
 __all__ = [
     "CHANNELS",
     "Ansatz",
     "Encoding",
+    "Evaluation",
     "NoiseModel",
     "Plan",
     "QuantumLayer",
@@ -41,7 +42,7 @@ __all__ = [
     "with_noise",
 ]
 #: Names that need torch, imported when they are first asked for.
-_LATER = {"Plan": "engine", "QuantumLayer": "layer", "Surrogate": "surrogate"}
+_LATER = {"Evaluation": "layer", "Plan": "engine", "QuantumLayer": "layer", "Surrogate": "surrogate"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -204,11 +206,18 @@ def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     ledger = pytest.importorskip("qhelpers.ledger", reason="the package is not installed here")
     verdicts = list(ledger.verdicts())
     page, _ = visit("index.html")
-    counted = {}
-    for line in page.locator(".qh-legend li").all_inner_texts():
-        count, name = line.strip().split(" ", 1)
-        counted[name] = int(count)
-    assert counted == {name: sum(one.verdict == name for one in verdicts) for name in {one.verdict for one in verdicts}}
+    counted: Counter[tuple[str, str]] = Counter()
+    shown = page.locator(".qh-board .qh-bar-name").all_inner_texts()
+    for line in shown:
+        sort, total, parts = re.fullmatch(r"(.+): (\d+) \((.+)\)", " ".join(line.split())).groups()
+        named = {name: int(count) for count, name in re.findall(r"(\d+) ([^\d]+?)(?:, (?=\d)|$)", parts)}
+        assert sum(named.values()) == int(total)
+        counted.update({(sort, name): count for name, count in named.items()})
+    wanted = Counter((one.sort, one.verdict) for one in verdicts)
+    assert sorted(counted.values()) == sorted(wanted.values())
+    assert {name for _, name in counted} == {name for _, name in wanted}
+    legend = {line.strip() for line in page.locator(".qh-board .qh-legend li").all_inner_texts()}
+    assert legend == {name for _, name in wanted}
 
 
 # ---- the browser itself ----
