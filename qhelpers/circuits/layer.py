@@ -423,8 +423,9 @@ class QuantumLayer(torch.nn.Module):
                 kind = refusal if self.qnode is None else ValueError  # Qiskit's connector has an error of its own
                 raise kind(f"inputs have {n_inputs} columns; this layer's circuit takes {self.n_inputs}")
             read = functools.partial(read_pennylane, self.qnode, n_inputs, self.weight_shapes, self._input_arg)
-            self._outside = outside(self.qnode)
+            watched = outside(self.qnode)
             self._circuits[n_inputs] = outside_transforms(read)
+            self._outside = [one for one in watched if not one.changed()]  # a counter is the circuit's own doing
         return self._circuits[n_inputs]
 
     def engine(self, n_inputs: int | None = None, plain: bool = False) -> Engine:
