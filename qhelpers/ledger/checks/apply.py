@@ -94,10 +94,10 @@ def check_row(
         if set(names) <= has:
             results.append(check(*(row[name] for name in names)).tie(names))
     if "cross_entropy" in has:
-        for one in base_rates:
-            share = int(one["positives"]) / (int(one["positives"]) + int(one["negatives"]))
+        for rate in base_rates:
+            share = int(rate["positives"]) / (int(rate["positives"]) + int(rate["negatives"]))
             found = inference.cross_entropy_base_rate(row["cross_entropy"], share)
-            results.append(replace(found, reading=str(one["name"])).tie(("cross_entropy",)))
+            results.append(replace(found, reading=str(rate["name"])).tie(("cross_entropy",)))
     return results + inference.all_statistics(row, test)
 
 
