@@ -81,7 +81,7 @@ def loss_above_constant() -> Finding:
     sentence = (
         f"To give each flow the same probability of being an attack, {100 * loss.BASE_RATE:.2f} %, costs {least:.4f} nats a row. "
         f"The printed losses are {said}: {len(above)} of {len(printed)} are above that, with accuracies from "
-        f"{100 * lowest:.2f} % on. No balancing or weighting of the classes is mentioned, with which the comparison would be another."
+        f"{100 * lowest:.2f} % on. No balancing or weighting of the classes is mentioned, which would change the comparison."
     )
     numbers = {"constant": least} | {split: of.loss.mid for split, of in printed.items()}
     return Finding("a loss above that of a constant", sentence, numbers, _claims("loss"))
@@ -121,16 +121,17 @@ def three_splits() -> Finding:
     """Validation and test against each other, as random parts of one file."""
     rows = sum(loss.COUNTS.values())
     validation, test = (loss.printed()[split].accuracy for split in ("validation", "test"))
-    least = validation.lo - test.hi
+    least = max(0.0, validation.lo - test.hi, test.lo - validation.hi)
     share = (validation.mid + test.mid) / 2
     variance = 2 * share * (1 - share)
     size = round(SHARES[1] * rows)
     p = 2 * float(stats.norm.sf(least / math.sqrt(variance / size)))
-    largest = math.floor(variance * (float(stats.norm.isf(0.025)) / least) ** 2)
+    largest = math.floor(variance * (float(stats.norm.isf(0.025)) / least) ** 2) if least else rows
+    apart = "differ by more than the chance of a random split" if p < 0.05 else "agree as parts of a random split do"
     sentence = (
-        f"Validation ({100 * validation.mid:.2f} %) and test ({100 * test.mid:.2f} %) differ by more than the chance of a random "
-        f"split: with {SHARES[1]:.0%} of the file in each, {size:,} rows, so large a difference has a probability of {p:.0e}. "
-        f"It is within chance up to {largest:,} rows each. The sizes are not printed."
+        f"Validation and test {apart}: {100 * validation.mid:.2f} and {100 * test.mid:.2f} % are right, and with "
+        f"{SHARES[1]:.0%} of the file in each, {size:,} rows, so large a difference has a probability of {p:.2g}. It is within "
+        f"chance up to {largest:,} rows each. The sizes are not printed."
     )
     numbers = {"difference": least, "p": p, "largest": largest}
     return Finding("splits that differ too much", sentence, numbers, ("2.text.validation.accuracy", "2.text.test.accuracy"))
