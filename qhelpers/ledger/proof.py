@@ -208,7 +208,8 @@ def _sentence_errors(claim: Claim, book: Paper, part: str) -> list[str]:
     elif found[0] != claim.printed:
         wrong.append(f"{claim.where}: printed is {found[0]!r}, typed {claim.printed!r}")
     for key in ("model", "data"):
-        name = book.names.get(str(claim.of.get(key)), str(claim.of.get(key))) if key in claim.of else ""
+        several = len({str(one.of[key]) for one in book.claims if key in one.of}) > 1
+        name = book.names.get(str(claim.of[key]), str(claim.of[key])) if several and key in claim.of else ""
         if name not in words:
             wrong.append(f"where does not name the {key}, {name}")
     if claim.meaning.words and not _names_quantity(words, claim.quantity):

@@ -41,6 +41,7 @@ def findings() -> tuple[Finding, ...]:
     every = (
         area_printed_twice,
         loss_above_constant,
+        no_calibrated_model,
         loss_beside_accuracy,
         mis_applied,
         three_splits,
@@ -85,6 +86,22 @@ def loss_above_constant() -> Finding:
     )
     numbers = {"constant": least} | {split: of.loss.mid for split, of in printed.items()}
     return Finding("a loss above that of a constant", sentence, numbers, _claims("loss"))
+
+
+def no_calibrated_model() -> Finding:
+    """The loss of a model whose probabilities mean what they say."""
+    every = loss.printed()
+    of, most = every["test"], {split: loss.calibrated(one.accuracy).hi for split, one in every.items()}
+    over = {split: one.loss.mid / most[split] for split, one in every.items()}
+    outside = sum(not loss.calibrated(one.accuracy).meets(one.loss) for one in every.values())
+    least = loss.calibrated(of.accuracy).lo
+    sentence = (
+        f"If its probabilities meant what they say, a model that is right in {100 * of.accuracy.mid:.2f} % would have a loss "
+        f"between {least:.3f} and {most['test']:.3f}, at any balance of the classes. {outside} of {len(every)} printed losses "
+        f"are outside of such bounds, by factors of {min(over.values()):.1f} to {max(over.values()):.1f}: what was printed are no "
+        "calibrated probabilities, or no mean cross-entropy of them."
+    )
+    return Finding("no calibrated model", sentence, over, _claims("loss", "accuracy"))
 
 
 def loss_beside_accuracy() -> Finding:

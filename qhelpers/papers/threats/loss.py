@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
+from scipy.stats import entropy
 
 from qhelpers import ledger
 from qhelpers.ledger.intervals import Interval
@@ -71,6 +72,21 @@ def right_row(of: Printed) -> Interval:
     """Most that a row answered rightly can cost on average, in nats: the wrong ones cost ln 2 each, the least they can."""
     ends = [(loss - (1 - a) * math.log(2)) / a for loss in (of.loss.lo, of.loss.hi) for a in (of.accuracy.lo, of.accuracy.hi)]
     return Interval(min(ends), max(ends))
+
+
+def calibrated(accuracy: Interval) -> Interval:
+    """All mean losses of models whose probabilities mean what they say, at any balance of the classes.
+
+    Where such a model is wrong with probability q ≤ 1/2, a row costs H(q) on average, the entropy. H is concave, with H(0) = 0
+    and H(1/2) = ln 2, so that with a mean of q of 1 − accuracy the mean cost lies between 2 ln 2 (1 − accuracy) and
+    H(1 − accuracy).
+
+    Parameters
+    ----------
+    accuracy : Interval
+        With the threshold at one half; at least one half.
+    """
+    return Interval(2 * math.log(2) * (1 - accuracy.hi), float(entropy([accuracy.lo, 1 - accuracy.lo])))
 
 
 def lines(n_points: int = 101) -> pd.DataFrame:

@@ -100,13 +100,14 @@ def test_verdicts_without_a_run():
 
 def test_findings_follow_from_the_prints_and_not_from_what_is_typed(monkeypatch):
     found = {one.name: one for one in findings.findings()}
-    assert len(found) == 9
+    assert len(found) == 10
     known = {claim.id for claim in ledger.claims(PAPER.number)}
     for one in found.values():
         assert set(one.claims) <= known and one.sentence.endswith("."), one.name
     assert found["one area, three numbers"].numbers["agrees"] == 0
     assert found["splits that differ too much"].numbers["p"] < 1e-5
     assert found["nothing to compare with"].numbers["others"] == 0
+    assert min(found["no calibrated model"].numbers.values()) > 3
 
     book = ledger.paper(PAPER.number)
     forged = {"2.conclusion.auc": "99.77%", "2.text.validation.accuracy": "98.45%", "2.text.train.loss": "0.0520"}
@@ -116,6 +117,7 @@ def test_findings_follow_from_the_prints_and_not_from_what_is_typed(monkeypatch)
     assert honest["one area, three numbers"].numbers["agrees"] == 1
     assert honest["splits that differ too much"].numbers["p"] > 0.5
     assert "2 of 3 are above" in honest["a loss above that of a constant"].sentence
+    assert "2 of 3 printed losses are outside" in honest["no calibrated model"].sentence
     assert "Validation and test agree" in honest["splits that differ too much"].sentence
 
 

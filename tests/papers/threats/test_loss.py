@@ -115,6 +115,22 @@ def test_costs_of_right_and_wrong_rows_make_up_the_printed_loss():
     assert (every["wrong"] >= math.log(2) - 1e-9).all() and every["truth"].between(0.5, 1).all()
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 1)), min_size=1, max_size=6))
+def test_a_calibrated_model_stays_within_its_bounds(groups):
+    """Groups of rows, of which a share is attacks and gets this share as its probability."""
+    share, weight = np.array(groups).T
+    weight = weight / weight.sum()
+    accuracy = float(weight @ np.maximum(share, 1 - share))
+    mean = float(weight @ [one[one > 0] @ -np.log(one[one > 0]) for one in np.stack([share, 1 - share], axis=1)])
+    bounds = loss.calibrated(Interval(accuracy, accuracy))
+    assert bounds.lo - 1e-9 <= mean <= bounds.hi + 1e-9
+    for ends, expected in (([accuracy], bounds.hi), ([1.0, 0.5], bounds.lo)):  # all rows alike; sure, or a coin
+        q = np.array([1 - one for one in ends])
+        shares = np.array([1.0]) if len(ends) == 1 else np.array([2 * accuracy - 1, 2 - 2 * accuracy])
+        assert shares @ np.array([loss.entropy([one, 1 - one]) for one in q]) == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_right_row_cannot_cost_more_than_a_coin():
     with pytest.raises(ValueError, match="between 0 and ln 2"):
         loss.wrong_row(loss.printed()["test"], 0.7)
