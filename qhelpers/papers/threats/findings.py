@@ -98,8 +98,8 @@ def no_calibrated_model() -> Finding:
     sentence = (
         f"If its probabilities meant what they say, a model that is right in {100 * of.accuracy.mid:.2f} % would have a loss "
         f"between {least:.3f} and {most['test']:.3f}, at any balance of the classes. {outside} of {len(every)} printed losses "
-        f"are outside of such bounds, by factors of {min(over.values()):.1f} to {max(over.values()):.1f}: what was printed are no "
-        "calibrated probabilities, or no mean cross-entropy of them."
+        f"are outside of such bounds, {min(over.values()):.1f} to {max(over.values()):.1f} times their upper end: what was "
+        "printed are no calibrated probabilities, or no mean cross-entropy of them."
     )
     return Finding("no calibrated model", sentence, over, _claims("loss", "accuracy"))
 
