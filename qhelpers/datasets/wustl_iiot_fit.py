@@ -64,9 +64,9 @@ def fit(X: pd.DataFrame, family: np.ndarray, known: Mapping[str, Any]) -> Fitted
     plain = _moments(twin(200_000, rng, made), made)
     for name in _TAILS:
         mean, sd, *_, most = published[name]
-        if (
-            tail := _tail(mean - plain[name][0], mean**2 + sd**2 - plain[name][1], most, max(2 * plain[name][0], 1e-6))
-        ) is not None:
+        first, second = plain[name]
+        least = max(2 * first, 1e-3 if name == "SynAck" else 1.0)
+        if tail := _tail(mean - first, mean**2 + sd**2 - second, most, least):
             made["tails"][name] = tail
     plain = _moments(twin(200_000, rng, made), made)
     for name in _SPOILT:
@@ -77,7 +77,7 @@ def fit(X: pd.DataFrame, family: np.ndarray, known: Mapping[str, Any]) -> Fitted
     return made
 
 
-def _kinds(X: pd.DataFrame, family: np.ndarray, senders: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
+def _kinds(X: pd.DataFrame, family: np.ndarray, senders: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
     """Kinds of flow: what occurs `_FEWEST` times with the same packets and bytes; the rest by family, sender and protocol."""
     rows = _parts(X).assign(family=family)
     rough = ["family", "SrcAddr", "Proto"]
