@@ -91,7 +91,8 @@ def twin(n: int, rng: np.random.Generator, made: Fitted | None = None) -> tuple[
             rows = mine[which == place]
             _flows(_drawn(kind, len(rows), rng, made["tails"] if number == 0 else {}), flows, rows)
     _break(flows, np.flatnonzero(family == 0), n, rng, made)
-    for name, (*_, most) in made["published"].items():
+    for name in made["published"].keys() - {"IdleTime"}:  # whose seven published digits are coarser than its steps
+        most = made["published"][name][-1]
         np.minimum(flows[name], most, out=flows[name])
     flows["LastTime"][:] = np.floor(seconds + flows["RunTime"]) + _DAY
     return values, family
