@@ -79,7 +79,7 @@ def fit(X: pd.DataFrame, family: np.ndarray, known: Mapping[str, Any]) -> Fitted
 
 def _kinds(X: pd.DataFrame, family: np.ndarray, senders: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
     """Kinds of flow: what occurs `_FEWEST` times with the same packets and bytes; the rest by family, sender and protocol."""
-    rows = _parts(X).assign(family=family)
+    rows = _parts(X).assign(family=family)[~np.isin(family, INVENTED)]
     rough = ["family", "SrcAddr", "Proto"]
     fine = [*rough, "SrcPkts", "DstPkts", "SrcSize", "DstSize"]
     often = rows.groupby(fine)["Dur"].transform("size") >= _FEWEST
@@ -101,7 +101,7 @@ def _kinds(X: pd.DataFrame, family: np.ndarray, senders: Mapping[str, Mapping[st
                 rank = group[[column, "Dur"]].rank().corr().fillna(0).iloc[0, 1]
                 kind["quantiles"][column] = [round(float(rank), 3), *map(_short, np.quantile(group[column], LEVELS))]
         kinds.append(kind)
-    for name in set(family):
+    for name in rows["family"].unique():
         total = sum(kind["share"] for kind in kinds if kind["family"] == name)
         for kind in kinds:
             if kind["family"] == name:

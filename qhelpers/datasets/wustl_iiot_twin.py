@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 Fitted = dict[str, Any]
 
@@ -25,7 +24,7 @@ INVENTED = ("CommInj", "Backdoor")
 
 PATH = Path(__file__).with_name("wustl_iiot.twin.json")
 LEVELS = np.linspace(0, 1, 11)
-_DAY = 1_565_568_000 + 7 * 86_400  # 2019-08-19, which all flows are stamped with
+_DAY = 1_566_172_800  # 2019-08-19, which all flows are stamped with
 #: The two days of the capture, seconds since 1970 of their midnight in Missouri, and the second of the day that parts them.
 _DAYS, _TURN = (1_548_741_600, 1_548_828_000), 48_240
 #: What the draw is made of: official columns, and ratios that hold whatever the length of a flow.
@@ -121,6 +120,8 @@ def _places(n: int, rng: np.random.Generator, made: Fitted) -> tuple[np.ndarray,
 
 def _drawn(kind: Mapping[str, Any], n: int, rng: np.random.Generator, tails: Mapping[str, Any]) -> dict[str, Any]:
     """Parts of `n` flows of one kind: those that vary follow the duration as closely as in genuine flows (a Gaussian copula)."""
+    from scipy.special import ndtr
+
     parts: dict[str, Any] = dict(kind["constant"])
     along = rng.standard_normal(n)
     for name, (values, shares) in kind["steps"].items():
