@@ -78,34 +78,38 @@ def fit(X: pd.DataFrame, family: np.ndarray, known: Mapping[str, Any]) -> Fitted
 
 
 def _kinds(X: pd.DataFrame, family: np.ndarray, senders: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """Kinds of flow: what occurs `_FEWEST` times with the same packets and bytes; the rest by family, sender and protocol."""
+    """Kinds of flow: what occurs `_FEWEST` times with the same packets and bytes; the rest by protocol; the rest of a family.
+
+    So no kind is a genuine flow under another name: columns of those that are pooled are drawn one by one.
+    """
     rows = _parts(X).assign(family=family)[~np.isin(family, INVENTED)]
-    rough = ["family", "SrcAddr", "Proto"]
-    fine = [*rough, "SrcPkts", "DstPkts", "SrcSize", "DstSize"]
-    often = rows.groupby(fine)["Dur"].transform("size") >= _FEWEST
-    groups = [group for _, group in rows[often].groupby(fine)] + [group for _, group in rows[~often].groupby(rough)]
-    sampled = rows.groupby(["family", "SrcAddr"]).size()
+    columns = rows.columns.drop("family")
+    # How many flows a sender has in the whole file is published; within its flows the sample's shares hold.
+    sampled = rows.groupby(["family", "SrcAddr"])["Dur"].transform("size")
+    known = [senders[name].get(str(int(sender)), 0) for name, sender in zip(rows["family"], rows["SrcAddr"], strict=True)]
+    rows["weight"] = known / sampled / rows.groupby("family")["Dur"].transform("size")
+    groups, left = [], rows
+    for keys in (["family", "Proto", "SrcAddr", "SrcPkts", "DstPkts", "SrcSize", "DstSize"], ["family", "Proto"]):
+        often = left.groupby(keys)["Dur"].transform("size") >= _FEWEST
+        groups += [group for _, group in left[often].groupby(keys)]
+        left = left[~often]
+    groups += [group for _, group in left.groupby("family")]
+    total = rows.groupby("family")["weight"].sum()
     kinds = []
     for group in groups:
-        name, sender = group["family"].iloc[0], group["SrcAddr"].iloc[0]
-        # How many flows a sender has in the whole file is published; within its flows the sample's shares hold.
-        weight = len(group) / sampled[name, sender] * senders.get(name, {}).get(str(int(sender)), 0)
-        kind: dict[str, Any] = {"family": name, "share": weight, "constant": {}, "steps": {}, "quantiles": {}}
-        for column in group.columns.drop("family"):
-            values, counts = np.unique(group[column].to_numpy(), return_counts=True)
-            if len(values) == 1:
-                kind["constant"][column] = _short(values[0])
-            elif len(values) <= _STEPS and (column != "Dur"):
-                kind["steps"][column] = [list(map(_short, values)), [round(c / len(group), 4) for c in counts]]
+        name, weight = group["family"].iloc[0], group["weight"].sum()
+        kind: dict[str, Any] = {"family": name, "share": round(weight / total[name], 6)}
+        kind |= {"constant": {}, "steps": {}, "quantiles": {}}
+        for column in columns:
+            shares = (group.groupby(column)["weight"].sum() / weight).round(4)
+            if len(shares) == 1:
+                kind["constant"][column] = _short(shares.index[0])
+            elif len(shares) <= _STEPS and column != "Dur":
+                kind["steps"][column] = [list(map(_short, shares.index)), shares.tolist()]
             else:
                 rank = group[[column, "Dur"]].rank().corr().fillna(0).iloc[0, 1]
                 kind["quantiles"][column] = [round(float(rank), 3), *map(_short, np.quantile(group[column], LEVELS))]
         kinds.append(kind)
-    for name in rows["family"].unique():
-        total = sum(kind["share"] for kind in kinds if kind["family"] == name)
-        for kind in kinds:
-            if kind["family"] == name:
-                kind["share"] = round(kind["share"] / total, 6)
     return sorted(kinds, key=lambda kind: (kind["family"], -kind["share"]))
 
 
@@ -135,21 +139,8 @@ def _invented() -> list[dict[str, Any]]:
     ratios = dict.fromkeys(("SrcFill", "DstFill", "SrcGap", "DstGap"), 1.0)
     port = [0.0, *np.linspace(49_152, 65_535, 11).tolist()]
     number = [0.0, *np.linspace(0, 65_535, 11).tolist()]
-    idle = (
-        "Sport",
-        "Dport",
-        "sTtl",
-        "dTtl",
-        "sIpId",
-        "dIpId",
-        "SrcJitter",
-        "DstJitter",
-        "SynAck",
-        "AckDat",
-        "SrcLost",
-        "DstLost",
-    )
-    none = dict.fromkeys(idle, 0.0)
+    idle = ("Sport", "Dport", "sTtl", "dTtl", "sIpId", "dIpId", "SrcJitter", "DstJitter", "SynAck", "AckDat")
+    none = dict.fromkeys((*idle, "SrcLost", "DstLost"), 0.0)
     injection = none | {"Proto": 2054.0, "SrcPkts": 2.0, "DstPkts": 2.0, "SrcSize": 62.0, "DstSize": 62.0, "SrcApp": 34.0}
     backdoor = {"Proto": 6.0, "Dport": 4444.0, "sTtl": 64.0, "dTtl": 64.0, "SrcSize": 70.0, "DstSize": 64.0, "SrcApp": 4.0}
     backdoor |= {"DstApp": 4.0, "SrcLost": 0.0, "DstLost": 0.0}
