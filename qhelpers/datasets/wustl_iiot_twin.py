@@ -133,6 +133,8 @@ def _drawn(kind: Mapping[str, Any], n: int, rng: np.random.Generator, tails: Map
             normal = follows * along + np.sqrt(1 - follows**2) * rng.standard_normal(n)
         drawn = np.interp(ndtr(normal), LEVELS, knots)
         parts[name] = np.round(drawn) if name in _WHOLE else drawn
+    empty = np.equal(parts["SrcPkts"], 0) & np.equal(parts["DstPkts"], 0)
+    parts["SrcPkts"] = np.where(empty, 1.0, parts["SrcPkts"])
     for name, (share, exponent, least, most) in tails.items():
         rows = rng.integers(n, size=rng.binomial(n, share)) if n else np.empty(0, int)
         low = (least / most) ** -exponent

@@ -370,8 +370,9 @@ def test_counts_and_the_order_of_families_are_the_official_ones(tenth, n, share)
     family = data.family[np.argsort(data.X["StartTime"], kind="stable")]
     known = {"Reconn": (223_774, 304_165), "DoS": (462_214, 569_850)}
     known |= {"CommInj": (660_454, 725_261), "Backdoor": (763_580, 839_171)}
-    for name, where in known.items():
-        np.testing.assert_allclose(np.flatnonzero(family == name)[[0, -1]], np.array(where) / share, atol=0.008 * n)
+    for name, where in known.items():  # of a small family a tenth may leave out its first and last rows
+        edges, near = np.flatnonzero(family == name)[[0, -1]], n * (0.02 if counts[name] < 100 else 0.001)
+        np.testing.assert_allclose(edges, np.array(where) / share, atol=near)
     first, last = np.flatnonzero(family == "DoS")[[0, -1]]
     assert 0.71 < np.mean(family[first:last] == "DoS") < 0.75
 
@@ -381,6 +382,7 @@ def test_sums_and_repeats(tenth):
     assert all((X["Sum"] == X[name]).all() for name in ("Min", "Max", "RunTime", "Dur"))
     for total, one, other in (("TotPkts", "SrcPkts", "DstPkts"), ("Loss", "SrcLoss", "DstLoss")):
         assert (X[total] == X[one] + X[other]).mean() > 0.9999
+    assert (X["TotPkts"] > 0).all()
     X = X[(X["TotPkts"] < 1000) & (X["Loss"] < 10)]
     np.testing.assert_allclose(X["pLoss"], 100 * X["Loss"] / (X["TotPkts"] + X["Loss"]), atol=1e-5)
     np.testing.assert_allclose(X["Load"], X["SrcLoad"] + X["DstLoad"], rtol=1e-6)
