@@ -21,7 +21,7 @@ def flows():
 
 @pytest.mark.parametrize("source", twin_check.SOURCES)
 def test_a_run_gives_its_numbers_again(flows, source):
-    config = {"source": source, "model": "logistic-regression"}
+    config = {"trained_on": source, "model": "logistic-regression"}
     one, same = (twin_check.run(config, 4, flows, n_twin=1500).metrics for _ in range(2))
     assert one == same != twin_check.run(config, 5, flows, n_twin=1500).metrics
     assert one["accuracy"] < 0.65 if source == "told apart" else one["accuracy"] > 0.97
@@ -29,7 +29,7 @@ def test_a_run_gives_its_numbers_again(flows, source):
 
 def test_all_sources_and_models_of_a_seed_are_tested_on_the_same_rows(flows):
     counts = [
-        twin_check.run({"source": source, "model": model}, 1, flows, n_twin=1000).confusion
+        twin_check.run({"trained_on": source, "model": model}, 1, flows, n_twin=1000).confusion
         for source in ("half", "twin")
         for model in ("majority", "one-threshold")
     ]
@@ -57,4 +57,4 @@ def test_what_is_published_stays_as_it_is(flows):
 
 def test_an_unknown_source(flows):
     with pytest.raises(ValueError, match="source 'other' is unknown; allowed are half, twin"):
-        twin_check.run({"source": "other", "model": "majority"}, 0, flows)
+        twin_check.run({"trained_on": "other", "model": "majority"}, 0, flows)

@@ -60,7 +60,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset, *, n_twin: int =
     Parameters
     ----------
     config : mapping
-        ``source``, one of `SOURCES`; ``model``, one of `MODELS`.
+        ``trained_on``, one of `SOURCES`; ``model``, one of `MODELS`.
     seed : int
         Of the halves, which all models and sources share, of the twin and of the model.
     dataset : Dataset
@@ -78,21 +78,21 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset, *, n_twin: int =
     ValueError
         If the source is unknown.
     """
-    if config["source"] not in SOURCES:
+    if config["trained_on"] not in SOURCES:
         raise ValueError(f"source {config['source']!r} is unknown; allowed are {', '.join(SOURCES)}")
     assert dataset.family is not None
     halves, rows, weights = np.random.SeedSequence(seed).spawn(3)
     one, other = stratified_split([FAMILIES.index(name) for name in dataset.family], 0.5, np.random.default_rng(halves))
     X, y = dataset.X[list(FEATURES)].to_numpy(), dataset.y
-    n = len(other) if config["source"] == "told apart" else n_twin
-    if config["source"] in ("twin", "told apart"):
+    n = len(other) if config["trained_on"] == "told apart" else n_twin
+    if config["trained_on"] in ("twin", "told apart"):
         made = drawn(dataset, one, n, np.random.default_rng(rows))
         copied, labels = made.X[list(FEATURES)].to_numpy(), made.y
     parts = [(X[one], y[one], X[other], y[other])]
-    if config["source"] == "twin":
+    if config["trained_on"] == "twin":
         parts = [(copied, labels, X[other], y[other])]
-    if config["source"] in ("nine tenths", "told apart"):
-        if config["source"] == "told apart":
+    if config["trained_on"] in ("nine tenths", "told apart"):
+        if config["trained_on"] == "told apart":
             X, y = np.concatenate([X[other], copied]), np.repeat([0, 1], [len(other), n])
         folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=int(rows.generate_state(1)[0] // 2)).split(X, y)
         parts = [(X[a], y[a], X[b], y[b]) for a, b in folds]
@@ -114,7 +114,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     """Every source and model, ten splits; whether the twin is told apart is asked of the two models that would find it."""
     n_seeds = 2 if profile == "quick" else 10
     return [
-        ({"data": "wustl_iiot_999", "source": source, "model": model}, n_seeds)
+        ({"data": "wustl_iiot_999", "trained_on": source, "model": model}, n_seeds)
         for source in SOURCES
         for model in MODELS
         if source != "told apart" or model in ("logistic-regression", "random-forest")
@@ -124,7 +124,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
 def estimate(config: Mapping[str, Any]) -> float:
     """Processor seconds of a run, roughly: boosting takes 10 s on the twin."""
     slow = {"gradient-boosting": 10.0, "random-forest": 3.0}.get(config["model"], 0.3)
-    return slow if config["source"] == "twin" else 0.3 * slow
+    return slow if config["trained_on"] == "twin" else 0.3 * slow
 
 
 EXPERIMENT = Experiment(
@@ -134,5 +134,5 @@ EXPERIMENT = Experiment(
     function=run,
     grid=grid,
     estimate=estimate,
-    told=("source", "model"),
+    told=("trained_on", "model"),
 )
