@@ -76,10 +76,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset, *, n_twin: int =
     Raises
     ------
     ValueError
-        If the source is unknown.
+        If there is no such source.
     """
     if config["trained_on"] not in SOURCES:
-        raise ValueError(f"source {config['source']!r} is unknown; allowed are {', '.join(SOURCES)}")
+        raise ValueError(f"trained_on {config['trained_on']!r} is unknown; allowed are {', '.join(SOURCES)}")
     assert dataset.family is not None
     halves, rows, weights = np.random.SeedSequence(seed).spawn(3)
     one, other = stratified_split([FAMILIES.index(name) for name in dataset.family], 0.5, np.random.default_rng(halves))
