@@ -4,8 +4,8 @@ An ANOVA F-test keeps 10 features. A fully connected layer (the paper's "FM laye
 side: feature map, RealAmplitudes with linear entanglement, the expectation value of a `SparsePauliOp`. Both outputs are
 concatenated; a linear layer and a sigmoid make a probability of them. Binary cross-entropy, Adam, 10 epochs (Table I).
 
-What the paper leaves open is an argument, with a numbered deviation (D2.20 to D2.28). All of the network's other parts are linear,
-so that without its circuit it is a logistic regression.
+What the paper leaves open is an argument, with a numbered deviation (D2.20 to D2.28). All other parts of the network are linear:
+without its circuit it is a logistic regression.
 """
 
 from __future__ import annotations
@@ -233,11 +233,10 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
             If features are not finite numbers, there are not two classes, an argument is not among those allowed, or the
             checkpoint is another training's.
         """
-        X, y = validate_data(self, X, y)
-        check_classification_targets(y)
-        if X_val is None:
-            return self._train(ArrayRows(X, np.asarray(y)), None)
-        return self._train(ArrayRows(X, np.asarray(y)), ArrayRows(validate_data(self, X_val, reset=False), np.asarray(y_val)))
+        features, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
+        validation = None if X_val is None else ArrayRows(validate_data(self, X_val, reset=False), np.asarray(y_val))
+        return self._train(ArrayRows(features, labels), validation)
 
     def fit_rows(self, rows: Rows, validation: Rows | None = None) -> Any:
         """Do the same with rows that need not be in memory, such as `ParquetRows`: a pass for the F-test, a pass an epoch."""
@@ -250,7 +249,8 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         inputs = self._scaled(validate_data(self, X, reset=False)[:, self.selected_])
         with torch.no_grad():
             parts = [self.module_(inputs[start : start + _CHUNK]) for start in range(0, len(inputs), _CHUNK)]
-        return torch.cat(parts).double().numpy()
+        logits: Array = torch.cat(parts).double().numpy()
+        return logits
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Output of the sigmoid, shape (n_samples, 2), not calibrated."""

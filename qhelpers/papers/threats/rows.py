@@ -52,7 +52,7 @@ class ArrayRows:
 
     def __init__(self, X: NDArray[Any], y: NDArray[Any]) -> None:
         self.X, self.y = X, y
-        self.columns = [str(k) for k in range(X.shape[1])]
+        self.columns: Sequence[str] = [str(k) for k in range(X.shape[1])]
 
     def blocks(
         self, chosen: Sequence[int] | None = None, random: np.random.Generator | None = None
@@ -94,7 +94,7 @@ class ParquetRows:
             raise DatasetError(
                 f"{self.path} was written in version {written} of the rows; allowed is {FORMAT}: write it again with write_rows"
             )
-        self.columns = [name for name in schema.names() if name != label] if columns is None else list(columns)
+        self.columns: Sequence[str] = [name for name in schema.names() if name != label] if columns is None else list(columns)
         if missing := [name for name in (*self.columns, label) if name not in schema]:
             raise DatasetError(f"{self.path} has no column {', '.join(missing)}; it has {', '.join(schema.names())}")
         if words := [name for name in self.columns if not (schema[name].is_numeric() or schema[name] == pl.Boolean)]:
@@ -206,8 +206,8 @@ def statistics(rows: Rows) -> Statistics:
         for label in np.unique(y).tolist():
             mine = y == label
             found.setdefault(label, StandardScaler()).partial_fit(X[mine].astype(float))
-            labels.append((label, zlib.crc32(np.packbits(mine))))
-        sums.append((len(X), zlib.crc32(np.ascontiguousarray(X)), *labels))
+            labels.append((label, zlib.crc32(np.packbits(mine).data)))
+        sums.append((len(X), zlib.crc32(np.ascontiguousarray(X).data), *labels))
     if not found:
         raise ValueError("there are no rows; a training needs some of each class")
     classes = sorted(found)
