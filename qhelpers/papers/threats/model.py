@@ -10,7 +10,7 @@ without its circuit it is a logistic regression.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from qhelpers._extras import require
 from qhelpers.circuits import Ansatz, Encoding, QuantumLayer, VariationalCircuit
 from qhelpers.circuits.encodings import check_choice, check_count
 from qhelpers.papers.threats.checkpoint import Checkpoint
-from qhelpers.papers.threats.rows import ArrayRows, Rows, statistics
+from qhelpers.papers.threats.rows import ArrayRows, Rows, Statistics, statistics
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,6 @@ ALLOWED = {
     "feeds": ("input", "layer"),
     "branch": ("circuit", "frozen", "classical", "none"),
     "loss": ("probability", "twice"),
-    "class_weight": (None, "balanced"),
     "engine": ("fast", "qiskit"),
 }
 #: Rows that are scored at a time.
@@ -140,11 +139,11 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
     loss : {"probability", "twice"}, default="probability"
         Cross-entropy of the sigmoid's output; or of a sigmoid of that, as where a loss that takes logits is given probabilities
         (D2.26).
-    class_weight : {None, "balanced"}, default=None
-        Weights of samples in the loss (D2.26).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss (D2.26).
     epochs : int, default=10
         Passes over the rows.
-    batch_size, learning_rate : int, float, default=1024, 0.01
+    batch_size, learning_rate : int, float, default=1024, 0.03
         Rows that make an update, and step of Adam, β₁ = 0.9, β₂ = 0.999 (D2.27).
     engine : {"fast", "qiskit"}, default="fast"
         What computes the circuit: `QuantumLayer`, or the paper's TorchConnector around EstimatorQNN.
@@ -180,10 +179,10 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         feeds: str = "input",
         branch: str = "circuit",
         loss: str = "probability",
-        class_weight: str | None = None,
+        class_weight: Any = None,
         epochs: int = 10,
         batch_size: int = 1024,
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.03,
         engine: str = "fast",
         checkpoint: Any = None,
         random_state: Any = None,
@@ -259,7 +258,8 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Class of each sample, shape (n_samples,)."""
-        labels: NDArray[Any] = self.classes_[(self.decision_function(X) > 0).astype(int)]
+        positive = (self.decision_function(X) > 0).astype(int)
+        labels: NDArray[Any] = self.classes_[positive]
         return labels
 
     def network(self, n_inputs: int, seed: int = 0) -> Network:
@@ -325,8 +325,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         centre = {"standard": found.mean, "minmax": found.low, "none": 0 * found.low}[self.scaling]
         scale = {"standard": found.deviation, "minmax": found.high - found.low, "none": 1 + 0 * found.low}[self.scaling]
         self.centre_, self.scale_ = centre[self.selected_], np.where(scale > 0, scale, 1.0)[self.selected_]
-        balanced = found.counts.sum() / (2 * found.counts)
-        self._weights = torch.as_tensor(balanced).float() if self.class_weight == "balanced" else None
+        self._weights = self._class_weights(found)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         free = ("checkpoint", "epochs", "progress", "random_state")
         same = sorted((name, str(value)) for name, value in self.get_params().items() if name not in free)
@@ -385,6 +384,18 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         weight = None if self._weights is None else self._weights[targets.long()]
         given = torch.sigmoid(logits) if self.loss == "twice" else logits
         return binary_cross_entropy_with_logits(given, targets, weight)
+
+    def _class_weights(self, found: Statistics) -> Tensor | None:
+        if self.class_weight is None:
+            return None
+        if self.class_weight == "balanced":
+            return torch.as_tensor(found.counts.sum() / (2 * found.counts)).float()
+        if not isinstance(self.class_weight, Mapping) or not set(self.class_weight) <= set(found.classes.tolist()):
+            raise ValueError(
+                f"class_weight is {self.class_weight!r}; allowed are None, 'balanced', and weights of the labels "
+                f"{found.classes.tolist()}"
+            )
+        return torch.tensor([float(self.class_weight.get(label, 1)) for label in found.classes.tolist()])
 
     def _scaled(self, X: NDArray[Any]) -> Tensor:
         scaled = torch.as_tensor((X - self.centre_) / self.scale_)
