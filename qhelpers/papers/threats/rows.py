@@ -85,7 +85,7 @@ class ParquetRows:
         self.path, self.label = Path(path), label
         try:
             written = pl.read_parquet_metadata(self.path).get(_MARK, FORMAT)
-            self._table = pl.scan_parquet(self.path)
+            self._stamp, self._table = _stamp(self.path), pl.scan_parquet(self.path)
             schema = self._table.collect_schema()
             self.n_rows = int(self._table.select(pl.len()).collect().item())
         except (pl.exceptions.PolarsError, OSError) as error:
@@ -106,15 +106,22 @@ class ParquetRows:
         self, chosen: Sequence[int] | None = None, random: np.random.Generator | None = None
     ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Yield the blocks."""
-        pl = require("polars", "experiments")
         names = [*(self.columns if chosen is None else [self.columns[k] for k in chosen]), self.label]
         starts = np.arange(0, self.n_rows, BLOCK)
         for start in (starts if random is None else random.permutation(starts)).tolist():
-            try:
-                block = self._table.slice(start, BLOCK).select(names).collect()
-            except (pl.exceptions.PolarsError, OSError) as error:
-                raise DatasetError(f"{self.path} stopped at row {start} ({error}); write it again with write_rows") from error
+            if _stamp(self.path) != self._stamp:
+                raise DatasetError(f"{self.path} was changed or removed during the training; write it again, and begin anew")
+            block = self._table.slice(start, BLOCK).select(names).collect()
             yield block.drop(self.label).to_numpy().astype(float, copy=False), block[self.label].to_numpy()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Length and time of change of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def write_rows(

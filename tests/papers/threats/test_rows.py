@@ -48,7 +48,7 @@ def test_the_f_test_does_not_depend_on_blocks(path, monkeypatch):
     """A column such as a clock has a mean a million times its deviation."""
     monkeypatch.setattr(rows, "BLOCK", 37)
     found = statistics(ParquetRows(path))
-    np.testing.assert_allclose(found.f_scores, f_classif(X, Y)[0], rtol=1e-6)
+    np.testing.assert_allclose(found.f_scores, f_classif(X - X.mean(), Y)[0], rtol=1e-6)  # not centred, it loses more digits
     np.testing.assert_allclose(found.mean, X.mean(), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(found.deviation, X.std(ddof=0), rtol=1e-9)
     whole = statistics(ArrayRows(X.to_numpy(), Y))
@@ -79,7 +79,7 @@ def test_a_file_that_is_none_or_is_cut_is_refused(path, tmp_path):
     with pytest.raises(DatasetError, match=r"none\.parquet cannot be read as Parquet"):
         ParquetRows(tmp_path / "none.parquet")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DatasetError, match="cannot be read as Parquet .* write it again with write_rows"):
+    with pytest.raises(DatasetError, match=r"cannot be read as Parquet .* write it again with write_rows"):
         ParquetRows(path)
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_changes_under_a_training_is_refused(path, monkeypatch):
     blocks = source.blocks()
     next(blocks)
     write_rows(path, X[:100], Y[:100])
-    with pytest.raises(DatasetError, match=r"stopped at row \d+"):
+    with pytest.raises(DatasetError, match="was changed or removed during the training"):
         list(blocks)
 
 
@@ -120,5 +120,5 @@ def test_no_rows_no_attack_and_no_finite_value_are_refused(tmp_path):
     with pytest.raises(ValueError, match="The labels hold 1 class"):
         PureHQMLClassifier(**SMALL).fit_rows(ParquetRows(tmp_path / "b"))
     write_rows(tmp_path / "c", X.assign(d=np.where(X["a"] > 2, np.inf, X["d"])), Y)
-    with pytest.raises(ValueError, match="^d: missing or infinite values; drop those rows, or fill them first"):
+    with pytest.raises(ValueError, match=r"^d: missing or infinite values; drop those rows, or fill them first"):
         PureHQMLClassifier(**SMALL).fit_rows(ParquetRows(tmp_path / "c"))
