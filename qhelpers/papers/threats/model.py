@@ -244,8 +244,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Logit of each sample, shape (n_samples,): the positive class where it is above 0."""
-        check_is_fitted(self, "module_")
-        inputs = self._scaled(validate_data(self, X, reset=False)[:, self.selected_])
+        inputs = self.inputs(X)
         with torch.no_grad():
             parts = [self.module_(inputs[start : start + _CHUNK]) for start in range(0, len(inputs), _CHUNK)]
         logits: Array = torch.cat(parts).double().numpy()
@@ -261,6 +260,11 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         positive = (self.decision_function(X) > 0).astype(int)
         labels: NDArray[Any] = self.classes_[positive]
         return labels
+
+    def inputs(self, X: ArrayLike) -> Tensor:
+        """What the network reads: the selected features, scaled, shape (n_samples, n_qubits)."""
+        check_is_fitted(self, "module_")
+        return self._scaled(validate_data(self, X, reset=False)[:, self.selected_])
 
     def network(self, n_inputs: int, seed: int = 0) -> Network:
         """Network of so many features with its first weights, drawn from a seed (D2.28)."""

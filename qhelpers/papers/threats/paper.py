@@ -5,6 +5,6 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="2",
     title="Threat detection",
-    experiments={"threats-toy": "toy"},
+    experiments={"threats-toy": "toy", "threats-scale": "full_scale"},
     labels={"qubit": "one qubit", "two-thresholds": "two thresholds"},
 )

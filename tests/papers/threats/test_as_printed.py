@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from qhelpers.datasets import load
 from qhelpers.papers.threats.as_printed import LiteralHQML, compare
-from qhelpers.papers.threats.experiments.full_scale import literal_rows
+from qhelpers.papers.threats.experiments.full_scale import scaled_rows
 
 RNG = np.random.default_rng(0)
 
@@ -23,9 +24,10 @@ def test_outputs_gradients_and_losses_agree(observable):
 
 
 @pytest.mark.slow
+@pytest.mark.needs_data
 @pytest.mark.parametrize("observable", ["parity", "first"])
 def test_they_agree_with_ten_qubits_on_genuine_rows(observable):
-    gaps, losses = compare(*literal_rows(320), batch_size=32, observable=observable)
+    gaps, losses = compare(*scaled_rows(load("wustl_iiot_999"), 320, 10), batch_size=32, observable=observable)
     assert max(gaps[name] for name in ("output", "gradient", "loss", "weights")) < 1e-5
     assert len(losses["literal"]) == 10
 

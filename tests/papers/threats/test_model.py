@@ -49,13 +49,12 @@ def test_a_constant_feature_has_no_f_and_a_perfect_one_the_highest():
 @pytest.mark.parametrize(("scaling", "beside"), [("standard", StandardScaler()), ("minmax", MinMaxScaler())])
 def test_scaling_is_that_of_the_library(scaling, beside):
     model = PureHQMLClassifier(**SMALL, scaling=scaling).fit(X, Y)
-    chosen = X[:, model.selected_]
-    np.testing.assert_allclose(model._scaled(chosen), beside.fit_transform(chosen), atol=1e-9)
+    np.testing.assert_allclose(model.inputs(X), beside.fit_transform(X[:, model.selected_]), atol=1e-9)
 
 
 def test_a_logit_is_made_of_the_layer_and_the_circuit():
     model = PureHQMLClassifier(**SMALL).fit(X, Y)
-    inputs, network = model._scaled(X[:, model.selected_]), model.module_
+    inputs, network = model.inputs(X), model.module_
     with torch.no_grad():
         linear, circuit = network.front(inputs)[:, 0], network.branch(inputs).reshape(-1)
         by_hand = network.output.weight[0, 0] * linear + network.output.weight[0, 1] * circuit + network.output.bias
@@ -73,8 +72,8 @@ def test_a_factorization_machine_has_a_term_a_pair():
 
 def test_without_its_circuit_it_is_a_logistic_regression():
     ours = control("no circuit", **SMALL | {"epochs": 150, "learning_rate": 0.03}).fit(X, Y)
-    plain = LogisticRegression(C=1e6).fit(ours._scaled(X[:, ours.selected_]), Y)
-    scores = plain.decision_function(ours._scaled(X[:, ours.selected_]))
+    plain = LogisticRegression(C=1e6).fit(ours.inputs(X), Y)
+    scores = plain.decision_function(ours.inputs(X))
     assert np.corrcoef(ours.decision_function(X), scores)[0, 1] > 0.999
 
 
