@@ -45,9 +45,9 @@ class Checkpoint:
             return None
         try:
             kept: dict[str, Any] = torch.load(path, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            done = len(kept["history"]["loss"])
+        except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
             raise self._wrong("a damaged state") from error
-        done = len(kept["history"]["loss"])
         if kept["of"] != self.of:
             raise self._wrong("a training with other rows or arguments")
         if seed is not None and kept["seed"] != seed:

@@ -10,13 +10,14 @@ without its circuit it is a logistic regression.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from qhelpers._extras import require
 from qhelpers.circuits import Ansatz, Encoding, QuantumLayer, VariationalCircuit
 from qhelpers.circuits.encodings import check_choice, check_count
 from qhelpers.papers.threats.checkpoint import Checkpoint
-from qhelpers.papers.threats.rows import ArrayRows, Rows, Statistics, statistics
+from qhelpers.papers.threats.rows import ArrayRows, Rows, statistics
 
 Array = NDArray[np.float64]
 
@@ -329,16 +330,19 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         centre = {"standard": found.mean, "minmax": found.low, "none": 0 * found.low}[self.scaling]
         scale = {"standard": found.deviation, "minmax": found.high - found.low, "none": 1 + 0 * found.low}[self.scaling]
         self.centre_, self.scale_ = centre[self.selected_], np.where(scale > 0, scale, 1.0)[self.selected_]
-        self._weights = self._class_weights(found)
+        self._weights = None
+        if self.class_weight is not None:
+            labels = np.repeat(found.classes, found.counts)
+            self._weights = torch.as_tensor(compute_class_weight(self.class_weight, classes=found.classes, y=labels)).float()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         free = ("checkpoint", "epochs", "progress", "random_state")
         same = sorted((name, str(value)) for name, value in self.get_params().items() if name not in free)
-        checkpoint = Checkpoint(self.checkpoint, f"{same} {found.fingerprint}")
+        checkpoint = Checkpoint(self.checkpoint, f"{same} {validation is None} {found.fingerprint}")
         if kept := checkpoint.load(self.epochs, None if self.random_state is None else seed):
             seed = kept["seed"]
         self.module_ = self.network(len(self.selected_), seed)
         optimiser = torch.optim.Adam([one for one in self.module_.parameters() if one.requires_grad], lr=self.learning_rate)
-        names = ("loss", "accuracy", "val_loss", "val_accuracy") if validation else ("loss", "accuracy")
+        names = ("loss", "accuracy", "val_loss", "val_accuracy") if validation is not None else ("loss", "accuracy")
         self.history_: dict[str, list[float]] = kept["history"] if kept else {name: [] for name in names}
         if kept:
             self.module_.load_state_dict(kept["module"])
@@ -348,10 +352,12 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
             range(done, self.epochs), "Pure-HQML", self.epochs, initial=done, unit="epoch", disable=not self.progress, leave=False
         )
         for epoch in bar:
-            loss, accuracy = self._pass(rows, np.random.default_rng([seed, epoch]), optimiser)
+            loss, accuracy, n_rows = self._pass(rows, np.random.default_rng([seed, epoch]), optimiser)
+            if n_rows != found.counts.sum():
+                raise ValueError(f"the rows stopped after {n_rows} of {found.counts.sum()}; give all of them in every pass")
             scores = {"loss": loss, "accuracy": accuracy}
-            if validation:
-                scores["val_loss"], scores["val_accuracy"] = self._pass(validation)
+            if validation is not None:
+                scores["val_loss"], scores["val_accuracy"], _ = self._pass(validation)
             for name, value in scores.items():
                 self.history_[name].append(value)
             bar.set_postfix(scores)
@@ -360,8 +366,8 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
             self.module_.double()
         return self
 
-    def _pass(self, rows: Rows, random: np.random.Generator | None = None, optimiser: Any = None) -> tuple[float, float]:
-        """Mean loss and accuracy over the rows; with an optimiser, each batch makes an update."""
+    def _pass(self, rows: Rows, random: np.random.Generator | None = None, optimiser: Any = None) -> tuple[float, float, int]:
+        """Mean loss, accuracy and number of the rows; with an optimiser, each batch makes an update."""
         total, hits, n = 0.0, 0, 0
         with torch.set_grad_enabled(optimiser is not None):
             for inputs, targets in self._batches(rows, random):
@@ -374,10 +380,12 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
                 total += loss.item() * len(targets)
                 hits += int(((logits > 0) == (targets > 0.5)).sum())
                 n += len(targets)
-        return total / n, hits / n
+        return total / n, hits / n, n
 
     def _batches(self, rows: Rows, random: np.random.Generator | None) -> Iterator[tuple[Tensor, Tensor]]:
         for X, y in rows.blocks(self.selected_.tolist(), random):
+            if strange := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
+                raise ValueError(f"labels {sorted(strange)} stand for nothing; the training has {self.classes_.tolist()}")
             inputs, targets = self._scaled(X).float(), torch.as_tensor(y == self.classes_[1]).float()
             if random is not None:  # one gather a block; batches are then views
                 order = torch.as_tensor(random.permutation(len(inputs)))
@@ -388,18 +396,6 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         weight = None if self._weights is None else self._weights[targets.long()]
         given = torch.sigmoid(logits) if self.loss == "twice" else logits
         return binary_cross_entropy_with_logits(given, targets, weight)
-
-    def _class_weights(self, found: Statistics) -> Tensor | None:
-        if self.class_weight is None:
-            return None
-        if self.class_weight == "balanced":
-            return torch.as_tensor(found.counts.sum() / (2 * found.counts)).float()
-        if not isinstance(self.class_weight, Mapping) or not set(self.class_weight) <= set(found.classes.tolist()):
-            raise ValueError(
-                f"class_weight is {self.class_weight!r}; allowed are None, 'balanced', and weights of the labels "
-                f"{found.classes.tolist()}"
-            )
-        return torch.tensor([float(self.class_weight.get(label, 1)) for label in found.classes.tolist()])
 
     def _scaled(self, X: NDArray[Any]) -> Tensor:
         scaled = torch.as_tensor((X - self.centre_) / self.scale_)

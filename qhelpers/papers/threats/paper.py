@@ -6,5 +6,5 @@ PAPER = Paper(
     number="2",
     title="Threat detection",
     experiments={"threats-toy": "toy", "threats-scale": "full_scale"},
-    labels={"qubit": "one qubit", "two-thresholds": "two thresholds"},
+    labels={"pure-hqml": "Pure-HQML", "qubit": "one qubit", "two-thresholds": "two thresholds"},
 )

@@ -220,6 +220,6 @@ def statistics(rows: Rows) -> Statistics:
     classes = sorted(found)
     each = [found[label] for label in classes]
     return Statistics(
-        np.array(classes), np.array([one.n_samples_seen_ for one in each]), np.array([one.mean_ for one in each]),
+        np.array(classes), np.array([one.n_samples_seen_ for one in each], np.int64), np.array([one.mean_ for one in each]),
         np.array([one.var_ for one in each]), low, high, repr(sums),
     )  # fmt: skip

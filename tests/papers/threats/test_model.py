@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from qhelpers.papers.threats.controls import CONTROLS, control, inputs_seen
 from qhelpers.papers.threats.model import ALLOWED, OBSERVABLES, FactorizationMachine, PureHQMLClassifier
+from qhelpers.papers.threats.rows import ArrayRows
 
 X, Y = make_classification(300, 8, n_informative=4, n_redundant=1, n_clusters_per_class=1, weights=[0.8], random_state=2)
 X = X * [1, 1, 5, 1, 0.1, 1, 1, 100] + [0, 3, 0, 0, 0, 0, 0, 1000]
@@ -23,7 +24,7 @@ SMALL = {"n_features": 4, "observable": "first", "batch_size": 32, "epochs": 3, 
 
 
 @parametrize_with_checks(
-    [PureHQMLClassifier(observable="first", ansatz_reps=1, epochs=20, batch_size=16, learning_rate=0.1)],
+    [PureHQMLClassifier(observable="first", ansatz_reps=1, epochs=12, batch_size=16, learning_rate=0.15)],
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
@@ -207,6 +208,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=f"holds {reason}; remove that folder, or name another"):
             PureHQMLClassifier(**arguments | other).fit(rows, Y)
+    with pytest.raises(ValueError, match="a training with other rows or arguments"):
+        PureHQMLClassifier(**arguments).fit(X, Y, X, Y)  # its history has no validation
     whole = (tmp_path / "epoch.pt").read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no state"):
         (tmp_path / "epoch.pt").write_bytes(damaged)
@@ -231,9 +234,9 @@ def test_an_unknown_name_is_refused(name):
         ({"n_features": 0}, "n_features is 0"),
         (
             {"class_weight": {2: 1.0}},
-            "class_weight is {2: 1.0}; allowed are None, 'balanced', and weights",
+            r"The classes, \[0, 1\], are not in class_weight",
         ),
-        ({"class_weight": "odd"}, "class_weight is 'odd'"),
+        ({"class_weight": "odd"}, "The 'class_weight' parameter .* Got 'odd' instead"),
         ({"learning_rate": 0}, "learning_rate is 0; allowed are numbers above 0"),
         ({"front": "factorization", "feeds": "layer"}, "an output a qubit, which a factorization machine has not"),
     ],
@@ -246,6 +249,25 @@ def test_arguments_out_of_range_are_refused(arguments, reason):
 def test_a_training_without_attacks_is_refused():
     with pytest.raises(ValueError, match=r"The labels hold 1 class.*give rows of two: normal traffic and attacks"):
         PureHQMLClassifier(**SMALL).fit(X, np.zeros(len(X), int))
+
+
+def test_labels_that_the_training_never_had_are_refused():
+    with pytest.raises(ValueError, match=r"labels \[2\] stand for nothing; the training has \[0, 1\]"):
+        PureHQMLClassifier(**SMALL).fit(X, Y, X[:5], [0, 1, 2, 0, 1])
+
+
+def test_a_stream_that_stops_is_refused():
+    class Stopping(ArrayRows):
+        passes = 0
+
+        def blocks(self, chosen=None, random=None):
+            self.passes += 1
+            for features, labels in super().blocks(chosen, random):
+                end = 100 if self.passes == 3 else None
+                yield features[:end], labels[:end]
+
+    with pytest.raises(ValueError, match="the rows stopped after 100 of 300; give all of them in every pass"):
+        PureHQMLClassifier(**SMALL).fit_rows(Stopping(X, Y))
 
 
 def test_columns_in_another_order_are_refused():

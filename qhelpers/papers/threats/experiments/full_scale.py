@@ -36,7 +36,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     Parameters
     ----------
     config : mapping
-        ``observable``, ``n_qubits`` (and features), ``n_rows`` of training, ``epochs``, ``batch`` of `BATCHES`; with
+        ``model: "pure-hqml"``, ``observable``, ``n_qubits`` (and features), ``n_rows`` of training, ``epochs``, ``batch`` of `BATCHES`; with
         ``compare: "literal"`` only ``observable``, ``n_qubits`` and ``n_rows``.
     seed : int
         Spawns the split and the weights.
@@ -96,7 +96,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     whole, sample = {"data": "wustl_iiot"}, {"data": "wustl_iiot_999"}
     entries: list[tuple[dict[str, Any], int]] = []
     for observable in ("first", "parity"):
-        base = {"observable": observable, "n_qubits": 10}
+        base = {"model": "pure-hqml", "observable": observable, "n_qubits": 10}
         literal = {"compare": "literal", "n_qubits": 4 if quick else 10, "n_rows": 32 if quick else 320}
         entries.append((sample | base | literal, 1))
         trained = {"epochs": 1, "batch": "large"}
@@ -105,10 +105,9 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
             continue
         entries += [(whole | base | trained | {"n_rows": n}, 1) for n in (1_000, 10_000, 100_000, 1_000_000)]
         entries += [(whole | base | trained | {"n_rows": 100_000, "n_qubits": n}, 1) for n in (4, 6, 8, 12)]
-        few = 3 if observable == "first" else 1
-        entries.append((whole | base | {"epochs": 10, "batch": "large", "n_rows": ALL}, few))
-    if not quick:
-        entries.append((whole | {"observable": "first", "n_qubits": 10, "epochs": 10, "batch": "small", "n_rows": ALL}, 3))
+        entries.append((whole | base | {"epochs": 10, "batch": "large", "n_rows": ALL}, 3 if observable == "first" else 1))
+        if observable == "first":
+            entries.append((whole | base | {"epochs": 10, "batch": "small", "n_rows": ALL}, 3))
     return entries
 
 
@@ -128,7 +127,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=estimate,
     headline="train_cpu_seconds",
-    told=("data", "compare", "observable", "n_qubits"),
+    told=("data", "model", "compare", "observable", "n_qubits"),
     times=lambda config: r"metrics\.((train|predict)_cpu_seconds|(literal|fast)_seconds|literal_days)",
     needs=lambda config: Needs(memory_gb=3.0 if config["data"] == "wustl_iiot" else 1.0),
 )
