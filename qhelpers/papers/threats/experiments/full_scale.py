@@ -36,7 +36,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     Parameters
     ----------
     config : mapping
-        ``model: "pure-hqml"``, ``observable``, ``n_qubits`` (and features), ``n_rows`` of training, ``epochs``, ``batch`` of `BATCHES`; with
+        ``observable``, ``n_qubits`` (and features), ``n_rows`` of training, ``epochs``, ``batch`` of `BATCHES`; with
         ``compare: "literal"`` only ``observable``, ``n_qubits`` and ``n_rows``.
     seed : int
         Spawns the split and the weights.
