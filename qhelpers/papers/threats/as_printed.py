@@ -73,7 +73,8 @@ def compare(
     -------
     gaps : dict of str to float
         Largest differences: ``output`` (probabilities of the first batch), ``gradient`` (of its loss to all weights), ``loss``
-        (over all batches), ``weights`` (at the end); and the processor seconds of the literal network, ``literal_cpu_seconds``, and of ours, ``train_cpu_seconds``.
+        (over all batches), ``weights`` (at the end); and the processor seconds of the literal network, ``literal_cpu_seconds``,
+        and of ours, ``train_cpu_seconds``.
     losses : dict of str to ndarray
         ``literal`` and ``fast``: the loss of each batch before its update.
     """

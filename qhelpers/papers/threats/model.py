@@ -386,7 +386,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         for X, y in rows.blocks(self.selected_.tolist(), random):
             if strange := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
                 raise ValueError(f"labels {sorted(strange)} stand for nothing; the training has {self.classes_.tolist()}")
-            inputs, targets = self._scaled(X).float(), torch.as_tensor(y == self.classes_[1]).float()
+            inputs, targets = self._scaled(X), torch.as_tensor(y == self.classes_[1]).float()
             if random is not None:  # one gather a block; batches are then views
                 order = torch.as_tensor(random.permutation(len(inputs)))
                 inputs, targets = inputs[order], targets[order]
@@ -398,5 +398,4 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         return binary_cross_entropy_with_logits(given, targets, weight)
 
     def _scaled(self, X: NDArray[Any]) -> Tensor:
-        scaled = torch.as_tensor((X - self.centre_) / self.scale_)
-        return scaled.float() if self.engine == "qiskit" else scaled
+        return torch.as_tensor((X - self.centre_) / self.scale_).to(next(self.module_.parameters()).dtype)

@@ -183,8 +183,10 @@ def test_a_killed_training_ends_as_one_that_was_not(tmp_path, monkeypatch, rando
     arguments = SMALL | {"epochs": 4, "random_state": random_state, "checkpoint": tmp_path / "a"}
     with monkeypatch.context() as patched:
         killed_after(patched, 2)
+        stopped = PureHQMLClassifier(**arguments)
         with pytest.raises(Killed):
-            PureHQMLClassifier(**arguments).fit(X, Y, X[:50], Y[:50])
+            stopped.fit(X, Y, X[:50], Y[:50])
+    assert stopped.score(X, Y) > 0.5, "what it has learned so far can be used"
     seed = torch.load(tmp_path / "a" / "epoch.pt")["seed"]
     resumed = PureHQMLClassifier(**arguments).fit(X, Y, X[:50], Y[:50])
     if random_state is None:
