@@ -240,7 +240,13 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
 
     def fit_rows(self, rows: Rows, validation: Rows | None = None) -> Any:
         """Do the same with rows that need not be in memory, such as `ParquetRows`: a pass for the F-test, a pass an epoch."""
-        self.n_features_in_, self.feature_names_in_ = len(rows.columns), np.array(rows.columns, object)
+        if validation is not None and list(validation.columns) != list(rows.columns):
+            raise ValueError(
+                f"the validation has columns {list(validation.columns)}; allowed are those of the training, in its order"
+            )
+        self.n_features_in_ = len(rows.columns)
+        if not isinstance(rows, ArrayRows):
+            self.feature_names_in_ = np.array(rows.columns, object)
         return self._train(rows, validation)
 
     def decision_function(self, X: ArrayLike) -> Array:

@@ -112,6 +112,18 @@ def test_columns_that_are_not_there_or_hold_no_numbers_are_refused(tmp_path):
         write_rows(tmp_path / "b", X.assign(Target=1), Y)
 
 
+def test_a_validation_with_columns_in_another_order_is_refused(path):
+    with pytest.raises(ValueError, match=r"the validation has columns .*; allowed are those of the training, in its order"):
+        PureHQMLClassifier(**SMALL).fit_rows(ParquetRows(path), ParquetRows(path, columns=list("fedcba")))
+
+
+def test_a_mapped_table_is_trained_on_as_it_is(tmp_path):
+    np.save(tmp_path / "X.npy", X.to_numpy())
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    ours, plain = PureHQMLClassifier(**SMALL).fit_rows(ArrayRows(mapped, Y)), PureHQMLClassifier(**SMALL).fit(X, Y)
+    assert ours.history_ == plain.history_ and ours.predict(X.to_numpy()).tolist() == plain.predict(X).tolist()
+
+
 def test_no_rows_no_attack_and_no_finite_value_are_refused(tmp_path):
     write_rows(tmp_path / "a", X[:0], Y[:0])
     with pytest.raises(DatasetError, match="holds no rows"):
