@@ -72,9 +72,9 @@ def compare(
     Returns
     -------
     gaps : dict of str to float
-        Largest differences: ``output`` (probabilities of the first batch), ``gradient`` (of its loss to all weights), ``loss``
-        (over all batches), ``weights`` (at the end); and the processor seconds of the literal network, ``literal_cpu_seconds``,
-        and of ours, ``train_cpu_seconds``.
+        Largest differences: ``output_gap`` (probabilities of the first batch), ``gradient_gap`` (of its loss to all weights),
+        ``loss_gap`` (over all batches), ``weights_gap`` (at the end); and the processor seconds of the literal network,
+        ``literal_cpu_seconds``, and of ours, ``train_cpu_seconds``.
     losses : dict of str to ndarray
         ``literal`` and ``fast``: the loss of each batch before its update.
     """
@@ -104,7 +104,7 @@ def compare(
             losses.append(loss.item())
         found[name] = *first, np.array(losses), _flat(parameters), time.process_time() - start
     gaps = {
-        name: float(np.abs(one - other).max())
+        f"{name}_gap": float(np.abs(one - other).max())
         for name, one, other in zip(("output", "gradient", "loss", "weights"), found["literal"], found["fast"], strict=False)
     }
     seconds = {"literal_cpu_seconds": found["literal"][4], "train_cpu_seconds": found["fast"][4]}

@@ -100,11 +100,11 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     entries: list[tuple[dict[str, Any], int]] = []
     for observable in ("first", "parity"):
         base = {"model": "pure-hqml", "observable": observable, "n_qubits": 10}
-        literal = {"compare": "literal", "n_qubits": 4 if quick else 10, "n_rows": 32 if quick else 320}
-        entries.append((sample | base | literal, 1))
+        for n_qubits, n_rows in ((4, 32),) if quick else ((4, 64), (6, 64), (8, 64), (10, 320)):
+            entries.append((sample | base | {"compare": "literal", "n_qubits": n_qubits, "n_rows": n_rows}, 1))
         trained = {"epochs": 1, "batch": "large"}
+        entries.append((sample | base | trained | {"n_rows": 600}, 1))
         if quick:
-            entries.append((sample | base | trained | {"n_rows": 600}, 1))
             continue
         entries += [(whole | base | trained | {"n_rows": n}, 1) for n in (1_000, 10_000, 100_000, 1_000_000)]
         entries += [(whole | base | trained | {"n_rows": 100_000, "n_qubits": n}, 1) for n in (4, 6, 8, 12)]
