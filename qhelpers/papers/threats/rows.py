@@ -95,6 +95,8 @@ class ParquetRows:
                 f"{self.path} was written in version {written} of the rows; allowed is {FORMAT}: write it again with write_rows"
             )
         self.columns: Sequence[str] = [name for name in schema.names() if name != label] if columns is None else list(columns)
+        if label in self.columns:
+            raise DatasetError(f"{label!r} is the label; leave it out of columns, or name another as label")
         if missing := [name for name in (*self.columns, label) if name not in schema]:
             raise DatasetError(f"{self.path} has no column {', '.join(missing)}; it has {', '.join(schema.names())}")
         if words := [name for name in self.columns if not (schema[name].is_numeric() or schema[name] == pl.Boolean)]:

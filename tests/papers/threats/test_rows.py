@@ -105,6 +105,8 @@ def test_columns_that_are_not_there_or_hold_no_numbers_are_refused(tmp_path):
     write_rows(tmp_path / "a", X.assign(Proto="tcp"), Y)
     with pytest.raises(DatasetError, match="has no column Sport, attack; it has a, b"):
         ParquetRows(tmp_path / "a", "attack", ["a", "Sport"])
+    with pytest.raises(DatasetError, match="'Target' is the label; leave it out of columns"):
+        ParquetRows(tmp_path / "a", columns=["a", "Target"])
     with pytest.raises(DatasetError, match="Proto hold no numbers"):
         ParquetRows(tmp_path / "a")
     assert ParquetRows(tmp_path / "a", columns=["b", "a"]).columns == ["b", "a"]
