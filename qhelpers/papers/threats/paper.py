@@ -5,6 +5,6 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="2",
     title="Threat detection",
-    experiments={"threats-toy": "toy", "threats-twin": "twin_check"},
-    labels={"qubit": "one qubit", "two-thresholds": "two thresholds"},
+    experiments={"threats-twin": "twin_check", "threats-scale": "full_scale"},
+    labels={"pure-hqml": "Pure-HQML"},
 )
