@@ -4,6 +4,6 @@ from importlib.util import find_spec
 
 from qhelpers._extras import missing
 
-for _module in ("filelock", "joblib", "pandas", "psutil", "scipy", "sklearn", "tqdm", "yaml"):
+for _module in ("filelock", "joblib", "pandas", "polars", "psutil", "scipy", "sklearn", "tqdm", "yaml"):
     if find_spec(_module) is None:
         raise ImportError(missing(_module, "experiments"))

@@ -1,7 +1,7 @@
 """Data sets of the book: official files known by their SHA-256, and synthetic twins that need no file."""
 
 import qhelpers._experiments  # noqa: F401
-from qhelpers.datasets import occupancy, ton_iot_gps  # noqa: F401  (registers them, in the order of the book)
+from qhelpers.datasets import occupancy, ton_iot_gps, ton_iot_modbus, wustl_iiot  # noqa: F401  (registers them, in the order of the book)
 from qhelpers.datasets.base import Dataset, DatasetError, Head, Series, Signals, entry, names
 from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status

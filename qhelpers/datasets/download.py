@@ -323,13 +323,14 @@ def _cache(*, clear: bool) -> int:
 
 def _summaries(items: Sequence[Entry], folder: Path) -> int:
     """Record the summary of each set's official files; returns the exit code."""
-    try:
-        for item in items:
+    failed = False
+    for item in items:
+        try:
             print(record_summary(folder, load(item.name)))
-    except (DatasetError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        except (DatasetError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed = True
+    return int(failed)
 
 
 def _go_through(items: Sequence[Entry], seconds: float | None) -> int:

@@ -30,6 +30,7 @@ _EDITION = 8
 PARSED = "parsed"
 _KNOWN = "known-files.json"
 
+_SPREADSHEET = 1 << 20  # lines
 _NAMED = 5  # files of a kind that one message names
 _INDEX = 1 << 20  # bytes; the index of an xz file is a few bytes for every block of megabytes
 _PACKED = (".xz", ".gz")
@@ -398,6 +399,8 @@ def _unknown(item: Entry, name: str, hit: Found) -> str:
     if other := whose(hit.sha256):
         return f"{hit} has that name, but is a form of another data set: {other.title}. {_elsewhere(other, hit.sha256)}"
     said = f"{hit} has that name, but is an unknown edition with the SHA-256 {hit.sha256} ({hit.size:,} bytes)"
+    if item.first_lines and (fault := cut(hit.lines)):
+        return f"{said}, and it cannot be read in the place of the official one: line {hit.lines}: {fault}"
     try:
         if item.first_lines:
             item.parse({name: hit.beginning()})
@@ -405,6 +408,16 @@ def _unknown(item: Entry, name: str, hit: Found) -> str:
         why = str(error).removeprefix(f"{hit}, ")
         return f"{said}, and it cannot be read in the place of the official one: {why}"
     return f"{said}. To use it knowingly, pass accept='{hit.sha256}' to load({item.name!r})."
+
+
+def cut(lines: int) -> str | None:
+    """What is wrong with a table of just as many lines as a spreadsheet holds, with its header or without."""
+    if lines - _SPREADSHEET not in (0, 1):
+        return None
+    return (
+        f"it is the last one, and {_SPREADSHEET:,} is the most that a spreadsheet holds; allowed are all rows. "
+        "The file was cut when it was saved: take the official one."
+    )
 
 
 def _elsewhere(other: Entry, sha256: str) -> str:

@@ -17,7 +17,7 @@ from operator import itemgetter
 import numpy as np
 
 from qhelpers.datasets.base import DatasetError
-from qhelpers.datasets.files import BLOCK, Found
+from qhelpers.datasets.files import BLOCK, Found, cut
 
 _NUMBER = r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
 _BOM = b"\xef\xbb\xbf"
@@ -123,6 +123,8 @@ def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) ->
         With file and line of the first fault, or if the file is not the one that was found.
     """
     label = str(found)
+    if why := cut(found.lines):
+        raise DatasetError(f"{label}, line {found.lines}: {why}")
     pieces = _whole_lines(label, found.blocks())
     first = next(pieces, b"")
     end = first.find(b"\n") + 1
@@ -217,6 +219,8 @@ def _header_fault(text: bytes, given: Sequence[bytes], columns: Sequence[Column]
     if [name.strip().lower() for name in given] == [name.lower() for name in names]:
         strange = next(name for name, right in zip(given, names, strict=True) if name != right)
         return f"Its {_shown(strange)} is written in another way; write every name as it is there, or take the official file."
+    if sorted(given) == sorted(names):
+        return "Its columns stand in another order; put them into the official one, or take the official file."
     missing = [_shown(name) for name in names if name not in given]
     lacks = f"It lacks {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}. " if missing else ""
     return f"{lacks}Is it another data set, or was the file saved by a spreadsheet? Take the official file."

@@ -8,6 +8,7 @@ result has to say which one it used: ``ton_iot_gps`` (58,960 rows) or ``ton_iot_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,44 +27,64 @@ _PAUSE = np.timedelta64(1, "h")
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Dates and times carry a blank on each side in some blocks of rows (" 1-Apr-19", " 18:31:39 ") and none in others.
-_TABLE = (
-    Column("date", rf" ?[0-9]{{1,2}}-(?:{'|'.join(_MONTHS)})-[0-6][0-9] ?", "S11", "a day such as 25-Apr-19"),
-    Column("time", r" ?(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] ?", "S10", "a time such as 18:31:39"),
-    *(decimal(name) for name in FEATURES),
-    one_of("label", ("0", "1")),
-    one_of("type", TYPES),
-)
-_STAMPED = (whole("ts"), *_TABLE)
 
 
-def _parse(files: dict[str, Found], *, stamped: bool) -> Arrays:
-    """The official file; `stamped`: with the column ts (the edition of 58,960 rows)."""
+def parse(
+    files: dict[str, Found], *, readings: Sequence[Column], types: Sequence[str], stamped: bool, most: float = np.inf
+) -> Arrays:
+    """One official file of the testbed's telemetry; every set of it has this form.
+
+    Parameters
+    ----------
+    files : dict of str to Found
+        The one file.
+    readings : sequence of Column
+        What the device tells: the columns between time and label.
+    types : sequence of str
+        Words of the last column, the first of them ``"normal"``.
+    stamped : bool
+        Whether the file has the column ts (of the GPS tracker: the edition of 58,960 rows).
+    most : float
+        Largest reading that is allowed.
+    """
     (found,) = files.values()
-    values = np.empty((len(FEATURES), found.rows))
+    values = np.empty((len(readings), found.rows))
     time = np.empty(found.rows, "datetime64[s]")
-    kind = np.empty(found.rows, "int8")  # place in TYPES: words for each row are made only when the file is closed
-    for block in read_table(found, _STAMPED if stamped else _TABLE, bom=True):
+    kind = np.empty(found.rows, "int8")  # place in types: words for each row are made only when the file is closed
+    for block in read_table(found, _table(readings, types, stamped), bom=True):
         day = each(block["date"], _day, np.datetime64("NaT", "D"))
         now = day + each(block["time"], _clock, np.timedelta64(0, "s"))
-        which = np.argmax(block["type"][:, None] == np.array(TYPES, "S"), axis=1)
+        which = np.argmax(block["type"][:, None] == np.array(types, "S"), axis=1)
         rules = [
             ("date", np.isnat(day), "a day such as 25-Apr-19"),
             ("label", (block["label"] == b"1") != (which > 0), "0 where type is normal, and 1 elsewhere"),
+            *((column.name, block[column.name] > most, f"at most {most:,}") for column in readings),
         ]
         if stamped:
             apart = block["ts"].astype("datetime64[s]") + _CLOCK != now
             rules.append(("ts", apart, "the Unix time seven hours ahead of date and time"))
         block.refuse(*rules)
-        values[:, block.rows] = [block[column] for column in FEATURES]
+        values[:, block.rows] = [block[column.name] for column in readings]
         time[block.rows] = now
         kind[block.rows] = which
     return Arrays(
-        X=pd.DataFrame(values.T, columns=list(FEATURES), copy=False),
+        X=pd.DataFrame(values.T, columns=[column.name for column in readings], copy=False),
         y=(kind > 0).astype("int64"),
-        groups=_sessions(time, kind),
+        groups=sessions(time, kind, types),
         time=time,
-        family=spelled(kind, np.array(TYPES, "U10")),
+        family=spelled(kind, np.array(types, "U10")),
+    )
+
+
+def _table(readings: Sequence[Column], types: Sequence[str], stamped: bool) -> tuple[Column, ...]:
+    # Dates and times carry a blank on each side in some blocks of rows (" 1-Apr-19", " 18:31:39 ") and none in others.
+    return (
+        *((whole("ts"),) if stamped else ()),
+        Column("date", rf" ?[0-9]{{1,2}}-(?:{'|'.join(_MONTHS)})-[0-6][0-9] ?", "S11", "a day such as 25-Apr-19"),
+        Column("time", r" ?(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] ?", "S10", "a time such as 18:31:39"),
+        *readings,
+        one_of("label", ("0", "1")),
+        one_of("type", types),
     )
 
 
@@ -77,10 +98,10 @@ def _clock(text: bytes) -> np.timedelta64:
     return np.timedelta64(3600 * hours + 60 * minutes + seconds, "s")
 
 
-def _sessions(time: np.ndarray, kind: np.ndarray) -> np.ndarray:
+def sessions(time: np.ndarray, kind: np.ndarray, types: Sequence[str]) -> np.ndarray:
     """Name of the session of each row: rows of one type that follow one another in time without a pause of an hour.
 
-    `kind` holds places in `TYPES`.
+    `kind` holds places in `types`.
     """
     order = np.argsort(time, kind="stable")
     session = np.empty(len(time), "int32")
@@ -93,7 +114,7 @@ def _sessions(time: np.ndarray, kind: np.ndarray) -> np.ndarray:
         this = int(kind[rows[0]])
         if this != before or time[rows[0]] - last[this] > _PAUSE:
             count[this] = count.get(this, 0) + 1
-            names.append(f"{TYPES[this]} {count[this]}")
+            names.append(f"{types[this]} {count[this]}")
         session[rows] = len(names) - 1
         last[this], before = time[rows[-1]], this
     del order
@@ -216,7 +237,7 @@ def _twin(n: int, rng: np.random.Generator, *, edition: int) -> Arrays:
     return Arrays(
         X=table[list(FEATURES)],
         y=(family != "normal").astype("int64"),
-        groups=_sessions(time, table["kind"].map(TYPES.index).to_numpy()),
+        groups=sessions(time, table["kind"].map(TYPES.index).to_numpy(), TYPES),
         time=time,
         family=family,
     )
@@ -287,10 +308,12 @@ def _ends(piece: _Piece) -> tuple[np.datetime64, np.datetime64]:
     return start, stop
 
 
-_PAGE = "https://research.unsw.edu.au/projects/toniot-datasets"
+#: The publisher's page, licence and citation, the same for all sets of the testbed.
+PAGE = "https://research.unsw.edu.au/projects/toniot-datasets"
 _NAMES = ("ton_iot_gps", "ton_iot_gps_38960")
 _SIZES = (58_960, 38_960)
-_CITATION = (
+LICENCE = "free for academic use with citation, other use by arrangement with the authors (to be checked at the source)"
+CITATION = (
     "A. Alsaedi, N. Moustafa, Z. Tari, A. Mahmood, A. Anwar: TON_IoT telemetry dataset: a new generation dataset of IoT and "
     "IIoT for data-driven intrusion detection systems. IEEE Access 8 (2020) 165130-165150. doi:10.1109/ACCESS.2020.3022862"
 )
@@ -302,18 +325,18 @@ def _entry(edition: int) -> Entry:
     return Entry(
         name=_NAMES[edition],
         title=f"GPS tracker of the TON_IoT testbed, train/test file, edition of {rows}",
-        page=_PAGE,
+        page=PAGE,
         url=None,
-        by_hand=f"open {_PAGE}, follow its link to the shared folder, take Train_Test_IoT_GPS_Tracker.csv from the train/test "
+        by_hand=f"open {PAGE}, follow its link to the shared folder, take Train_Test_IoT_GPS_Tracker.csv from the train/test "
         f"sets of IoT devices (the edition of {rows}; both are about), "
         "and put it, under any name, packed or not, into the data home",
-        licence="free for academic use with citation, other use by arrangement with the authors (to be checked at the source)",
-        citation=_CITATION,
+        licence=LICENCE,
+        citation=CITATION,
         files=files,
         variants=variants,
         units={"latitude": "°", "longitude": "°"},
         meaning={0: "normal", 1: "attack"},
-        parse=partial(_parse, stamped=edition == 0),
+        parse=partial(parse, readings=tuple(map(decimal, FEATURES)), types=TYPES, stamped=edition == 0),
         twin=partial(_twin, edition=edition),
         twin_size=_SIZES[edition],
         twin_minimum=200,

@@ -73,6 +73,106 @@ def time_block_split(time: ArrayLike, n_blocks: int, held_out: int) -> tuple[Ind
     return np.concatenate([block for i, block in enumerate(blocks) if i != held_out]), blocks[held_out]
 
 
+def interleaved_split(time: ArrayLike, n_blocks: int, n_folds: int, held_out: int) -> tuple[Indices, Indices]:
+    """Hold out every `n_folds`-th of `n_blocks` contiguous blocks of time, where one cut leaves a part without some class.
+
+    Parameters
+    ----------
+    time : array-like of shape (n_rows,)
+        Anything that sorts.
+    n_blocks : int
+        Number of blocks with equal numbers of rows, at least `n_folds`.
+    n_folds : int
+        How many folds there are, at least 2.
+    held_out : int
+        Which fold is the test part: the blocks `held_out`, ``held_out + n_folds``, and so on.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers, each in time order.
+
+    Raises
+    ------
+    ValueError
+        If the numbers do not fit.
+    """
+    order = np.argsort(np.asarray(time), kind="stable")
+    if not 2 <= n_folds <= n_blocks <= len(order) or not 0 <= held_out < n_folds:
+        raise ValueError(
+            f"fold {held_out} of {n_folds} in {n_blocks} blocks for {len(order)} rows; allowed are 2 or more folds, numbered "
+            "from 0, no more than blocks, and no more blocks than rows: choose other numbers"
+        )
+    fold = np.repeat(np.arange(n_blocks) % n_folds, [len(block) for block in np.array_split(order, n_blocks)])
+    return order[fold != held_out], order[fold == held_out]
+
+
+def family_split(
+    family: ArrayLike, held_out: str, test_size: float, rng: np.random.Generator, usual: str = "normal"
+) -> tuple[Indices, Indices]:
+    """Hold out one family of attacks, and with it a share of the usual rows: does a model find what it has never met?
+
+    Parameters
+    ----------
+    family : array-like of shape (n_rows,)
+        Type of each row (`Dataset.family`).
+    held_out : str
+        The family that only the test part holds; the other attacks are all in training.
+    test_size : float
+        Share of the usual rows in the test part, between 0 and 1.
+    rng : numpy.random.Generator
+        Source of randomness.
+    usual : str, default="normal"
+        The family that is no attack.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows of the family, no other attacks to learn from, or no usual rows.
+    """
+    kinds = np.asarray(family)
+    attacks = sorted(set(kinds.tolist()) - {usual})
+    if held_out not in attacks or len(attacks) < 2 or usual not in kinds:
+        raise ValueError(
+            f"family {held_out!r} of the attacks {', '.join(attacks) or 'none'}, usual rows {usual!r}; allowed is one of two or "
+            "more families of attacks, and usual rows: choose another family or more rows"
+        )
+    train, test = random_split(int((kinds == usual).sum()), test_size, rng)
+    rows = np.flatnonzero(kinds == usual)
+    other = np.flatnonzero((kinds != usual) & (kinds != held_out))
+    return np.concatenate([rows[train], other]), np.concatenate([rows[test], np.flatnonzero(kinds == held_out)])
+
+
+def refuse_empty(y: ArrayLike, train: Indices, test: Indices) -> None:
+    """Raise unless a split has test rows, and each class of `y` in training.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Classes.
+    train, test : ndarray of int
+        Row numbers, from any of these functions.
+
+    Raises
+    ------
+    ValueError
+        Saying which class is missing.
+    """
+    y = np.asarray(y)
+    if not len(test):
+        raise ValueError("the test part has no rows; allowed is one at least: choose another fold, or fewer")
+    if missing := sorted(set(np.unique(y).tolist()) - set(np.unique(y[train]).tolist())):
+        raise ValueError(
+            f"training has no row of class {', '.join(map(str, missing))}; a model needs rows of each: "
+            "choose a split that keeps all classes in training, or more rows"
+        )
+
+
 def late_split(time: ArrayLike, family: ArrayLike, test_size: float) -> tuple[Indices, Indices]:
     """Hold out the last part of each type, so that a model meets every type before it is asked about it.
 

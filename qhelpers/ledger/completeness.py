@@ -18,8 +18,8 @@ import yaml
 from qhelpers.ledger import proof
 from qhelpers.ledger.statements import Claim, Paper
 
-#: Sections that describe neither work nor results: keywords, and the works of others.
-_OUTSIDE = ("Index Terms:", "References")
+#: Sections that describe neither work nor results: keywords, thanks, and the works of others.
+_OUTSIDE = ("Index Terms:", "Acknowledgment", "References")
 _MATH = re.compile(
     r"\S*(?:subscript|superscript|italic_|start_|end_|caligraphic_|roman_|over\^|ket|bra\d|bold_|delimited-|formulae-|∏|∑|⟩|⟨|⨂|†)\S*"
     r"|\S*[\\{}|^_]\S*"
@@ -41,7 +41,7 @@ _COMPARES = re.compile(
     re.I,
 )
 _ABBREVIATED = re.compile(r"\b(?:Fig|Figs|Eq|Eqs|Ref|i\.e|e\.g|etc|vs|al|Acc)\.$")
-_DECIMAL = re.compile(r"(?<![\d.])\d*\.\d+|\d+(?:\.\d+)?%|\b\d{3,}\b")
+_DECIMAL = re.compile(r"(?<![\d.])\d*\.\d+|\d+(?:\.\d+)?%|(?<![\w-])\d{3,}\b")
 #: Numbers of a list or of an algorithm's lines that stand alone.
 _MARKER = re.compile(r"[•\s]*\d*[.)]?\s*\d*[.)]?\s*")
 _STEP = re.compile(r"^\d*\s*(?=[A-Za-z])")
@@ -89,9 +89,10 @@ def passages(book: Paper, text: str) -> list[Passage]:
         own = [claim for claim in book.claims if claim.place == section]
         table = ""
         for line in part.splitlines():
-            caption = re.match(r"(TABLE|Figure) [IVX\d]+(?=:)", line)
+            caption = re.match(r"(TABLE|Fig(?:ure|\.)) [IVX\d]+(?=:)", line)
             if caption:
-                table = caption[0].title().replace("Ii", "II") if caption[1] == "TABLE" else ""
+                named = caption[0].title().replace("Ii", "II")
+                table = named if named in book.tables else ""
                 found.append(_passage(section, "caption", line))
             elif table and len(re.findall(r" \d", line)) >= 3:
                 found.append(_passage(section, "table row", f"{table} {line}"))

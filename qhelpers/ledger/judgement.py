@@ -465,7 +465,8 @@ def _result(claim: Claim) -> str:
     """What a number is about; the same for all places that print the same result."""
     if claim.kind != "number" or not claim.of:
         return ""
-    return ", ".join([claim.quantity, *(f"{key} {value}" for key, value in sorted(claim.of.items()))])
+    about = {key: " or ".join(map(str, value)) if isinstance(value, list) else value for key, value in claim.of.items()}
+    return ", ".join([claim.quantity, *(f"{key} {value}" for key, value in sorted(about.items()))])
 
 
 def _together(claim: Claim, readings: Sequence[ReadingVerdict]) -> tuple[str, str]:
@@ -575,7 +576,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         control = _control(book, claim, options, sample, evidence)
         verdict_ = "holds, for another reason" if control else "holds"
         says = f"the printed {claim.printed} lies within"
-    if sd == 0 and meaning.name == "setting":
+    if sd == 0 and meaning.name in ("setting", "count"):
         agrees = "as printed" if met else f"not the printed {claim.printed}"
         sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
         return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)
@@ -726,7 +727,8 @@ def _nearest(claim: Claim, readings: Sequence[ReadingVerdict]) -> dict[str, Any]
                 return {"measured": one.measured, "n_seeds": one.n, "reading": one.reading, "sentence": one.sentence.rstrip(".")}
             unit = claim.meaning.unit
             spread = f" ± {one.sd:.3g}" if one.sd is not None else ""
-            sentence = f"{one.measured:.3g}{spread} {unit} on our hardware over {one.n} seeds ({one.reading})"
+            place = "our hardware" if unit == "s" else str(_source(claim)[1].get("data", "our hardware"))
+            sentence = f"{one.measured:.3g}{spread} {unit} on {place} over {one.n} seeds ({one.reading})"
             return {
                 "measured": one.measured,
                 "sd": one.sd,

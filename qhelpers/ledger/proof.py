@@ -14,6 +14,8 @@ from qhelpers.ledger.statements import Claim, Paper
 _TOKEN = r"(\d+(?:[.,]\d+)*%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
 _HEADING = re.compile(r"^(Abstract|Index Terms:|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$")
+#: A heading of a text that is marked up, "## I. INTRODUCTION", or one that runs into its paragraph, "**Abstract**—…".
+_MARKED = re.compile(r"#{2,} (?P<heading>\S.*)|\*\*(?P<run_in>Abstract|Index Terms)\*\*\W*(?P<rest>.*)")
 #: The number of a displayed equation, at the end of its last line.
 EQUATION = re.compile(r"\((\d+)\)$", re.MULTILINE)
 # A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
@@ -40,7 +42,7 @@ def find_text(book: Paper, folder: Path | None = None) -> str | None:
         return None
     for path in sorted(named.glob("*.txt")):
         text = path.read_text(encoding="utf-8")
-        if text.lstrip().startswith(book.title):
+        if text.lstrip("# \n").startswith(book.title):
             return text
     return None
 
@@ -50,8 +52,15 @@ def sections(text: str) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     current: list[str] = []
     for line in text.splitlines():
-        stripped = line.strip()
-        if len(stripped) <= _LONGEST_HEADING and _HEADING.match(stripped):
+        stripped = " ".join(line.split())
+        marked = _MARKED.fullmatch(stripped)
+        if marked and marked["run_in"]:
+            current = found.setdefault(marked["run_in"].replace("Terms", "Terms:"), [])
+            current.append(marked["rest"])
+        elif marked:
+            number = re.match(r"([IVX]+(?:-[A-Z]\d*)?)\.? ", marked["heading"])
+            current = found.setdefault(f"Section {number[1]}" if number else marked["heading"].capitalize(), [])
+        elif len(stripped) <= _LONGEST_HEADING and _HEADING.match(stripped):
             first = stripped.split(" ", 1)[0]
             name = stripped if first in ("Abstract", "Index", "References") else f"Section {first}"
             current = found.setdefault(name, [])
@@ -199,13 +208,15 @@ def _sentence_errors(claim: Claim, book: Paper, part: str) -> list[str]:
     elif found[0] != claim.printed:
         wrong.append(f"{claim.where}: printed is {found[0]!r}, typed {claim.printed!r}")
     for key in ("model", "data"):
-        name = book.names.get(str(claim.of.get(key)), str(claim.of.get(key))) if key in claim.of else ""
+        several = len({str(one.of[key]) for one in book.claims if key in one.of}) > 1
+        name = book.names.get(str(claim.of[key]), str(claim.of[key])) if several and key in claim.of else ""
         if name not in words:
             wrong.append(f"where does not name the {key}, {name}")
     if claim.meaning.words and not _names_quantity(words, claim.quantity):
         wrong.append(f"where does not name the quantity, {claim.quantity}, nearest to the number")
-    if claim.of.get("split") == "train" and "train" not in words:
-        wrong.append("where does not say that it is about training")
+    split = claim.of.get("split")
+    if split in ("train", "validation") and split not in words:
+        wrong.append(f"where does not say that it is about the {split} part")
     return wrong + _config_errors(claim)
 
 

@@ -70,7 +70,7 @@ _ALL = [
     _score("f_beta", "harmonic mean of precision and recall, recall weighing beta² times as much", "F2", "F0.5"),
     Quantity("beta", "weight of recall in F-beta", 0.0, exact=True),
     _score("proportion", "share of the rows", "proportion"),
-    _score("auc", "area under the ROC curve", "AUC"),
+    _score("auc", "area under the ROC curve", "AUC", "ROC score"),
     _score("mcc", "Matthews correlation", "MCC", lo=-1.0),
     Quantity("r2", "coefficient of determination", -math.inf, 1.0, better="higher", score=True, words=("R2", "R²")),
     _error("rmse", "root of the mean squared error", "RMSE"),

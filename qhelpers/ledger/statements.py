@@ -16,9 +16,10 @@ from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import Quantity, quantity
 from qhelpers.runs.papers import papers as found_papers
 
-KINDS = ("number", "ordering", "procedure")
+KINDS = ("number", "ordering", "procedure", "setting")
 #: What claims are counted by, apart from each other.
 SORTS = ("results", "sentences", "equations", "counts and settings")
+_SORTS = {"ordering": "sentences", "procedure": "equations", "setting": "counts and settings"}
 _SETTINGS = ("count", "setting", "points")
 _LIMITS = ("at_least", "at_most", "more_than", "within", "by")
 _CLAIM_KEYS = {
@@ -143,12 +144,12 @@ class Claim:
         A name from the glossary.
     of : mapping
         Model, data and split that the number describes, or what a check needs to know.
-    kind : {"number", "ordering", "procedure"}
-        What sort of claim it is.
+    kind : {"number", "ordering", "procedure", "setting"}
+        What sort of claim it is; a ``setting`` is one in words, such as the name of an optimiser or a version.
     measured_by : mapping or None
         Experiment and config whose records measure it, and ``metric`` where it is not named as the quantity.
     predicates : tuple of mapping
-        For an ordering or a procedure: one predicate over records for each reading of the sentence or of the symbols.
+        For all but a number: one predicate over records for each reading of the sentence or of the symbols.
     single : bool
         The sentence reports one experiment, and is judged by single runs; else it speaks of what the method does on average.
     awaits : str or None
@@ -181,17 +182,18 @@ class Claim:
     @property
     def sort(self) -> str:
         """What the claim is counted among, one of `SORTS`."""
-        if self.kind != "number":
-            return "sentences" if self.kind == "ordering" else "equations"
+        if self.kind in _SORTS:
+            return _SORTS[self.kind]
         return "counts and settings" if self.quantity in _SETTINGS else "results"
 
     @property
     def metric(self) -> str:
-        """Name of the measured value in a record: ``train_accuracy`` for the accuracy of the training part."""
+        """Name of the measured value in a record: ``train_accuracy`` for the accuracy of the training part, and so on."""
         named = (self.measured_by or {}).get("metric")
         if named is not None:
             return str(named)
-        return f"train_{self.quantity}" if self.of.get("split") == "train" else self.quantity
+        split = self.of.get("split")
+        return f"{split}_{self.quantity}" if split in ("train", "validation") else self.quantity
 
     @property
     def meaning(self) -> Quantity:

@@ -7,7 +7,7 @@ import pytest
 
 from qhelpers import datasets
 
-ALL = ["occupancy", "ton_iot_gps", "ton_iot_gps_38960"]
+ALL = ["occupancy", "ton_iot_gps", "ton_iot_gps_38960", "ton_iot_modbus", "wustl_iiot", "wustl_iiot_999"]
 
 
 def test_names_are_those_of_the_book():

@@ -89,3 +89,52 @@ def test_balanced_subsample_says_what_is_wrong():
         ev.balanced_subsample(Y, 41, rng())
     with pytest.raises(ValueError, match="1 classes"):
         ev.balanced_subsample(np.zeros(9), 4, rng())
+
+
+def test_interleaved_folds_cover_all_rows_once_and_are_blocks_of_time():
+    time = rng().permutation(103)
+    folds = [ev.interleaved_split(time, 10, 3, fold) for fold in range(3)]
+    assert all(disjoint_and_complete(*fold, 103) for fold in folds)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(103))
+    apart = np.diff(np.sort(time[folds[1][1]]))
+    assert (apart > 1).sum() == 2 and apart.max() > 20  # three blocks
+
+
+def test_an_attack_that_only_one_cut_holds_is_in_every_part_of_an_interleaved_split():
+    y = np.zeros(1000, int)
+    y[400:600] = 1
+    for fold in range(4):
+        train, test = ev.interleaved_split(np.arange(1000), 40, 4, fold)
+        assert y[train].sum() == 150 and y[test].sum() == 50
+
+
+@pytest.mark.parametrize(("n_blocks", "n_folds", "held_out"), [(10, 1, 0), (2, 3, 0), (10, 3, 3), (10, 3, -1), (101, 3, 0)])
+def test_interleaved_numbers_must_fit(n_blocks, n_folds, held_out):
+    with pytest.raises(ValueError, match="no more blocks than rows: choose other numbers"):
+        ev.interleaved_split(np.arange(100), n_blocks, n_folds, held_out)
+
+
+FAMILY = np.array(["normal"] * 60 + ["DoS"] * 30 + ["Reconn"] * 10)
+
+
+def test_a_family_is_left_out_of_training_alone():
+    train, test = ev.family_split(FAMILY, "Reconn", 0.25, rng())
+    assert disjoint_and_complete(train, test, 100)
+    assert sorted(FAMILY[test].tolist()) == ["Reconn"] * 10 + ["normal"] * 15
+    assert (FAMILY[train] == "DoS").sum() == 30
+
+
+@pytest.mark.parametrize(
+    ("family", "held_out"), [(FAMILY, "xss"), (FAMILY, "normal"), (FAMILY[:90], "DoS"), (FAMILY[60:], "DoS")]
+)
+def test_a_family_that_cannot_be_left_out(family, held_out):
+    with pytest.raises(ValueError, match="allowed is one of two or more families of attacks, and usual rows"):
+        ev.family_split(family, held_out, 0.25, rng())
+
+
+def test_empty_parts_and_missing_classes_are_refused():
+    ev.refuse_empty(Y, *ev.random_split(100, 0.2, rng()))
+    with pytest.raises(ValueError, match="the test part has no rows"):
+        ev.refuse_empty(Y, np.arange(100), np.array([], int))
+    with pytest.raises(ValueError, match="training has no row of class 1; a model needs rows of each"):
+        ev.refuse_empty(Y, np.arange(70), np.arange(70, 100))

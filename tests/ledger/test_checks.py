@@ -292,6 +292,28 @@ def test_same_number_in_several_places():
     assert not checks.same_number({"text": "0.90", "table": "0.95", "abstract": "95%"}).passed
 
 
+def test_one_number_of_several_results():
+    results = {"validation": "0.9993", "test": "0.9977"}
+    assert checks.one_of("99.77%", results).passed
+    assert checks.one_of("99.9%", results).passed
+    assert checks.one_of("0.997", results).rounding == "either"
+    forged = checks.one_of("98.77%", results)
+    assert not forged.passed and forged.kind == "identity"
+    assert forged.sentence == "98.77% is none of 0.9993 (validation), 0.9977 (test)"
+
+
+def test_a_loss_is_compared_with_each_class_balance_that_the_text_allows():
+    rates = [{"name": "rare", "positives": 7, "negatives": 93}, {"name": "even", "positives": 1, "negatives": 1}]
+
+    def outcomes(loss):
+        found = check_row({"cross_entropy": loss}, base_rates=rates)
+        return {one.reading: one.passed for one in found if one.check == "cross-entropy-base-rate"}
+
+    assert outcomes("0.25") == {"rare": True, "even": True}
+    assert outcomes("0.30") == {"rare": False, "even": True}
+    assert outcomes("0.70") == {"rare": False, "even": False}
+
+
 def test_differences_ratios_and_superlatives():
     assert checks.difference_of("4.7%", "94.1%", "89.4%").passed
     assert not checks.difference_of("5.7%", "94.1%", "89.4%").passed

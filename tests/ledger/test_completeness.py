@@ -4,45 +4,54 @@ import pytest
 import yaml
 
 from qhelpers.ledger import claims, completeness, paper, proof
-from qhelpers.papers import low_energy
+from qhelpers.runs.papers import papers
 
-FOLDER = completeness.Path(low_energy.__file__).parent
-ENTRIES = completeness.listed(FOLDER)
+LISTS = {one.number: completeness.listed(one.folder) for one in papers() if completeness.listed(one.folder)}
+#: Table rows, captions and equations of each paper.
+KINDS = {"1": (24, 7, 33), "2": (0, 4, 0)}
 
 
-@pytest.fixture(scope="module")
-def text():
-    found = proof.find_text(paper("1"))
+def text_of(number):
+    found = proof.find_text(paper(number))
     if found is None:
-        pytest.skip("the text of paper 1 is not at hand; name its folder by QHELPERS_PAPERS")
+        pytest.skip(f"the text of paper {number} is not at hand; name its folder by QHELPERS_PAPERS")
     return found
 
 
-def test_each_passage_names_claims_or_says_why_there_is_none():
-    known = {claim.id for claim in claims("1")}
-    assert len({entry["mark"] for entry in ENTRIES}) == len(ENTRIES) > 200
-    for entry in ENTRIES:
+def test_the_lists_are_found():
+    assert set(LISTS) == set(KINDS)
+
+
+@pytest.mark.parametrize("number", LISTS)
+def test_each_passage_names_claims_or_says_why_there_is_none(number):
+    entries, known = LISTS[number], {claim.id for claim in claims(number)}
+    assert len({entry["mark"] for entry in entries}) == len(entries)
+    for entry in entries:
         assert ("claims" in entry) != ("none" in entry), entry
         assert set(entry.get("claims", [])) <= known, entry
         assert len(entry.get("none", "long enough")) > 8 and len(entry["words"].split()) <= 5, entry
-    assert {name for entry in ENTRIES for name in entry.get("claims", [])} == known
+    assert {name for entry in entries for name in entry.get("claims", [])} == known
 
 
-def test_the_list_is_that_of_the_text(text):
-    assert completeness.errors(paper("1"), text, ENTRIES) == []
+@pytest.mark.parametrize("number", LISTS)
+def test_the_list_is_that_of_the_text(number):
+    assert completeness.errors(paper(number), text_of(number), LISTS[number]) == []
 
 
-def test_all_kinds_of_places_are_there():
-    kinds = [entry["kind"] for entry in ENTRIES]
-    assert (kinds.count("table row"), kinds.count("caption"), kinds.count("equation")) == (24, 7, 33)
+@pytest.mark.parametrize("number", LISTS)
+def test_all_kinds_of_places_are_there(number):
+    kinds = [entry["kind"] for entry in LISTS[number]]
+    assert tuple(kinds.count(kind) for kind in ("table row", "caption", "equation")) == KINDS[number]
 
 
-def test_a_draft_keeps_the_reasons_and_is_the_list(text):
-    drafted = yaml.safe_load(completeness.draft(paper("1"), text, ENTRIES))["passages"]
-    assert drafted == ENTRIES
-    bare = yaml.safe_load(completeness.draft(paper("1"), text))["passages"]
-    assert sum(entry.get("none") == "" for entry in bare) == sum("none" in entry for entry in ENTRIES)
-    assert any("neither" in one for one in completeness.errors(paper("1"), text, bare))
+@pytest.mark.parametrize("number", LISTS)
+def test_a_draft_keeps_the_reasons_and_is_the_list(number):
+    book, text, entries = paper(number), text_of(number), LISTS[number]
+    drafted = yaml.safe_load(completeness.draft(book, text, entries))["passages"]
+    assert drafted == entries
+    bare = yaml.safe_load(completeness.draft(book, text))["passages"]
+    assert sum(entry.get("none") == "" for entry in bare) == sum("none" in entry for entry in entries)
+    assert any("neither" in one for one in completeness.errors(book, text, bare))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +65,8 @@ def test_a_draft_keeps_the_reasons_and_is_the_list(text):
         (lambda text, entries: (text, [e | {"claims": e["claims"][1:]} if "claims" in e else e for e in entries]), "claims are"),
     ],
 )
-def test_what_is_missing_or_changed_is_found(text, change, said):
-    wrong = completeness.errors(paper("1"), *change(text, ENTRIES))
+def test_what_is_missing_or_changed_is_found(change, said):
+    wrong = completeness.errors(paper("1"), *change(text_of("1"), LISTS["1"]))
     assert wrong and any(said in one for one in wrong), wrong[:3]
 
 

@@ -829,27 +829,88 @@ def test_a_number_of_points_is_judged_by_the_sizes_that_rows_allow(tmp_path):
     assert "none gives Net in Table I" in none.sentence
 
 
-def test_nothing_of_paper_1_waits_for_a_chapter():
+@pytest.mark.parametrize("number", ledger.papers())
+def test_no_claim_waits_for_a_chapter(number):
     """Every claim names what measures it, what it would need, or is counted in the text."""
-    for claim in ledger.claims("1"):
+    for claim in ledger.claims(number):
         assert claim.awaits is None, claim.id
         assert claim.measured_by or claim.needs or "members" in claim.of or claim.quantity == "points", claim.id
         if claim.kind != "number":
-            assert claim.predicates, claim.id
+            assert claim.predicates or claim.needs, claim.id
 
 
 def test_scoreboard_counts_every_claim_by_sort_and_states_chance(tmp_path):
     write(tmp_path, low_energy())
     board = ledger.scoreboard(tmp_path)
-    assert list(board.index) == [("1", sort) for sort in statements.SORTS]
+    assert list(board.index) == [(number, sort) for number in ledger.papers() for sort in statements.SORTS]
     assert (board[list(VERDICTS)].sum(axis=1) == board["claims"]).all()
-    assert board["claims"].sum() == len(ledger.claims("1"))
+    for number in ledger.papers():
+        assert board.loc[number, "claims"].sum() == len(ledger.claims(number))
     results = board.loc["1", "results"]
     assert results["holds"] + results["holds, for another reason"] <= results["measured"] <= results["claims"]
     assert results["measured"] == results["claims"] - results["not measurable"] - results["lost"] - results["pending"]
     chance = counting.chance(ledger.verdicts("1", tmp_path))
     assert chance["expected_by_chance"] == pytest.approx(0.05 * chance["tested"], abs=0.01)
     assert 0 <= chance["refuted_fdr"] <= chance["refuted"] <= chance["tested"]
+
+
+def test_a_setting_in_words_is_judged_by_its_predicate_and_counted_among_settings(tmp_path):
+    claim = {
+        "id": "9.s",
+        "where": "Section I",
+        "printed": "Adam",
+        "quantity": "setting",
+        "kind": "setting",
+        "measured_by": {"experiment": "made-up"},
+        "predicates": [{"reading": "as it is", "holds": "bound", "metrics": ["same"], "at_least": 1, "exact": True}],
+    }
+    write(tmp_path, [record(i, same=1.0) for i in range(3)])
+    (held,) = judge(tmp_path, [claim])
+    assert (held.verdict, held.sort) == ("holds", "counts and settings")
+    write(tmp_path / "other", [record(i, same=0.0) for i in range(3)])
+    (other,) = judge(tmp_path / "other", [claim])
+    assert other.verdict == "falls short"
+
+
+def test_what_only_another_file_can_decide_has_the_nearest_measurement_beside_it(tmp_path):
+    write(tmp_path, scores(0.95, 0.01))
+    (found,) = judge(tmp_path, [entry("a", "0.99", needs="the whole file")])
+    assert found.verdict == "not measurable"
+    assert found.sentence.startswith(
+        "It needs the whole file. Nearest, and no substitute: 0.95 ± 0.01 share on rooms over 20 seeds"
+    )
+
+
+def test_a_number_that_is_one_of_several_results_must_agree_with_one(tmp_path):
+    def of(split):
+        return {"model": "net", "split": split}
+
+    cells = [
+        entry("v", "0.9993", "auc", where="Section I", of=of("validation")),
+        entry("t", "0.9977", "auc", where="Section I", of=of("test")),
+    ]
+    open_ = entry("c", "98.77%", "auc", where="Section II", of=of(["validation", "test"]))
+    found = judge(tmp_path, [*cells, open_])
+    assert [one.failed_checks for one in found] == [("same-number",)] * 3
+    assert "98.77% is none of 0.9993 (9.v), 0.9977 (9.t)" in found[2].sentence
+    assert found[2].result == "auc, model net, split validation or test"
+    agreeing = judge(tmp_path, [*cells, {**open_, "printed": "99.77%"}])
+    assert [one.failed_checks for one in agreeing] == [()] * 3
+    elsewhere = judge(tmp_path, [*cells, {**open_, "of": {"model": "plain", "split": ["validation", "test"]}}])
+    assert [one.failed_checks for one in elsewhere] == [()] * 3
+
+
+def test_a_loss_above_that_of_a_constant_is_a_doubt_until_no_class_balance_explains_it(tmp_path):
+    rate = "base_rates: [{name: rare, positives: 7, negatives: 93}"
+    loss = entry("l", "0.30", "cross_entropy")
+    alone = HEAD.replace("averages", rate + "], averages")
+    (one,) = judge(tmp_path, [loss], alone)
+    assert (one.verdict, one.failed_checks) == ("implausible", ("cross-entropy-base-rate",))
+    (one,) = judge(tmp_path, [{**loss, "printed": "0.25"}], alone)
+    assert one.doubts == ()
+    (one,) = judge(tmp_path, [loss], HEAD.replace("averages", rate + ", {name: even, positives: 1, negatives: 1}], averages"))
+    assert (one.verdict, one.failed_checks) == ("pending", ())
+    assert "cross-entropy-base-rate (rare)" in one.doubts[0]
 
 
 def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):

@@ -40,6 +40,7 @@ def check_row(
     means: bool = True,
     runs: int | None = None,
     test: str | None = None,
+    base_rates: Sequence[Mapping[str, Any]] = (),
 ) -> list[CheckResult]:
     """All checks of one row of printed numbers.
 
@@ -59,6 +60,8 @@ def check_row(
         Runs on the one test set of which the scores are means.
     test : {"t", "wilcoxon", "sign", "permutation"}, optional
         The test that p comes from.
+    base_rates : sequence of mapping
+        Class balances that the text allows, each with its ``name``, ``positives`` and ``negatives``, for a cross-entropy.
 
     Returns
     -------
@@ -90,6 +93,11 @@ def check_row(
     for names, check in _PAIRS:
         if set(names) <= has:
             results.append(check(*(row[name] for name in names)).tie(names))
+    if "cross_entropy" in has:
+        for rate in base_rates:
+            share = int(rate["positives"]) / (int(rate["positives"]) + int(rate["negatives"]))
+            found = inference.cross_entropy_base_rate(row["cross_entropy"], share)
+            results.append(replace(found, reading=str(rate["name"])).tie(("cross_entropy",)))
     return results + inference.all_statistics(row, test)
 
 
@@ -164,6 +172,7 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
     """
     averages = tuple(paper.protocol.get("averages", DEFAULT_AVERAGES))
     test_sets = list(paper.protocol.get("test_sets", [])) if sized else []
+    base_rates = list(paper.protocol.get("base_rates", []))
     numbers = [claim for claim in paper.claims if claim.kind == "number" and claim.printed is not None]
     results: list[CheckResult] = []
     tables: dict[str, dict[str, dict[str, Claim]]] = {}
@@ -175,7 +184,7 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
             label = str(group[0].of.get(paper.tables[place].get("row", "model"), group[0].where))
             tables.setdefault(place, {})[label] = row
         printed = {name: _printed(claim) for name, claim in row.items()}
-        for result in check_row(printed, averages=averages, test_sets=test_sets):
+        for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates):
             results.append(result.tie(tuple(row[name].id for name in result.claims)))
         for claim in group:
             if row[claim.quantity] is not claim:
@@ -317,7 +326,17 @@ def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
 
 
 def _same_numbers(numbers: Sequence[Claim]) -> list[CheckResult]:
+    """Check 8 for numbers; where one leaves open which of several results it is (a list in ``of``), it must be one of them."""
     results = []
+    for claim in numbers:
+        open_ = [key for key, value in claim.of.items() if isinstance(value, list)] if claim.quantity != "count" else []
+        prints = {
+            other.id: _printed(other)
+            for other in numbers
+            if open_ and other.quantity == claim.quantity and other is not claim and _is_one_of(other, claim, open_)
+        }
+        if prints:
+            results.append(consistency.one_of(_printed(claim), prints).tie((claim.id, *prints)))
     for (subject, _), group in _grouped(numbers, lambda claim: (_subject(claim), claim.quantity)).items():
         if subject and len(group) > 1:
             # A word and a figure for one count compare by their values, so the interval of the quantity is what is passed on.
@@ -401,6 +420,13 @@ def _family(name: str) -> str:
     if meaning.score or name in _ERRORS:
         return "predictions"
     return "time" if meaning.unit in ("s", "1/s") else name
+
+
+def _is_one_of(claim: Claim, other: Claim, open_: Sequence[str]) -> bool:
+    """Whether a claim is about one of the results that another leaves open."""
+    return claim.of.keys() == other.of.keys() and all(
+        value in other.of[key] if key in open_ else value == other.of[key] for key, value in claim.of.items()
+    )
 
 
 def _subject(claim: Claim) -> tuple[tuple[str, str], ...]:

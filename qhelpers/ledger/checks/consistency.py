@@ -135,6 +135,32 @@ def same_number(prints: Mapping[str, Printed]) -> CheckResult:
     )
 
 
+def one_of(printed: Printed, others: Mapping[str, Printed]) -> CheckResult:
+    """Check 8: a number that is one of several results, the text does not say which, agrees with one of them.
+
+    Parameters
+    ----------
+    printed : str, float or Interval
+        The number as printed.
+    others : mapping of str to printed number
+        The results that it may be, by place.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        found = [name for name, value in others.items() if read(value, rounding).meets(read(printed, rounding))]
+        shown = ", ".join(f"{show(value)} ({name})" for name, value in others.items())
+        return bool(found), f"{show(printed)} is {'one' if found else 'none'} of {shown}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = ("it is one of the results that are printed elsewhere",)
+    return CheckResult(8, "same-number", "identity", passed, sentence, "one of several results", assumed, rounding)
+
+
 def difference_of(printed: Printed, first: Printed, second: Printed) -> CheckResult:
     """Check 8: a difference in the text follows from the two numbers (``"+4.7 pp"`` is given as ``"4.7%"``)."""
     return _derived("difference", printed, first, second)

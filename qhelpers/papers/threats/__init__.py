@@ -1,0 +1,1 @@
+"""Paper 2: in a line, what it claims of which machines."""
