@@ -85,6 +85,23 @@ class Page:
         table: pd.DataFrame = records.frame(self.recorded(experiment, **wanted))
         return table
 
+    def costs(self, experiment: str, **wanted: Any) -> pd.DataFrame:
+        """What ran on a twin, as a table: for times and memory, never for a score.
+
+        Raises
+        ------
+        RecordsError
+            As `recorded`.
+        """
+        found = records.select(records.measured(experiment, source="twin"), **wanted)
+        if not found:
+            raise records.RecordsError(
+                f"chapter {self.chapter} names what {experiment} cost with {wanted}, and there is nothing in {records.root()}; "
+                f"make it with: python -m qhelpers.runs run {experiment} --profile laptop --source twin"
+            )
+        table: pd.DataFrame = records.frame(found)
+        return table
+
     def shared_rows(self, experiment: str, **wanted: Any) -> float:
         """Share of test rows that two recorded draws have in common, see `qhelpers.evaluation.shared_rows`.
 

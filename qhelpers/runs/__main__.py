@@ -124,7 +124,7 @@ def _plans(arguments: argparse.Namespace) -> list[_Plan]:
     plans = []
     for found in [experiments.get(name) for name in names]:
         if jobs := execution.jobs(found, arguments.profile, arguments.source, arguments.seeds, **wanted):
-            folder = folder_for(arguments.source, arguments.profile)
+            folder = folder_for(arguments.source, arguments.profile, found.keeps)
             todo = execution.pending(jobs, folder)
             plans.append(_Plan(found.name, jobs, todo, sum(execution.cost(todo, folder)), folder))
     if not plans:

@@ -89,6 +89,9 @@ class Experiment:
         ``needs(config) -> Needs``.
     checkpoints : bool
         Whether `function` takes ``scratch``.
+    keeps : tuple of str
+        Sources whose full runs are committed. What costs time and memory may be measured on a twin, and is then kept too; no
+        verdict and no score ever comes of it.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Experiment:
     order: Literal["config", "seed"] = "config"
     needs: Callable[[Config], Needs] = lambda config: Needs()
     checkpoints: bool = False
+    keeps: tuple[str, ...] = ("real",)
 
     def keys(self, configs: Iterable[Config]) -> list[str]:
         """Keys of configs that tell runs apart, those that any of them fills, in the order in which they are printed."""

@@ -204,10 +204,10 @@ def root() -> Path:
     )
 
 
-def folder_for(source: str, profile: str) -> Path:
-    """Where a run is recorded: ``records/`` for real data in the laptop or paper profile, ``build/records/`` for all else."""
+def folder_for(source: str, profile: str, keeps: tuple[str, ...] = ("real",)) -> Path:
+    """Where a run is recorded: ``records/`` for sources that are kept in the laptop or paper profile, else ``build/records/``."""
     committed = root()
-    return committed if source == "real" and profile in FULL_PROFILES else committed.parent / "build" / "records"
+    return committed if source in keeps and profile in FULL_PROFILES else committed.parent / "build" / "records"
 
 
 def experiments(folder: Path | None = None) -> list[str]:
@@ -330,8 +330,10 @@ def _parse_shard(path: Path, state: tuple[int, int], before: _Shard | None) -> _
     return _Shard(state, raw[:end], known.found + new, len(raw) - end)
 
 
-def measured(experiment: str, version: str | None = None, folder: Path | None = None) -> list[Record]:
-    """Records that may be cited: real data, a full profile, one version of the experiment and of the data.
+def measured(
+    experiment: str, version: str | None = None, folder: Path | None = None, source: str = "real"
+) -> list[Record]:
+    """Records that may be cited: one source, a full profile, one version of the experiment and of the data.
 
     Parameters
     ----------
@@ -341,6 +343,8 @@ def measured(experiment: str, version: str | None = None, folder: Path | None = 
         Version of the experiment's code; by default the newest that has such records.
     folder : Path, optional
         Records folder; the committed one by default.
+    source : str, default="real"
+        What ran on a twin may be cited for its time and memory alone.
 
     Returns
     -------
@@ -352,7 +356,7 @@ def measured(experiment: str, version: str | None = None, folder: Path | None = 
     RecordsError
         As `read`.
     """
-    found = [r for r in read(experiment, folder) if r.source == "real" and r.profile in FULL_PROFILES]
+    found = [r for r in read(experiment, folder) if r.source == source and r.profile in FULL_PROFILES]
     if version is None:
         version = max((r.version for r in found), key=lambda text: [int(part) for part in text.split(".")], default="")
     found = [r for r in found if r.version == version]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qhelpers.runs import records
+from qhelpers.runs import experiment, records
 from qhelpers.runs.records import RecordsError
 
 
@@ -105,14 +105,17 @@ def test_only_real_data_in_a_measuring_profile_goes_to_the_committed_folder(monk
     assert records.folder_for("real", "laptop") == tmp_path / "records"
     for source, profile in (("twin", "laptop"), ("twin", "paper"), ("real", "quick")):
         assert records.folder_for(source, profile) == tmp_path / "build" / "records"
+    both = ("real", "twin")
+    assert records.folder_for("twin", "laptop", both) == tmp_path / "records"
+    assert records.folder_for("twin", "quick", both) == tmp_path / "build" / "records"
 
 
-def test_committed_records_are_whole_and_measured_on_real_data():
+def test_committed_records_are_whole_and_measured_on_what_their_experiment_keeps():
     for name in records.experiments():
         found = records.read(name)
         assert len({r.id for r in found}) == len(found)
         for r in found:
-            assert r.source == "real" and r.profile in ("laptop", "paper")
+            assert r.source in experiment.get(name).keeps and r.profile in ("laptop", "paper")
             assert r.id == records.identify(r.experiment, r.version, r.config, r.seed, r.fingerprint)
             counts = r.confusion
             if counts:

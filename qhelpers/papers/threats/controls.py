@@ -13,6 +13,7 @@ from qhelpers.papers.threats.model import OBSERVABLES, PureHQMLClassifier, obser
 #: the circuit, with about as many weights; ``machine``: a true factorization machine beside the circuit.
 CONTROLS: dict[str, dict[str, Any]] = {
     "no circuit": {"branch": "none"},
+    "no network": {"front": "none"},
     "frozen": {"branch": "frozen"},
     "separable": {"entanglement": "none"},
     "equal weights": {"branch": "classical"},

@@ -37,7 +37,7 @@ OBSERVABLES = ("first", "last", "each", "sum", "parity")
 ALLOWED = {
     "order": ("file", "score"),
     "scaling": ("standard", "minmax", "none"),
-    "front": ("dense", "factorization"),
+    "front": ("dense", "factorization", "none"),
     "observable": OBSERVABLES,
     "feeds": ("input", "layer"),
     "branch": ("circuit", "frozen", "classical", "none"),
@@ -87,7 +87,7 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    front : Module
+    front : Module or None
         Of (n_samples, n_features).
     branch : Module or None
         The quantum network, or what stands in its place.
@@ -96,17 +96,16 @@ class Network(nn.Module):
         What the branch reads: the features, or the outputs of `front`.
     """
 
-    def __init__(self, front: nn.Module, branch: nn.Module | None, output: nn.Linear, feeds: str) -> None:
+    def __init__(self, front: nn.Module | None, branch: nn.Module | None, output: nn.Linear, feeds: str) -> None:
         super().__init__()
         self.front, self.branch, self.output, self.feeds = front, branch, output, feeds
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of shape (n_samples,)."""
-        joined = self.front(x)
+        parts = [] if self.front is None else [self.front(x)]
         if self.branch is not None:
-            quantum = self.branch(joined if self.feeds == "layer" else x)
-            joined = torch.cat([joined, quantum.reshape(len(x), -1)], 1)
-        logits: Tensor = self.output(joined)[:, 0]
+            parts.append(self.branch(parts[0] if self.feeds == "layer" else x).reshape(len(x), -1))
+        logits: Tensor = self.output(torch.cat(parts, 1))[:, 0]
         return logits
 
 
@@ -121,8 +120,8 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         Which feature goes to which qubit: as the columns come, or the one of the highest F first (D2.20).
     scaling : {"standard", "minmax", "none"}, default="standard"
         To mean 0 and standard deviation 1, or to [0, 1], over the training rows (D2.21).
-    front : {"dense", "factorization"}, default="dense"
-        The FM layer: fully connected, or a factorization machine (D2.25).
+    front : {"dense", "factorization", "none"}, default="dense"
+        The FM layer: fully connected, or a factorization machine (D2.25); or nothing beside the circuit.
     width : int, default=1
         Outputs of the dense layer, or factors of the machine.
     feature_map : str, default="Z"
@@ -277,11 +276,15 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         """Network of so many features with its first weights, drawn from a seed (D2.28)."""
         self._check()
         if self.feeds == "layer" and self.front != "dense":
-            raise ValueError("feeds='layer' needs an output a qubit, which a factorization machine has not; take feeds='input'")
+            raise ValueError(f"feeds='layer' needs an output a qubit, which front={self.front!r} has not; take feeds='input'")
+        if self.front == self.branch == "none":
+            raise ValueError("front and branch are both 'none', and nothing is left; give one of them")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            width = 1 if self.front == "factorization" else n_inputs if self.feeds == "layer" else self.width
-            front = FactorizationMachine(n_inputs, self.width) if self.front == "factorization" else nn.Linear(n_inputs, width)
+            width = {"none": 0, "factorization": 1, "dense": n_inputs if self.feeds == "layer" else self.width}[self.front]
+            front: nn.Module | None = None if self.front == "none" else nn.Linear(n_inputs, width)
+            if self.front == "factorization":
+                front = FactorizationMachine(n_inputs, self.width)
             branch = None if self.branch == "none" else self._branch(n_inputs)
             n_outputs = 0 if branch is None else n_inputs if self.observable == "each" else 1
             return Network(front, branch, nn.Linear(width + n_outputs, 1), self.feeds)

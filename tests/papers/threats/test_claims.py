@@ -58,8 +58,8 @@ def test_scores_are_of_known_models_and_data():
     for name, config, claim in wanted():
         if name == "threats-scores":
             assert config["model"] in MODELS, claim
-            assert config["data"] in ("wustl-999", "modbus") and config["split"] in ("random", "blocks"), claim
-            assert config["features"] in ((5, 10, "all") if config["data"] == "wustl-999" else ("all",)), claim
+            assert config["data"] in ("wustl_iiot_999", "ton_iot_modbus") and config["split"] in ("random", "blocks"), claim
+            assert config["features"] in ((5, 10, "all") if config["data"] == "wustl_iiot_999" else ("all",)), claim
     assert {one.control for one in ledger.paper(PAPER.number).controls} <= MODELS
 
 
@@ -70,7 +70,7 @@ def test_scores_of_this_paper_are_never_judged_by_a_part_of_its_file():
             assert claim.needs, claim.id
         if claim.sort == "sentences" and not claim.needs:
             on = {(term.metric, dict(term.config)["data"]) for one in claim.predicates for term in terms(one)}
-            assert {metric for metric, data in on if data == "wustl-999"} <= {"parameters", "train_cpu_seconds"}, claim.id
+            assert {metric for metric, data in on if data == "wustl_iiot_999"} <= {"parameters", "train_cpu_seconds"}, claim.id
 
 
 def test_the_class_counts_are_those_of_the_file_that_the_paper_names():

@@ -86,7 +86,7 @@ def test_controls_train_what_they_should(name):
         part: any(not torch.equal(a.float(), b) for a, b in zip(now.parameters(), then.parameters(), strict=True))
         for (part, now), (_, then) in zip(model.module_.named_children(), first.named_children(), strict=True)
     }
-    assert moved["front"] and moved["output"]
+    assert moved.get("front", name == "no network") and moved["output"]
     assert moved.get("branch") == {"no circuit": None, "machine alone": None, "frozen": False}.get(name, True)
     if name == "separable":
         kinds = {gate.operation.num_qubits for gate in model.circuit(4).qiskit()[0].data if gate.operation.name != "barrier"}
@@ -240,7 +240,8 @@ def test_an_unknown_name_is_refused(name):
         ),
         ({"class_weight": "odd"}, "The 'class_weight' parameter .* Got 'odd' instead"),
         ({"learning_rate": 0}, "learning_rate is 0; allowed are numbers above 0"),
-        ({"front": "factorization", "feeds": "layer"}, "an output a qubit, which a factorization machine has not"),
+        ({"front": "factorization", "feeds": "layer"}, "an output a qubit, which front='factorization' has not"),
+        ({"front": "none", "branch": "none"}, "front and branch are both 'none'"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, reason):

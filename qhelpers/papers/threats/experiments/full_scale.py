@@ -133,4 +133,5 @@ EXPERIMENT = Experiment(
     told=("data", "model", "compare", "observable", "n_qubits"),
     times=lambda config: r"metrics\.((train|predict)_cpu_seconds|literal_(full_)?cpu_seconds)",
     needs=lambda config: Needs(memory_gb=3.0 if config["data"] == "wustl_iiot" else 1.0),
+    keeps=("real", "twin"),
 )
