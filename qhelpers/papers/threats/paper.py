@@ -5,6 +5,12 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="2",
     title="Threat detection",
-    experiments={"threats-twin": "twin_check", "threats-scale": "full_scale"},
+    experiments={
+        "threats-twin": "twin_check",
+        "threats-scale": "full_scale",
+        "threats-scores": "scores",
+        "threats-variants": "variants",
+        "threats-learning": "learning",
+    },
     labels={"pure-hqml": "Pure-HQML"},
 )

@@ -12,14 +12,13 @@ from qhelpers.runs import experiment
 TO_COME = {
     "threats-data",
     "threats-equations",
-    "threats-learning",
     "threats-literal",
-    "threats-scores",
     "threats-settings",
 }
 #: Models and controls of `threats-scores`.
 MODELS = {
     "pure-hqml",
+    "pure-hqml-behind-layer",
     "pure-hqml-without-circuit",
     "pure-hqml-without-network",
     "pure-hqml-separable",
