@@ -22,7 +22,8 @@ def test_budgets_above_the_floor_and_no_others():
     found = alarms.run(place | {"model": "logistic-regression"}, 1, registers).metrics
     for budget in alarms.BUDGETS:
         assert (f"{budget}.recall" in found) == (budget >= found["lowest_rate"])
-    assert found["lowest_rate"] < 1000 and found["1000.false_alarms_per_hour"] < found["rows_per_hour"]
+    assert found["lowest_rate"] < 1000
+    assert 0 <= found["1000.false_alarms_per_hour"] <= found["rows_per_hour"]
     assert 0 <= found["1000.episodes_missed"] <= found["1000.episodes"]
     flows = datasets.load("wustl_iiot_999", source="twin", n=999, seed=1)
     sampled = alarms.run(

@@ -44,7 +44,7 @@ TRIALS: dict[str, tuple[str, tuple[Any, ...]]] = {
 RULES = ("majority", "one-threshold")
 MODELS = (*NETWORKS, *TRIALS.keys() - NETWORKS.keys(), *RULES)
 #: Rows that make an update of a network: those of the larger set are more.
-BATCH = {"wustl_iiot_999": 32, "ton_iot_modbus": 256}
+BATCH = {"wustl_iiot_999": 32, "ton_iot_modbus": 1024}
 #: Models whose scores are kept, for curves; and those that are asked about a family that they never met.
 KEPT = ("pure-hqml", "logistic-regression")
 ASKED = ("pure-hqml", "random-forest")
