@@ -27,7 +27,7 @@ from qhelpers.runs.experiment import Experiment, Outcome
 #: False alarms an hour that are allowed, and how much a missed attack costs where a false alarm costs 1.
 BUDGETS = (10, 100, 1000)
 COSTS = (10, 100)
-MODELS = ("pure-hqml", "pure-hqml-without-circuit", "logistic-regression", "random-forest", "gradient-boosting")
+MODELS = ("pure-hqml", "logistic-regression", "random-forest")
 
 
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:

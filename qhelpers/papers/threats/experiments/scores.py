@@ -42,7 +42,7 @@ TRIALS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "nearest-neighbour": ("kneighborsclassifier__n_neighbors", (1, 5, 25)),
 } | dict.fromkeys(NETWORKS, ("learning_rate", (0.001, 0.01, 0.1)))
 RULES = ("majority", "one-threshold")
-MODELS = (*NETWORKS, *TRIALS.keys() - NETWORKS.keys(), *RULES)
+MODELS = (*NETWORKS, *(name for name in TRIALS if name not in NETWORKS), *RULES)
 #: Rows that make an update of a network: those of the larger set are more.
 BATCH = {"wustl_iiot_999": 32, "ton_iot_modbus": 1024}
 #: Models whose scores are kept, for curves; and those that are asked about a family that they never met.
