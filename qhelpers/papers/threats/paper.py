@@ -5,6 +5,13 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="2",
     title="Threat detection",
-    experiments={"threats-twin": "twin_check", "threats-scale": "full_scale"},
+    experiments={
+        "threats-twin": "twin_check",
+        "threats-scale": "full_scale",
+        "threats-data": "data",
+        "threats-settings": "settings",
+        "threats-equations": "equations",
+        "threats-literal": "literal",
+    },
     labels={"pure-hqml": "Pure-HQML"},
 )
