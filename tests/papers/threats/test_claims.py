@@ -3,6 +3,7 @@
 import dataclasses
 
 from qhelpers import ledger
+from qhelpers.ledger.evidence import Evidence
 from qhelpers.ledger.predicates import Term, terms
 from qhelpers.papers.threats import findings, loss
 from qhelpers.papers.threats.paper import PAPER
@@ -50,7 +51,7 @@ def test_what_measures_a_claim_is_run_or_still_to_come():
 def test_small_experiments_hold_all_that_claims_ask_of_them():
     """Every metric of a claim, with the three seeds that a verdict needs."""
     small = {"threats-data", "threats-equations", "threats-literal", "threats-settings"}
-    records, asked = ledger.Evidence(), set()
+    records, asked = Evidence(), set()
     for claim in ledger.claims(PAPER.number):
         own = claim.measured_by or {}
         wished = [
