@@ -12,6 +12,10 @@ PAPER = Paper(
         "threats-variants": "variants",
         "threats-learning": "learning",
         "threats-alarms": "alarms",
+        "threats-data": "data",
+        "threats-settings": "settings",
+        "threats-equations": "equations",
+        "threats-literal": "literal",
     },
     labels={"pure-hqml": "Pure-HQML"},
 )
