@@ -5,6 +5,11 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="2",
     title="Threat detection",
-    experiments={"threats-twin": "twin_check", "threats-scale": "full_scale"},
+    experiments={
+        "threats-twin": "twin_check",
+        "threats-scale": "full_scale",
+        "threats-leaks": "leaks",
+        "threats-smells": "smell_check",
+    },
     labels={"pure-hqml": "Pure-HQML"},
 )
