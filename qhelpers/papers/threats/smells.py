@@ -217,4 +217,6 @@ def smelling(measured: Mapping[str, float]) -> list[str]:
 def _text(smell: Smell, value: float) -> str:
     if not smell.share:
         return f"{value:.0f}"
-    return f"{value:.2f}" if "F1" in smell.question else f"{100 * value:.3g} %"
+    if "F1" in smell.question:
+        return f"{value:.2f}"
+    return f"{100 * value:.0f} %" if value >= 0.1 else f"{100 * value:.2g} %"
