@@ -1,4 +1,4 @@
-"""Splits, metrics and paired statistics."""
+"""Splits, metrics, alarms at a budget and paired statistics."""
 
 import qhelpers._experiments  # noqa: F401
 from qhelpers.evaluation.alarms import alarm_threshold, at_alarm_budget, cost_threshold, episodes, lowest_rate, observed_hours

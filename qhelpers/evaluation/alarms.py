@@ -30,8 +30,8 @@ def _finite(scores: ArrayLike) -> NDArray[np.float64]:
 def observed_hours(time: ArrayLike, usual: ArrayLike, gap: float = 60.0) -> float:
     """Hours of usual traffic that rows show; usual rows divided by it are rows an hour.
 
-    From first to last usual row there may be days in which nothing was recorded: the normal rows of TON_IoT Modbus are bursts of
-    minutes on three days. So only time between two usual rows that follow one another within `gap` counts.
+    From first to last usual row there may be days in which nothing was recorded: some recordings are bursts of minutes on a few
+    days. So only time between two usual rows that follow one another within `gap` counts.
 
     Parameters
     ----------

@@ -16,6 +16,8 @@ PAPER = Paper(
         "threats-settings": "settings",
         "threats-equations": "equations",
         "threats-literal": "literal",
+        "threats-leaks": "leaks",
+        "threats-smells": "smell_check",
     },
     labels={"pure-hqml": "Pure-HQML"},
 )
