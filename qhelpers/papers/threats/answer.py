@@ -30,6 +30,12 @@ PLAIN: dict[str, dict[str, Any]] = {
     "random forest": {"model": "random-forest", "features": "all"},
     "gradient boosting": {"model": "gradient-boosting", "features": "all"},
 }
+#: Further controls: a circuit that is never trained, one without the layer beside it, a factorization machine as that layer.
+FURTHER: dict[str, dict[str, Any]] = {
+    "first weights kept": {"model": "pure-hqml-frozen", "features": 10},
+    "the circuit alone": {"model": "pure-hqml-without-network", "features": 10},
+    "a machine beside it": {"model": "pure-hqml-with-machine", "features": 10},
+}
 #: Rows of the picture, and those that have a circuit.
 ROWS = PLAIN | IN_ITS_PLACE | {"Pure-HQML": HYBRID}
 QUANTUM = ("no entangling gate", "Pure-HQML")
@@ -62,11 +68,11 @@ def bars() -> dict[str, NDArray[np.float64]]:
 
 @functools.cache
 def compared(name: str, metric: str = "mcc", data: str = "wustl_iiot_999", split: str = "random") -> Test:
-    """Pure-HQML less one of `IN_ITS_PLACE`, over the same splits."""
+    """Pure-HQML less one of `IN_ITS_PLACE` or `FURTHER`, over the same splits."""
     from qhelpers.ledger.evidence import Evidence
 
     place = {"data": data, "split": split} | ({"features": "all"} if data == "ton_iot_modbus" else {})
-    ours, theirs = (values(config, metric, **place) for config in (HYBRID, IN_ITS_PLACE[name]))
+    ours, theirs = (values(config, metric, **place) for config in (HYBRID, (IN_ITS_PLACE | FURTHER)[name]))
     return corrected_t_test(ours, theirs, Evidence().shared("threats-scores", data) or 0.15)
 
 

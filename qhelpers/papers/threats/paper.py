@@ -19,5 +19,6 @@ PAPER = Paper(
         "threats-leaks": "leaks",
         "threats-smells": "smell_check",
     },
-    labels={"pure-hqml": "Pure-HQML"},
+    labels={"pure-hqml": "Pure-HQML", "wustl_iiot_999": "999 flows", "ton_iot_modbus": "Modbus readings"},
+    answer="answer",
 )
