@@ -36,6 +36,8 @@ FURTHER: dict[str, dict[str, Any]] = {
     "the circuit alone": {"model": "pure-hqml-without-network", "features": 10},
     "a machine beside it": {"model": "pure-hqml-with-machine", "features": 10},
 }
+#: The plain models on the ten features that the network has.
+TEN = {f"{name}, ten features": {**config, "features": 10} for name, config in PLAIN.items()}
 #: Rows of the picture, and those that have a circuit.
 ROWS = PLAIN | IN_ITS_PLACE | {"Pure-HQML": HYBRID}
 QUANTUM = ("no entangling gate", "Pure-HQML")
