@@ -1,0 +1,65 @@
+"""The three sentences of part 2 follow from the records, whichever way these go."""
+
+import re
+
+import numpy as np
+import pytest
+
+from qhelpers import ledger
+from qhelpers.papers.threats import answer
+
+
+@pytest.fixture
+def forged(monkeypatch):
+    """Records in which each model scores what a test says, with the same scatter over splits for all."""
+
+    def forge(**scores):
+        def values(config, metric="mcc", **place):
+            centre = scores.get(config["model"].replace("-", "_"), 0.9)
+            n = 20 if {**answer.FLOWS, **config, **place}["split"] == "random" else 10
+            own = sum(map(ord, config["model"]))
+            return centre + 0.01 * np.random.default_rng(own).standard_normal(n)
+
+        monkeypatch.setattr(answer, "values", values)
+        answer.compared.cache_clear()
+        return [re.sub("<[^>]+>", "", one) for one in answer.sentences()]
+
+    yield forge
+    answer.compared.cache_clear()
+
+
+def test_a_circuit_that_is_worth_nothing(forged):
+    helps, where, instead = forged(random_forest=0.99)
+    assert "Not that we could see" in helps and re.search(r"0\.(89|90)", helps)
+    assert "Nowhere beside its classical twins" in where
+    assert "A random forest on all columns" in instead and re.search(r"0\.(98|99)", instead)
+
+
+def test_a_circuit_that_is_worth_something(forged):
+    helps, where, instead = forged(pure_hqml=0.99)
+    assert "A little" in helps and "clearly ahead of both of its classical twins" in where
+    assert "One threshold on all columns" in instead
+
+
+def test_a_circuit_that_another_layer_replaces(forged):
+    _, where, _ = forged(pure_hqml=0.99, pure_hqml_equal_weights=0.99)
+    assert "clearly ahead of its twin with no entangling gate alone" in where
+    assert "it does harm" in forged(pure_hqml=0.8)[0]
+
+
+def test_the_page_shows_what_is_recorded():
+    """Every number of the sentences is one that the ledger finds, to three decimals."""
+    said = " ".join(ledger.answer("2"))
+    found = re.findall(r'data-of="([^"]+)">([^<]+)<', said)
+    assert len(found) == 11
+    for of, text in found:
+        experiment, *place, metric = of.split("; ")
+        config = dict(pair.split("=") for pair in place)
+        config = {name: int(value) if value.isdigit() else value for name, value in config.items()}
+        assert experiment == "threats-scores" and text == f"{answer.values(config, metric).mean():.3f}"
+
+
+def test_rows_of_the_picture_and_sentences_on_the_print():
+    assert list(answer.bars())[-1] == "Pure-HQML" and set(answer.QUANTUM) <= set(answer.bars())
+    assert "98.43%" in answer.beside_print() and "0.3202" in answer.beside_print()
+    assert "sentences" in answer.sentences_judged()
