@@ -252,7 +252,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
         for left_out in names[:1] if quick else names:
             for model in ASKED:
                 place = {"data": data, "split": "family", "left_out": left_out, "model": model}
-                entries.append((place | {"features": 10 if data == "wustl_iiot_999" else "all"}, 1 if quick else 5))
+                entries.append((place | {"features": 10 if data == "wustl_iiot_999" else "all"}, 1 if quick else 3))
     return entries
 
 
