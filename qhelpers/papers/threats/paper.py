@@ -11,6 +11,7 @@ PAPER = Paper(
         "threats-scores": "scores",
         "threats-variants": "variants",
         "threats-learning": "learning",
+        "threats-alarms": "alarms",
     },
     labels={"pure-hqml": "Pure-HQML"},
 )
