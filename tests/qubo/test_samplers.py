@@ -91,7 +91,7 @@ def test_the_exact_one_finds_all_of_lowest_energy():
 
 def test_the_lowest_of_many_reads_is_the_best_bin():
     for name in ("simulated-annealing", "path-integral"):
-        reads = decode(get_sampler(name, num_reads=300, n_sweeps=100, seed=0).sample(one_hot_bqm(COSTS)))
+        reads = decode(get_sampler(name, num_reads=150, n_sweeps=30, seed=0).sample(one_hot_bqm(COSTS)))
         assert reads.lowest == COSTS.argmin()
 
 
@@ -209,8 +209,8 @@ def test_an_embedding_is_looked_for_once(monkeypatch):
 
 
 def test_a_model_that_does_not_fit_is_refused():
-    with pytest.raises(EmbeddingError, match=r"no place was found for 30 variables .* on a pegasus chip of shape \(2,\)"):
-        get_sampler("mock-qpu", shape=(2,), num_reads=1).sample(one_hot_bqm(np.zeros(30)))
+    with pytest.raises(EmbeddingError, match=r"no place was found for 16 variables .* on a chimera chip of shape \(1,\)"):
+        get_sampler("mock-qpu", topology="chimera", shape=(1,), num_reads=1).sample(one_hot_bqm(np.zeros(9)))
 
 
 def test_the_time_of_a_call_is_the_published_models():
