@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve test data records bench growth spreading lock release clean
+.PHONY: help set-up book lab serve test data records bench growth spreading annealing lock release clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -72,6 +72,9 @@ growth: set-up ## time each path of the circuit engine against qubits, batch and
 
 spreading: set-up ## time a sweep in one process, in several, and on a Dask cluster of this machine
 	@$(BIN)/python benchmarks/spreading.py $(ARGS)
+
+annealing: set-up ## time models, reads and draws of a choice among sixteen bins
+	@$(BIN)/python benchmarks/annealing.py $(ARGS)
 
 lock: set-up ## resolve pyproject.toml anew into requirements.lock
 	@$(PYTHON) book/bootstrap.py lock

@@ -33,6 +33,13 @@ def test_the_other_blocks_run_after_it():
     torch.testing.assert_close(model(x), model[2](theirs(model[0](x))))
 
 
+def test_the_block_on_choices_runs():
+    names = {}
+    exec(BLOCKS[2], names)
+    assert names["reads"].n_reads == 1000 and names["reads"].lowest == 1
+    assert names["policy"]([0.1, 0.5, 0.9, 0.2]) == 2
+
+
 def test_every_call_that_it_lists_exists():
     from qhelpers.circuits import NoiseModel, QuantumLayer
 
