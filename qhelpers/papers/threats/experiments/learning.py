@@ -44,9 +44,9 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset, *, epochs: int =
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """With and without the circuit, five splits."""
+    """With and without the circuit, ten splits."""
     place = {"data": "ton_iot_modbus", "split": "random", "features": "all"}
-    return [(place | {"model": model}, 1 if profile == "quick" else 5) for model in ("pure-hqml", "pure-hqml-without-circuit")]
+    return [(place | {"model": model}, 1 if profile == "quick" else 10) for model in ("pure-hqml", "pure-hqml-without-circuit")]
 
 
 EXPERIMENT = Experiment(
