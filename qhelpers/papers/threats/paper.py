@@ -5,6 +5,6 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="2",
     title="Threat detection",
-    experiments={"threats-twin": "twin_check", "threats-scale": "full_scale"},
+    experiments={"threats-twin": "twin_check", "threats-scale": "full_scale", "threats-at-work": "at_work"},
     labels={"pure-hqml": "Pure-HQML"},
 )
