@@ -2,17 +2,17 @@
 
 Every candidate is a flow that could be on the wire: the attacker chooses number, bytes, spacing and jitter of its packets, and
 totals, rates, loads and the share of lost packets follow, as the recorder computes them. What the victim answers stays as it was.
-All models are asked about the same candidates, by their verdicts alone.
+All models are asked in the same way, by their verdicts alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -75,51 +75,107 @@ def resent(flows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     return made[list(flows)]
 
 
-def candidates(
-    attack: pd.DataFrame, normal: pd.DataFrame, rng: np.random.Generator, reach: str = "sizes and timing", n: int = 1000
-) -> pd.DataFrame:
-    """Other forms of one attack: half of them on the way to a normal flow, half anywhere near and far.
+#: Forms that all models are asked about, and rounds and forms a round that then close in on the attack, for each model.
+N_FORMS, ROUNDS, A_ROUND = 500, 10, 50
+
+
+def form(attack: pd.DataFrame, logs: Array, headers: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Forms of one attack.
+
+    Parameters
+    ----------
+    attack : DataFrame of shape (1, n_features)
+    logs : array of shape (n, n_chosen)
+        Logarithms of what the sender chooses, `CHOSEN`.
+    headers : DataFrame of shape (n, n_headers), optional
+
+    Returns
+    -------
+    DataFrame of shape (n, n_features)
+    """
+    chosen = pd.DataFrame(np.exp(logs), columns=list(CHOSEN))
+    if headers is not None:
+        chosen[list(headers)] = headers.to_numpy()
+    return resent(attack.iloc[np.zeros(len(logs), int)].reset_index(drop=True), chosen)
+
+
+def forms(attack: Array, normal: Array, n: int, rng: np.random.Generator) -> Array:
+    """Other numbers for one attack: half on the way to a normal flow, half anywhere near and far.
+
+    Parameters
+    ----------
+    attack : array of shape (n_chosen,)
+    normal : array of shape (n_normal, n_chosen)
+        Of normal flows of the training, which an attacker who listens has seen; all are logarithms.
+    n : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of shape (n, n_chosen)
+        Those on the way are a random share of it; the others add normal numbers with a spread between 0.05 and 8. One half of
+        all leave each number as it was with a chance of one half.
+    """
+    half = n // 2
+    moved = np.tile(attack, (n, 1))
+    moved[:half] += rng.random((half, 1)) * (normal[rng.integers(len(normal), size=half)] - attack)
+    moved[half:] += np.exp(rng.uniform(np.log(0.05), np.log(8.0), (n - half, 1))) * rng.normal(size=(n - half, len(attack)))
+    kept = (rng.random(moved.shape) < 0.5) & (rng.random((n, 1)) < 0.5)
+    return np.where(kept, attack, moved)
+
+
+def nearest_pass(
+    attack: pd.DataFrame,
+    normal: pd.DataFrame,
+    raises_alarm: Callable[[pd.DataFrame], NDArray[np.bool_]],
+    deviation: pd.Series,
+    rng: np.random.Generator,
+    reach: str = "sizes and timing",
+) -> float:
+    """How far the nearest form of an attack is that raises no alarm, of those that a search by verdicts alone finds.
 
     Parameters
     ----------
     attack : DataFrame of shape (1, n_features)
     normal : DataFrame of shape (n_normal, n_features)
-        Normal flows of the training, which an attacker who listens has seen.
+        Normal flows of the training.
+    raises_alarm : callable
+        ``raises_alarm(flows)``, a verdict a flow; it is asked `N_FORMS` and then `ROUNDS` times `A_ROUND` times.
+    deviation : Series of shape (n_columns,)
+        Standard deviations of the training, of the columns over which a distance is taken.
     rng : numpy.random.Generator
+        In the same state for every model, so that the first `N_FORMS` are the same.
     reach : str
         Of `REACHES`.
-    n : int, default=1000
-        How many; an even number.
 
     Returns
     -------
-    DataFrame of shape (n, n_features)
-        Those on the way are a random share of it (on a logarithmic scale) towards a random normal flow; the others multiply each
-        chosen number by a factor whose logarithm is normal, of a spread between 0.05 and 8. Half of all leave each number as it
-        was with a chance of one half.
+    float
+        Euclidean, in standard deviations; infinite where none of the first forms passes.
     """
-    own = np.log(np.maximum(np.tile(attack[list(CHOSEN)].to_numpy(float), (n, 1)), 1e-7))
-    aim = np.log(np.maximum(normal[list(CHOSEN)].to_numpy(float)[rng.integers(len(normal), size=n // 2)], 1e-7))
-    moved = own.copy()
-    moved[: n // 2] += rng.random((n // 2, 1)) * (aim - own[: n // 2])
-    spread = np.exp(rng.uniform(np.log(0.05), np.log(8.0), (n - n // 2, 1)))
-    moved[n // 2 :] += spread * rng.normal(size=(n - n // 2, len(CHOSEN)))
-    kept = (rng.random(moved.shape) < 0.5) & (rng.random((n, 1)) < 0.5)
-    chosen = pd.DataFrame(np.exp(np.where(kept, own, moved)), columns=list(CHOSEN))
-    for name in REACHES[reach]:
-        values = normal[name].to_numpy(float)[rng.integers(len(normal), size=n)]
-        chosen[name] = np.where(rng.random(n) < 0.5, values, attack[name].to_numpy(float))
-    return resent(attack.iloc[np.zeros(n, int)].reset_index(drop=True), chosen)
-
-
-def distances(forms: ArrayLike, attack: ArrayLike, deviation: ArrayLike) -> Array:
-    """How far forms are from their attack, in standard deviations of the training (Euclidean), shape (n_forms,)."""
-    moved = (np.asarray(forms, float) - np.asarray(attack, float)) / np.asarray(deviation, float)
-    found: Array = np.sqrt((moved**2).sum(1))
-    return found
-
-
-def nearest(alarms: Sequence[Any] | NDArray[np.bool_], far: ArrayLike) -> float:
-    """Distance of the nearest form that raises no alarm; infinite where each raises one."""
-    passed = np.asarray(far, float)[~np.asarray(alarms, bool)]
-    return float(passed.min()) if len(passed) else np.inf
+    names, columns = list(REACHES[reach]), list(deviation.index)
+    scale = np.where(deviation > 0, deviation, 1.0)
+    own, usual = (np.log(np.maximum(one[list(CHOSEN)].to_numpy(float), 1e-7)) for one in (attack, normal))
+    best: Any = (np.inf, None, None)
+    for k in range(ROUNDS + 1):
+        n = A_ROUND if k else N_FORMS
+        headers = attack[names].iloc[np.zeros(n, int)].reset_index(drop=True)
+        if not k:
+            logs = forms(own[0], usual, n, rng)
+            for name in names:
+                values = normal[name].to_numpy()[rng.integers(len(normal), size=n)]
+                headers[name] = headers[name].where(rng.random(n) < 0.5, values)
+        else:
+            back = rng.random((n, 1)) * (rng.random((n, len(CHOSEN))) < 0.5)
+            logs = best[1] + back * (own[0] - best[1]) + rng.normal(size=back.shape) * 0.5**k
+            for place, name in enumerate(names):
+                headers[name] = headers[name].where(rng.random(n) < 0.2, best[2][place])
+        made = form(attack, logs, headers)
+        far = np.sqrt((((made[columns].to_numpy() - attack[columns].to_numpy()) / scale) ** 2).sum(1))
+        far[raises_alarm(made)] = np.inf
+        place = int(far.argmin())
+        if far[place] < best[0]:
+            best = (float(far[place]), logs[place], headers.iloc[place].to_list())
+        if not np.isfinite(best[0]):
+            break
+    return float(best[0])

@@ -6,6 +6,7 @@ TON_IoT Modbus, whose registers are random numbers: there a stream can bring fal
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from qhelpers.datasets.wustl_iiot import FAMILIES, FEATURES
 from qhelpers.evaluation import binary_metrics, confusion_counts, interleaved_split, refuse_empty, stratified_split
 from qhelpers.models import baseline
 from qhelpers.papers.threats.controls import control
-from qhelpers.papers.threats.evasion import CHOSEN, REACHES, candidates, distances, nearest
+from qhelpers.papers.threats.evasion import CHOSEN, REACHES, form, nearest_pass
 from qhelpers.papers.threats.export import OnnxClassifier, export_onnx
 from qhelpers.papers.threats.model import PureHQMLClassifier
 from qhelpers.papers.threats.rows import ArrayRows, statistics
@@ -36,8 +37,6 @@ BATCH = {"wustl_iiot_999": 32, "ton_iot_modbus": 1024}
 N_FEATURES = 10
 #: Share of the genuine rows that is tested on, and of normal Modbus rows that may raise an alarm.
 TEST, BUDGET = 0.3, 0.01
-#: Forms of an attack that every model is asked about.
-N_FORMS = 1000
 #: Flows that are asked about one at a time, and blocks of 1,024.
 N_ONE, N_BLOCKS = 500, 10
 
@@ -120,25 +119,27 @@ def evasion(
     normal = X.iloc[train][y[train] == 0]
     metrics["n_attacks"] = float(len(attacks))
     arrays: dict[str, NDArray[Any]] = {"attacks": attacks}
+    seeds = rng.integers(2**32, size=len(attacks))
+    spread = pd.Series(deviation, columns)
     for reach in REACHES:
-        far: dict[str, list[float]] = {name: [] for name in MODELS}
-        for row in attacks:
-            forms = candidates(X.iloc[[row]], normal, rng, reach, N_FORMS)[columns].to_numpy()
-            away = distances(forms, inputs[row], np.where(deviation > 0, deviation, 1.0))
-            for name, one in detectors.items():
-                far[name].append(nearest(one.scores(forms) > one.threshold, away))
-        for name in MODELS:
-            one_model = arrays[f"{name}.{reach}"] = np.array(far[name])
-            metrics[f"{name}.{reach}.passed"] = float(np.isfinite(one_model).mean())
-            metrics[f"{name}.{reach}.within_one"] = float((one_model <= 1).mean())
-    chosen = {"features": columns, "controlled": [name for name in columns if _moves(name, X.iloc[attacks], normal, rng)]}
-    return Outcome(metrics, chosen=chosen, arrays=arrays)
+        for name, one in detectors.items():
+            ask = functools.partial(_alarms, one, columns)
+            far = [
+                nearest_pass(X.iloc[[row]], normal, ask, spread, np.random.default_rng(start), reach)
+                for row, start in zip(attacks, seeds, strict=True)
+            ]
+            arrays[f"{name}.{reach}"] = np.array(far)
+            metrics[f"{name}.{reach}.passed"] = float(np.isfinite(far).mean())
+            metrics[f"{name}.{reach}.within_one"] = float((np.array(far) <= 1).mean())
+    moved = form(X.iloc[[attacks[0]]], np.zeros((1, len(CHOSEN))))
+    follow = [name for name in columns if moved[name].iloc[0] != X[name].iloc[attacks[0]]]
+    return Outcome(metrics, chosen={"features": columns, "controlled": follow}, arrays=arrays)
 
 
-def _moves(name: str, attacks: pd.DataFrame, normal: pd.DataFrame, rng: Any) -> bool:
-    """Whether sizes and timing of the sender's packets change a feature."""
-    forms = candidates(attacks.iloc[[0]], normal, rng, n=100)
-    return bool((forms[name] != attacks[name].iloc[0]).any()) or name in CHOSEN
+def _alarms(detector: Detector, columns: list[str], flows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which flows a model takes for attacks."""
+    said: NDArray[np.bool_] = detector.scores(flows[columns].to_numpy()) > detector.threshold
+    return said
 
 
 def speed(
@@ -205,8 +206,8 @@ def stream(
 
     ``normal`` and ``attacks``, flows that came; ``false_alarms`` and ``missed``; ``false_alarm_rate`` of normal flows and
     ``alarm_rate_in_attacks``; ``changes``, how often ADWIN noticed a change of the model's scores, ``changes_features`` of a
-    feature, and ``changes_shuffled`` of the scores in random order. Arrays in a hundred equal parts of the stream: normal
-    flows, attacks, alarms in each, and the places of the changes.
+    feature, ``changes_shuffled`` and ``changes_features_shuffled`` the same in random order. Arrays: in each of a hundred equal
+    parts of the stream normal flows, attacks, alarms and hits; and the places of the changes.
     """
     inputs, y = dataset.X[columns].to_numpy(), dataset.y
     learn, threshold = train, None
@@ -223,11 +224,15 @@ def stream(
     scores = np.concatenate([block.judged.scores for block in blocks])
     usual, truth = detector.scores(inputs[learn]), y[rows] == 1
     changes = Drift(usual).update(scores)
-    features = [Drift(inputs[learn, k]).update(inputs[rows, k]) for k in range(len(columns))]
+    shuffled = rng.permutation(len(rows))
+    features, unordered = (
+        [Drift(inputs[learn, k]).update(inputs[order, k]) for k in range(len(columns))] for order in (rows, rows[shuffled])
+    )
     count = {
         "normal": (~truth).sum(), "attacks": truth.sum(), "false_alarms": (alarms & ~truth).sum(),
         "missed": (~alarms & truth).sum(), "changes": len(changes), "changes_features": sum(map(len, features)),
-        "changes_shuffled": len(Drift(usual).update(rng.permutation(scores))),
+        "changes_shuffled": len(Drift(usual).update(scores[shuffled])),
+        "changes_features_shuffled": sum(map(len, unordered)),
     }  # fmt: skip
     metrics = {name: float(value) for name, value in count.items()}
     metrics |= {name: float(detector.counts[name]) for name in ("unreadable", "impossible", "unseen")}
