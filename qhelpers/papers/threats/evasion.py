@@ -8,7 +8,6 @@ All models are asked in the same way, by their verdicts alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,68 +78,50 @@ def resent(flows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
 N_FORMS, ROUNDS, A_ROUND = 500, 10, 50
 
 
-def form(attack: pd.DataFrame, logs: Array, headers: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Forms of one attack.
+def forms(attacks: Array, normal: Array, n: int, rng: np.random.Generator) -> Array:
+    """Other numbers for attacks: half on the way to a normal flow, half anywhere near and far.
 
     Parameters
     ----------
-    attack : DataFrame of shape (1, n_features)
-    logs : array of shape (n, n_chosen)
-        Logarithms of what the sender chooses, `CHOSEN`.
-    headers : DataFrame of shape (n, n_headers), optional
-
-    Returns
-    -------
-    DataFrame of shape (n, n_features)
-    """
-    chosen = pd.DataFrame(np.exp(logs), columns=list(CHOSEN))
-    if headers is not None:
-        chosen[list(headers)] = headers.to_numpy()
-    return resent(attack.iloc[np.zeros(len(logs), int)].reset_index(drop=True), chosen)
-
-
-def forms(attack: Array, normal: Array, n: int, rng: np.random.Generator) -> Array:
-    """Other numbers for one attack: half on the way to a normal flow, half anywhere near and far.
-
-    Parameters
-    ----------
-    attack : array of shape (n_chosen,)
+    attacks : array of shape (n_attacks, n_chosen)
     normal : array of shape (n_normal, n_chosen)
         Of normal flows of the training, which an attacker who listens has seen; all are logarithms.
     n : int
+        For each attack.
     rng : numpy.random.Generator
 
     Returns
     -------
-    array of shape (n, n_chosen)
+    array of shape (n_attacks, n, n_chosen)
         Those on the way are a random share of it; the others add normal numbers with a spread between 0.05 and 8. One half of
         all leave each number as it was with a chance of one half.
     """
-    half = n // 2
-    moved = np.tile(attack, (n, 1))
-    moved[:half] += rng.random((half, 1)) * (normal[rng.integers(len(normal), size=half)] - attack)
-    moved[half:] += np.exp(rng.uniform(np.log(0.05), np.log(8.0), (n - half, 1))) * rng.normal(size=(n - half, len(attack)))
-    kept = (rng.random(moved.shape) < 0.5) & (rng.random((n, 1)) < 0.5)
-    return np.where(kept, attack, moved)
+    half, (n_attacks, n_chosen) = n // 2, attacks.shape
+    own = attacks[:, None, :]
+    way = rng.random((n_attacks, half, 1)) * (normal[rng.integers(len(normal), size=(n_attacks, half))] - own)
+    spread = np.exp(rng.uniform(np.log(0.05), np.log(8.0), (n_attacks, n - half, 1)))
+    moved = own + np.concatenate([way, spread * rng.normal(size=(n_attacks, n - half, n_chosen))], 1)
+    kept = (rng.random(moved.shape) < 0.5) & (rng.random((n_attacks, n, 1)) < 0.5)
+    return np.where(kept, own, moved)
 
 
-def nearest_pass(
-    attack: pd.DataFrame,
+def nearest_passes(
+    attacks: pd.DataFrame,
     normal: pd.DataFrame,
     raises_alarm: Callable[[pd.DataFrame], NDArray[np.bool_]],
     deviation: pd.Series,
     rng: np.random.Generator,
     reach: str = "sizes and timing",
-) -> float:
-    """How far the nearest form of an attack is that raises no alarm, of those that a search by verdicts alone finds.
+) -> Array:
+    """How far the nearest form of each attack is that raises no alarm, of those that a search by verdicts alone finds.
 
     Parameters
     ----------
-    attack : DataFrame of shape (1, n_features)
+    attacks : DataFrame of shape (n_attacks, n_features)
     normal : DataFrame of shape (n_normal, n_features)
         Normal flows of the training.
     raises_alarm : callable
-        ``raises_alarm(flows)``, a verdict a flow; it is asked `N_FORMS` and then `ROUNDS` times `A_ROUND` times.
+        ``raises_alarm(flows)``, a verdict a flow; for each attack it is asked about `N_FORMS` and then `ROUNDS` times `A_ROUND`.
     deviation : Series of shape (n_columns,)
         Standard deviations of the training, of the columns over which a distance is taken.
     rng : numpy.random.Generator
@@ -150,32 +131,36 @@ def nearest_pass(
 
     Returns
     -------
-    float
-        Euclidean, in standard deviations; infinite where none of the first forms passes.
+    array of shape (n_attacks,)
+        Euclidean, in standard deviations; infinite where no form passes.
     """
-    names, columns = list(REACHES[reach]), list(deviation.index)
-    scale = np.where(deviation > 0, deviation, 1.0)
-    own, usual = (np.log(np.maximum(one[list(CHOSEN)].to_numpy(float), 1e-7)) for one in (attack, normal))
-    best: Any = (np.inf, None, None)
+    names, columns, every = [*CHOSEN, *REACHES[reach]], list(deviation.index), np.arange(len(attacks))
+    scale, n_chosen = np.where(deviation > 0, deviation, 1.0), len(CHOSEN)
+    own, usual = (_logs(one[names].to_numpy(float), n_chosen) for one in (attacks, normal))
+    start = attacks[columns].to_numpy(float)[:, None, :]
+    best, far_best = own.copy(), np.full(len(attacks), np.inf)
     for k in range(ROUNDS + 1):
         n = A_ROUND if k else N_FORMS
-        headers = attack[names].iloc[np.zeros(n, int)].reset_index(drop=True)
-        if not k:
-            logs = forms(own[0], usual, n, rng)
-            for name in names:
-                values = normal[name].to_numpy()[rng.integers(len(normal), size=n)]
-                headers[name] = headers[name].where(rng.random(n) < 0.5, values)
+        tried = np.repeat(best[:, None, :], n, 1)
+        if k:
+            back = rng.random((*tried.shape[:2], 1)) * (rng.random((*tried.shape[:2], n_chosen)) < 0.5)
+            tried[..., :n_chosen] += back * (own - best)[:, None, :n_chosen] + rng.normal(size=back.shape) * 0.5**k
+            headers, chance = own[:, None, n_chosen:], 0.2  # some go back to the attack's own
         else:
-            back = rng.random((n, 1)) * (rng.random((n, len(CHOSEN))) < 0.5)
-            logs = best[1] + back * (own[0] - best[1]) + rng.normal(size=back.shape) * 0.5**k
-            for place, name in enumerate(names):
-                headers[name] = headers[name].where(rng.random(n) < 0.2, best[2][place])
-        made = form(attack, logs, headers)
-        far = np.sqrt((((made[columns].to_numpy() - attack[columns].to_numpy()) / scale) ** 2).sum(1))
-        far[raises_alarm(made)] = np.inf
-        place = int(far.argmin())
-        if far[place] < best[0]:
-            best = (float(far[place]), logs[place], headers.iloc[place].to_list())
-        if not np.isfinite(best[0]):
-            break
-    return float(best[0])
+            tried[..., :n_chosen] = forms(own[:, :n_chosen], usual[:, :n_chosen], n, rng)
+            headers, chance = usual[rng.integers(len(usual), size=(len(attacks), n)), n_chosen:], 0.5
+        tried[..., n_chosen:] = np.where(rng.random((*tried.shape[:2], 1)) < chance, headers, tried[..., n_chosen:])
+        flat = tried.reshape(-1, len(names))
+        chosen = pd.DataFrame(np.hstack([np.exp(flat[:, :n_chosen]), flat[:, n_chosen:]]), columns=names)
+        made = resent(attacks.iloc[np.repeat(every, n)].reset_index(drop=True), chosen)
+        moved = (made[columns].to_numpy(float).reshape(len(attacks), n, -1) - start) / scale
+        far = np.where(raises_alarm(made).reshape(len(attacks), n), np.inf, np.sqrt((moved**2).sum(2)))
+        place = far.argmin(1)
+        nearer = far[every, place] < far_best
+        best[nearer], far_best[nearer] = tried[every, place][nearer], far[every, place][nearer]
+    return far_best
+
+
+def _logs(values: Array, n: int) -> Array:
+    """The first columns as logarithms, the others as they are."""
+    return np.hstack([np.log(np.maximum(values[:, :n], 1e-7)), values[:, n:]])

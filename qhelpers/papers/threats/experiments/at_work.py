@@ -22,7 +22,7 @@ from qhelpers.datasets.wustl_iiot import FAMILIES, FEATURES
 from qhelpers.evaluation import binary_metrics, confusion_counts, interleaved_split, refuse_empty, stratified_split
 from qhelpers.models import baseline
 from qhelpers.papers.threats.controls import control
-from qhelpers.papers.threats.evasion import CHOSEN, REACHES, form, nearest_pass
+from qhelpers.papers.threats.evasion import REACHES, nearest_passes
 from qhelpers.papers.threats.export import OnnxClassifier, export_onnx
 from qhelpers.papers.threats.model import PureHQMLClassifier
 from qhelpers.papers.threats.rows import ArrayRows, statistics
@@ -119,21 +119,15 @@ def evasion(
     normal = X.iloc[train][y[train] == 0]
     metrics["n_attacks"] = float(len(attacks))
     arrays: dict[str, NDArray[Any]] = {"attacks": attacks}
-    seeds = rng.integers(2**32, size=len(attacks))
-    spread = pd.Series(deviation, columns)
+    start, spread = int(rng.integers(2**32)), pd.Series(deviation, columns)
     for reach in REACHES:
         for name, one in detectors.items():
             ask = functools.partial(_alarms, one, columns)
-            far = [
-                nearest_pass(X.iloc[[row]], normal, ask, spread, np.random.default_rng(start), reach)
-                for row, start in zip(attacks, seeds, strict=True)
-            ]
-            arrays[f"{name}.{reach}"] = np.array(far)
+            far = nearest_passes(X.iloc[attacks], normal, ask, spread, np.random.default_rng(start), reach)
+            arrays[f"{name}.{reach}"] = far
             metrics[f"{name}.{reach}.passed"] = float(np.isfinite(far).mean())
-            metrics[f"{name}.{reach}.within_one"] = float((np.array(far) <= 1).mean())
-    moved = form(X.iloc[[attacks[0]]], np.zeros((1, len(CHOSEN))))
-    follow = [name for name in columns if moved[name].iloc[0] != X[name].iloc[attacks[0]]]
-    return Outcome(metrics, chosen={"features": columns, "controlled": follow}, arrays=arrays)
+            metrics[f"{name}.{reach}.within_one"] = float((far <= 1).mean())
+    return Outcome(metrics, chosen={"features": columns}, arrays=arrays)
 
 
 def _alarms(detector: Detector, columns: list[str], flows: pd.DataFrame) -> NDArray[np.bool_]:
