@@ -101,7 +101,8 @@ def evasion(
 
     Of attacks in the test part that all models find: ``n_attacks``, and for each model and reach ``passed`` (the share of which
     some form raises no alarm) and ``within_one`` (one that is at most one standard deviation away); the distance of each attack
-    as an array, infinite where none passes. And ``accuracy`` and ``recall`` of each model before.
+    as an array, infinite where none passes. And ``accuracy`` and ``recall`` of each model before, with the ``false_alarm_rate``
+    of Pure-HQML.
     """
     X, y = dataset.X[list(FEATURES)], dataset.y
     inputs = X[columns].to_numpy()
@@ -114,6 +115,8 @@ def evasion(
         said = detectors[name].scores(inputs[test]) > detectors[name].threshold
         scored = binary_metrics(y[test], said)
         metrics |= {f"{name}.{key}": scored[key] for key in ("accuracy", "recall")}
+        if name == "pure-hqml":
+            metrics["false_alarm_rate"] = float(said[y[test] == 0].mean())
         found &= said
     attacks = np.asarray(test)[found & (y[test] == 1)]
     normal = X.iloc[train][y[train] == 0]
@@ -143,20 +146,22 @@ def speed(
 
     ``one_p50_cpu_ms`` and ``one_p99_cpu_ms``, processor milliseconds of flows that come one at a time, ``one_p99_wall_ms`` the
     same by the clock on the wall; ``flows_per_cpu_second`` in blocks of 1,024. ``gap``: the largest difference of a score to
-    ``decision_function`` (of the network in other software).
+    ``decision_function`` (of the network in other software), and ``false_alarm_rate``, both of a hundred test rows.
     """
     inputs = dataset.X[columns].to_numpy()
     model = trained(config["model"], inputs[train], dataset.y[train], state, BATCH[dataset.name])
     metrics: dict[str, float] = {}
     n_one, n_blocks = N_ONE, N_BLOCKS
+    few = test[:100]
     if config["model"] in SOFTWARE:
         other = in_onnx(model) if config["model"] == "pure-hqml-onnx" else literally(model)
-        few = test[:50]
         metrics["gap"] = float(np.abs(other.decision_function(inputs[few]) - model.decision_function(inputs[few])).max())
         model = other
         if config["model"] == "pure-hqml-literal":
             n_one, n_blocks = 100, 1
     detector = Detector(model, dataset.X[columns].iloc[train])
+    said = detector.scores(inputs[few]) > detector.threshold
+    metrics["false_alarm_rate"] = float(said[dataset.y[few] == 0].mean())
     flows = np.resize(inputs[test], (1024, inputs.shape[1]))
     detector.judge(flows[:1])  # a first call's set-up is not counted
     detector.judge(flows[:64])
@@ -249,7 +254,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     quick = profile == "quick"
     sample, modbus = {"data": "wustl_iiot_999"}, {"data": "ton_iot_modbus"}
     entries: list[tuple[dict[str, Any], int]] = [(sample | {"question": "evasion"}, 1 if quick else 10)]
-    entries += [(sample | {"question": "speed", "model": name}, 1 if quick else 3) for name in MODELS + SOFTWARE]
+    entries += [(sample | {"question": "speed", "model": name}, 1) for name in MODELS + SOFTWARE]
     entries += [(sample | {"question": "stream", "model": name}, 1 if quick else 10) for name in MODELS]
     entries += [(modbus | {"question": "stream", "model": name}, 1 if quick else 5) for name in MODELS]
     return entries
@@ -270,4 +275,5 @@ EXPERIMENT = Experiment(
     headline="false_alarm_rate",
     times=lambda config: r"metrics\.(flows_per_cpu_second|one_p\d+_(cpu|wall)_ms)",
     told=("data", "question", "model"),
+    order="seed",
 )
