@@ -1,6 +1,7 @@
-"""Splits, metrics and paired statistics."""
+"""Splits, metrics, alarms at a budget and paired statistics."""
 
 import qhelpers._experiments  # noqa: F401
+from qhelpers.evaluation.alarms import alarm_threshold, at_alarm_budget, cost_threshold, episodes, lowest_rate, observed_hours
 from qhelpers.evaluation.comparison import (
     Equivalence,
     Prediction,
@@ -18,7 +19,7 @@ from qhelpers.evaluation.comparison import (
     shared_rows,
 )
 from qhelpers.evaluation.likelihood import Fit, fits, possible, row_fit, smallest_fit, smallest_test
-from qhelpers.evaluation.metrics import binary_metrics, confusion_counts
+from qhelpers.evaluation.metrics import binary_metrics, calibration_error, confusion_counts, probability_metrics, ranking_metrics
 from qhelpers.evaluation.splits import (
     balanced_subsample,
     family_split,
@@ -37,13 +38,18 @@ __all__ = [
     "Fit",
     "Prediction",
     "Test",
+    "alarm_threshold",
+    "at_alarm_budget",
     "balanced_subsample",
     "bayesian_comparison",
     "benjamini_hochberg",
     "binary_metrics",
     "bootstrap",
+    "calibration_error",
     "confusion_counts",
     "corrected_t_test",
+    "cost_threshold",
+    "episodes",
     "equivalence",
     "family_split",
     "fits",
@@ -52,11 +58,15 @@ __all__ = [
     "holm",
     "interleaved_split",
     "late_split",
+    "lowest_rate",
     "non_inferiority",
+    "observed_hours",
     "official_split",
     "possible",
     "prediction",
+    "probability_metrics",
     "random_split",
+    "ranking_metrics",
     "refuse_empty",
     "row_fit",
     "runs_for_ranks",

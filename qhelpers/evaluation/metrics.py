@@ -54,3 +54,80 @@ def binary_metrics(y_true: ArrayLike, y_pred: ArrayLike, scores: ArrayLike | Non
         if scores is not None:
             values["auc"] = sk.roc_auc_score(y_true, scores)
     return {name: float(value) for name, value in values.items()}
+
+
+def ranking_metrics(y_true: ArrayLike, scores: ArrayLike) -> dict[str, float]:
+    """Score an order of rows, whatever the threshold.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels 0 and 1, both of them somewhere.
+    scores : array-like of shape (n_rows,)
+        Larger means more likely positive.
+
+    Returns
+    -------
+    dict
+        ``auc``, the area under the ROC curve (1/2 by chance), and ``average_precision``, that under precision and recall (the
+        share of positives by chance).
+
+    Raises
+    ------
+    ValueError
+        If there is one class only.
+    """
+    if len(found := np.unique(np.asarray(y_true))) != 2:
+        raise ValueError(
+            f"labels hold the classes {found.tolist()}; a ranking needs rows of 0 and of 1: choose another test part"
+        )
+    return {
+        "auc": float(sk.roc_auc_score(y_true, scores)),
+        "average_precision": float(sk.average_precision_score(y_true, scores)),
+    }
+
+
+def calibration_error(y_true: ArrayLike, probabilities: ArrayLike, n_bins: int = 10) -> float:
+    """Expected calibration error: how far probabilities are from the shares of positives that follow them.
+
+    Rows are put into bins of equal size by their probability (of equal probabilities all into one); the error is the mean over
+    rows of the distance of a bin's mean probability from its share of positives [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_rows,)
+        Labels 0 and 1.
+    probabilities : array-like of shape (n_rows,)
+        Of class 1.
+    n_bins : int, default=10
+        Those of `sklearn.calibration.calibration_curve` with ``strategy="quantile"``.
+
+    Returns
+    -------
+    float
+        0 (calibrated) to 1.
+
+    References
+    ----------
+    .. [1] M. P. Naeini, G. F. Cooper, M. Hauskrecht: Obtaining well calibrated probabilities using Bayesian binning. AAAI 2015.
+    """
+    y, p = np.asarray(y_true, float), np.asarray(probabilities, float)
+    edges = np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1])
+    # A bin's weight times its distance is the absolute sum of p - y over it, divided by all rows.
+    return float(np.abs(np.bincount(np.searchsorted(edges, p), p - y)).sum() / len(y))
+
+
+def probability_metrics(y_true: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+    """Score probabilities of class 1, arguments as in `calibration_error`.
+
+    Returns
+    -------
+    dict
+        ``log_loss`` (nats a row; probabilities of 0 and 1 are clipped as scikit-learn does), ``brier`` (mean squared distance
+        from the label) and ``calibration_error``.
+    """
+    return {
+        "log_loss": float(sk.log_loss(y_true, probabilities, labels=[0, 1])),
+        "brier": float(sk.brier_score_loss(y_true, probabilities)),
+        "calibration_error": calibration_error(y_true, probabilities),
+    }

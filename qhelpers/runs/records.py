@@ -330,9 +330,7 @@ def _parse_shard(path: Path, state: tuple[int, int], before: _Shard | None) -> _
     return _Shard(state, raw[:end], known.found + new, len(raw) - end)
 
 
-def measured(
-    experiment: str, version: str | None = None, folder: Path | None = None, source: str = "real"
-) -> list[Record]:
+def measured(experiment: str, version: str | None = None, folder: Path | None = None, source: str = "real") -> list[Record]:
     """Records that may be cited: one source, a full profile, one version of the experiment and of the data.
 
     Parameters

@@ -347,7 +347,11 @@ def main_reading(row: Any) -> Any:
 
 def answer(rows: Sequence[Any]) -> str:
     """Return what came of each paper in three sentences: does the quantum part help, where, and what to use instead."""
-    return "".join(f"<p>{sentence}</p>" for paper in papers().values() for sentence in paper.sentences())
+    parts = []
+    for paper in papers().values():
+        if said := paper.sentences():
+            parts.append(f'<p class="qh-answer-part">{escape(paper.title)}</p>' + "".join(f"<p>{one}</p>" for one in said))
+    return "".join(parts)
 
 
 def findings(rows: Sequence[Any]) -> str:

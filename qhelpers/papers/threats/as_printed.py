@@ -15,7 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from qhelpers._extras import require
-from qhelpers.papers.threats.model import PureHQMLClassifier
+from qhelpers.papers.threats.model import Network, PureHQMLClassifier
+
+#: Outputs and gradients, as `first_step` finds them.
+Step = tuple[NDArray[np.float64], list[NDArray[np.float64]]]
 
 
 class LiteralHQML(nn.Module):
@@ -53,6 +56,42 @@ class LiteralHQML(nn.Module):
         return output
 
 
+def pair(n_features: int, observable: str = "parity", seed: int = 0) -> tuple[LiteralHQML, Network]:
+    """The literal network and ours, of so many features, with the same first weights drawn from a seed."""
+    n = n_features
+    label = {"parity": "Z" * n, "first": "I" * (n - 1) + "Z", "last": "Z" + "I" * (n - 1)}[observable]
+    ours = PureHQMLClassifier(n_features=n, observable=observable).network(n, seed)
+    literal = LiteralHQML(n, label)
+    set_weights(literal, _flat(weights_of(ours)))
+    return literal, ours
+
+
+def first_step(network: LiteralHQML | Network, X: ArrayLike, y: ArrayLike) -> Step:
+    """What a first update rests on.
+
+    Parameters
+    ----------
+    network : LiteralHQML or Network
+    X, y
+        As for `compare`.
+
+    Returns
+    -------
+    outputs : ndarray of shape (n_samples, 2)
+        Of the circuit, and the probability.
+    gradients : list of ndarray
+        Of the probabilities' mean cross-entropy, to all weights of the FM layer, of the circuit and of the output.
+    """
+    inputs, targets = torch.as_tensor(np.asarray(X)).float(), torch.as_tensor(np.asarray(y)).float()[:, None]
+    output = network(inputs) if isinstance(network, LiteralHQML) else torch.sigmoid(network(inputs))[:, None]
+    network.zero_grad()
+    nn.functional.binary_cross_entropy(output, targets).backward()
+    gradients = [_flat([one.grad for one in part.parameters()]) for part in _parts(network)]
+    with torch.no_grad():
+        outputs = torch.cat([_parts(network)[1](inputs).reshape(-1, 1), output], 1)
+    return outputs.double().numpy(), gradients
+
+
 def compare(
     X: ArrayLike, y: ArrayLike, batch_size: int = 32, learning_rate: float = 0.01, observable: str = "parity", seed: int = 0
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
@@ -79,13 +118,7 @@ def compare(
         ``literal`` and ``fast``: the loss of each batch before its update.
     """
     inputs, targets = torch.as_tensor(np.asarray(X)).float(), torch.as_tensor(np.asarray(y)).float()[:, None]
-    n = inputs.shape[1]
-    label = {"parity": "Z" * n, "first": "I" * (n - 1) + "Z", "last": "Z" + "I" * (n - 1)}[observable]
-    ours = PureHQMLClassifier(n_features=n, observable=observable).network(n, seed)
-    literal = LiteralHQML(n, label)
-    with torch.no_grad():
-        for one, other in zip(weights_of(literal), weights_of(ours), strict=True):
-            one.copy_(other)
+    literal, ours = pair(inputs.shape[1], observable, seed)
     found: dict[str, Any] = {}
     for name, network in (("literal", literal), ("fast", lambda x: torch.sigmoid(ours(x))[:, None])):
         parameters = weights_of(literal if name == "literal" else ours)
@@ -113,8 +146,16 @@ def compare(
 
 def weights_of(network: Any) -> list[Tensor]:
     """Weights in one order: FM layer, circuit, output."""
-    parts = (network.fm, network.qnn, network.output) if isinstance(network, LiteralHQML) else network.children()
-    return [weight for part in parts for weight in part.parameters()]
+    return [weight for part in _parts(network) for weight in part.parameters()]
+
+
+def set_weights(network: Any, values: NDArray[np.float64]) -> None:
+    """Give a network weights, one after the other in the order of `weights_of`."""
+    nn.utils.vector_to_parameters(torch.as_tensor(values).float(), weights_of(network))
+
+
+def _parts(network: Any) -> list[nn.Module]:
+    return [network.fm, network.qnn, network.output] if isinstance(network, LiteralHQML) else list(network.children())
 
 
 def _flat(tensors: list[Any]) -> NDArray[np.float64]:

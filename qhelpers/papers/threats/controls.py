@@ -9,30 +9,34 @@ import pandas as pd
 from qhelpers.circuits import QuantumLayer
 from qhelpers.papers.threats.model import OBSERVABLES, PureHQMLClassifier, observables
 
-#: Controls of the network, as arguments in which they differ from it. ``equal weights``: a hidden layer of tanh units in place of
-#: the circuit, with about as many weights; ``machine``: a true factorization machine beside the circuit.
-CONTROLS: dict[str, dict[str, Any]] = {
-    "no circuit": {"branch": "none"},
-    "no network": {"front": "none"},
-    "frozen": {"branch": "frozen"},
-    "separable": {"entanglement": "none"},
-    "equal weights": {"branch": "classical"},
-    "machine": {"front": "factorization", "width": 4},
-    "machine alone": {"front": "factorization", "width": 4, "branch": "none"},
+#: The network and its controls, as arguments in which they differ from it. ``frozen``: the circuit keeps its first weights;
+#: ``separable``: it has no entangling gate; ``equal-weights``: a hidden layer of tanh units in its place, with about as many
+#: weights; ``behind-layer``: it reads ten outputs of the layer, and all columns may enter; ``with-machine``: a true factorization
+#: machine beside it; ``factorization-machine``: that alone.
+NETWORKS: dict[str, dict[str, Any]] = {
+    "pure-hqml": {},
+    "pure-hqml-without-circuit": {"branch": "none"},
+    "pure-hqml-without-network": {"front": "none"},
+    "pure-hqml-frozen": {"branch": "frozen"},
+    "pure-hqml-separable": {"entanglement": "none"},
+    "pure-hqml-equal-weights": {"branch": "classical"},
+    "pure-hqml-behind-layer": {"feeds": "layer", "most_qubits": 10},
+    "pure-hqml-with-machine": {"front": "factorization", "width": 4},
+    "factorization-machine": {"front": "factorization", "width": 4, "branch": "none"},
 }
 
 
 def control(name: str, **arguments: Any) -> PureHQMLClassifier:
-    """Build a control of `CONTROLS`, all else as in `arguments`.
+    """Build one of `NETWORKS`, all else as in `arguments`.
 
     Raises
     ------
     ValueError
         If the name is unknown; the message lists all.
     """
-    if name not in CONTROLS:
-        raise ValueError(f"control {name!r} is unknown; allowed are {', '.join(map(repr, CONTROLS))}")
-    return PureHQMLClassifier(**arguments | CONTROLS[name])
+    if name not in NETWORKS:
+        raise ValueError(f"control {name!r} is unknown; allowed are {', '.join(map(repr, NETWORKS))}")
+    return PureHQMLClassifier(**arguments | NETWORKS[name])
 
 
 def inputs_seen(n_qubits: int = 10, **arguments: Any) -> pd.DataFrame:

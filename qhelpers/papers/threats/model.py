@@ -134,6 +134,8 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         See `observables` (D2.22).
     feeds : {"input", "layer"}, default="input"
         What the circuit reads: the features, or the dense layer's outputs, of which there are then as many as qubits (D2.24).
+    most_qubits : int, optional
+        So many outputs of the layer at most where it feeds the circuit; by default as many as features.
     branch : {"circuit", "frozen", "classical", "none"}, default="circuit"
         The circuit; with its first weights kept; a hidden layer of tanh units with about as many weights in its place; nothing.
     loss : {"probability", "twice"}, default="probability"
@@ -177,6 +179,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         entanglement: str = "linear",
         observable: str = "parity",
         feeds: str = "input",
+        most_qubits: int | None = None,
         branch: str = "circuit",
         loss: str = "probability",
         class_weight: Any = None,
@@ -199,6 +202,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         self.entanglement = entanglement
         self.observable = observable
         self.feeds = feeds
+        self.most_qubits = most_qubits
         self.branch = branch
         self.loss = loss
         self.class_weight = class_weight
@@ -281,12 +285,13 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("front and branch are both 'none', and nothing is left; give one of them")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            width = {"none": 0, "factorization": 1, "dense": n_inputs if self.feeds == "layer" else self.width}[self.front]
+            n_qubits = n_inputs if self.feeds == "input" else min(n_inputs, self.most_qubits or n_inputs)
+            width = {"none": 0, "factorization": 1, "dense": n_qubits if self.feeds == "layer" else self.width}[self.front]
             front: nn.Module | None = None if self.front == "none" else nn.Linear(n_inputs, width)
             if self.front == "factorization":
                 front = FactorizationMachine(n_inputs, self.width)
-            branch = None if self.branch == "none" else self._branch(n_inputs)
-            n_outputs = 0 if branch is None else n_inputs if self.observable == "each" else 1
+            branch = None if self.branch == "none" else self._branch(n_qubits)
+            n_outputs = 0 if branch is None else n_qubits if self.observable == "each" else 1
             return Network(front, branch, nn.Linear(width + n_outputs, 1), self.feeds)
 
     def circuit(self, n_qubits: int) -> VariationalCircuit:
@@ -319,6 +324,8 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
     def _check(self) -> None:
         for name in ("n_features", "width", "epochs", "batch_size"):
             check_count(name, getattr(self, name))
+        if self.most_qubits is not None:
+            check_count("most_qubits", self.most_qubits)
         for name, allowed in ALLOWED.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} {getattr(self, name)!r} is unknown; allowed are {', '.join(map(repr, allowed))}")

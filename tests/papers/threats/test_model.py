@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from qhelpers.papers.threats.controls import CONTROLS, control, inputs_seen
+from qhelpers.papers.threats.controls import NETWORKS, control, inputs_seen
 from qhelpers.papers.threats.model import ALLOWED, OBSERVABLES, FactorizationMachine, PureHQMLClassifier
 from qhelpers.papers.threats.rows import ArrayRows
 
@@ -72,13 +72,13 @@ def test_a_factorization_machine_has_a_term_a_pair():
 
 
 def test_without_its_circuit_it_is_a_logistic_regression():
-    ours = control("no circuit", **SMALL | {"epochs": 150, "learning_rate": 0.03}).fit(X, Y)
+    ours = control("pure-hqml-without-circuit", **SMALL | {"epochs": 150, "learning_rate": 0.03}).fit(X, Y)
     plain = LogisticRegression(C=1e6).fit(ours.inputs(X), Y)
     scores = plain.decision_function(ours.inputs(X))
     assert np.corrcoef(ours.decision_function(X), scores)[0, 1] > 0.999
 
 
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_controls_train_what_they_should(name):
     model = control(name, **SMALL).fit(X, Y)
     first = model.network(4, np.random.RandomState(0).randint(2**31 - 1))
@@ -86,12 +86,16 @@ def test_controls_train_what_they_should(name):
         part: any(not torch.equal(a.float(), b) for a, b in zip(now.parameters(), then.parameters(), strict=True))
         for (part, now), (_, then) in zip(model.module_.named_children(), first.named_children(), strict=True)
     }
-    assert moved.get("front", name == "no network") and moved["output"]
-    assert moved.get("branch") == {"no circuit": None, "machine alone": None, "frozen": False}.get(name, True)
-    if name == "separable":
+    assert moved.get("front", name == "pure-hqml-without-network") and moved["output"]
+    assert moved.get("branch") == {
+        "pure-hqml-without-circuit": None,
+        "factorization-machine": None,
+        "pure-hqml-frozen": False,
+    }.get(name, True)
+    if name == "pure-hqml-separable":
         kinds = {gate.operation.num_qubits for gate in model.circuit(4).qiskit()[0].data if gate.operation.name != "barrier"}
         assert kinds == {1}
-    if name == "equal weights":
+    if name == "pure-hqml-equal-weights":
         weights = [
             sum(w.numel() for w in one.parameters()) for one in (model.module_.branch, PureHQMLClassifier().network(4).branch)
         ]
