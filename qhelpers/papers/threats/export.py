@@ -132,7 +132,8 @@ def export_onnx(model: PureHQMLClassifier, path: str | Path) -> Path:
     check_is_fitted(model, "module_")
     network, graph = model.module_, _Graph()
     x = graph.add("Gather", "flows", np.asarray(model.selected_, np.int64), axis=1)
-    x = graph.add("Div", graph.add("Sub", x, model.centre_), model.scale_)
+    # a product with a matrix: onnxruntime would fold a division by one number into the next product, in single precision
+    x = graph.add("MatMul", graph.add("Sub", x, model.centre_), np.diag(1 / model.scale_))
     parts = []
     if isinstance(network.front, FactorizationMachine):
         factors = _numbers(network.front.factors)

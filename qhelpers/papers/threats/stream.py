@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -57,13 +56,10 @@ class Block(NamedTuple):
     time : ndarray of shape (n_flows,)
         Of the flows.
     judged : Judged
-    seconds : float
-        Between the arrival of the block and its verdicts.
     """
 
     time: NDArray[Any]
     judged: Judged
-    seconds: float
 
 
 class Detector:
@@ -208,12 +204,10 @@ def watch(
             if until is None or last is None or last < until:
                 raise StreamStopped(f"the stream ended {told}. From then on nobody watches: look at the sensor")
             return
-        start = time.perf_counter()
-        times, flows = np.asarray(block[0]), block[1]
-        judged = detector.judge(flows)
+        times = np.asarray(block[0])
         if len(times):
             n_flows, last = n_flows + len(times), times.max()
-        yield Block(times, judged, time.perf_counter() - start)
+        yield Block(times, detector.judge(block[1]))
 
 
 def replay(dataset: Dataset, detector: Detector, rows: ArrayLike | None = None, block: int = 1024) -> Iterator[Block]:

@@ -23,6 +23,12 @@ def flows():
     return replace(made, X=made.X.iloc[rows].reset_index(drop=True), **own)
 
 
+@pytest.fixture(autouse=True)
+def short_search(monkeypatch):
+    for name, n in (("ROUNDS", 3), ("A_ROUND", 20)):
+        monkeypatch.setattr(evasion, name, n)
+
+
 @pytest.mark.needs_data
 def test_what_follows_from_a_senders_numbers_is_what_was_recorded():
     real = datasets.load("wustl_iiot_999", source="real")
@@ -74,18 +80,18 @@ def test_headers_are_changed_only_where_they_may_be(flows):
 
 def test_evasion_says_the_same_again(flows, monkeypatch):
     monkeypatch.setattr(at_work, "MODELS", ("logistic-regression", "one-threshold"))
-    monkeypatch.setattr(evasion, "ROUNDS", 2)
     config = {"data": "wustl_iiot_999", "question": "evasion"}
     one, same = (at_work.run(config, 1, flows) for _ in range(2))
     assert one.metrics == same.metrics and one.metrics["n_attacks"] > 5
     assert one.arrays["one-threshold.sizes and timing"].shape == one.arrays["attacks"].shape
+    assert one.chosen["one-threshold"] in one.chosen["features"]
 
 
 def test_software_computes_the_same_network(flows):
-    X, y = flows.X[list(FEATURES)[:4]].to_numpy(), flows.y
-    model = PureHQMLClassifier(n_features=4, epochs=1, random_state=0).fit(X, y)
+    X, y = flows.X[list(FEATURES)[:3]].to_numpy(), flows.y
+    model = PureHQMLClassifier(n_features=2, epochs=1, batch_size=256, random_state=0).fit(X, y)
     for other, close in ((at_work.in_onnx(model), 1e-12), (at_work.literally(model), 1e-5)):
-        np.testing.assert_allclose(other.decision_function(X[:8]), model.decision_function(X[:8]), atol=close)
+        np.testing.assert_allclose(other.decision_function(X[:8]), model.decision_function(X[:8]), rtol=0, atol=close)
 
 
 def test_a_stream_is_counted_as_it_was_judged(flows):
@@ -94,7 +100,7 @@ def test_a_stream_is_counted_as_it_was_judged(flows):
     found = at_work.run(config, 0, flows)
     counts = found.confusion
     assert counts["fp"] == found.metrics["false_alarms"] and counts["fn"] == found.metrics["missed"]
-    assert found.arrays["alarms"].sum() == counts["tp"] + counts["fp"] and found.arrays["hits"].sum() == counts["tp"]
+    assert counts["tp"] + counts["fn"] == found.metrics["attacks"] and counts["fp"] + counts["tn"] == found.metrics["normal"]
 
 
 def test_an_unknown_question(flows):

@@ -12,7 +12,7 @@ y = (X[:, 0] + X[:, 3] * X[:, 5] > 30).astype(int)
 
 
 def fitted(**arguments):
-    return PureHQMLClassifier(n_features=5, epochs=1, batch_size=32, random_state=0, **arguments).fit(X, y)
+    return PureHQMLClassifier(**{"n_features": 4} | arguments, epochs=1, batch_size=64, random_state=0).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ def fitted(**arguments):
         {"feeds": "layer"},
         {"branch": "classical"},
         {"branch": "none"},
+        {"n_features": 1},
         {"branch": "frozen", "front": "none"},
         {"front": "factorization", "width": 3, "scaling": "minmax"},
     ],

@@ -43,11 +43,9 @@ N_ONE, N_BLOCKS = 500, 10
 
 def trained(name: str, X: NDArray[Any], y: NDArray[Any], seed: int, batch_size: int) -> Any:
     """Train a model of `MODELS`, or what `SOFTWARE` computes by other means."""
-    arguments = {"n_features": X.shape[1], "batch_size": batch_size, "random_state": seed}
-    if name == "pure-hqml-without-circuit":
-        return control("no circuit", **arguments).fit(X, y)
     if name.startswith("pure-hqml"):
-        return PureHQMLClassifier(**arguments).fit(X, y)
+        network = "pure-hqml" if name in SOFTWARE else name
+        return control(network, n_features=X.shape[1], batch_size=batch_size, random_state=seed).fit(X, y)
     return baseline(name, seed).fit(X, y)
 
 
@@ -102,7 +100,7 @@ def evasion(
     Of attacks in the test part that all models find: ``n_attacks``, and for each model and reach ``passed`` (the share of which
     some form raises no alarm) and ``within_one`` (one that is at most one standard deviation away); the distance of each attack
     as an array, infinite where none passes. And ``accuracy`` and ``recall`` of each model before, with the ``false_alarm_rate``
-    of Pure-HQML.
+    of Pure-HQML; as chosen the features, and the one that the threshold reads.
     """
     X, y = dataset.X[list(FEATURES)], dataset.y
     inputs = X[columns].to_numpy()
@@ -130,7 +128,8 @@ def evasion(
             arrays[f"{name}.{reach}"] = far
             metrics[f"{name}.{reach}.passed"] = float(np.isfinite(far).mean())
             metrics[f"{name}.{reach}.within_one"] = float((far <= 1).mean())
-    return Outcome(metrics, chosen={"features": columns}, arrays=arrays)
+    asks = columns[int(np.argmax(detectors["one-threshold"].model[-1].feature_importances_))]
+    return Outcome(metrics, chosen={"features": columns, "one-threshold": asks}, arrays=arrays)
 
 
 def _alarms(detector: Detector, columns: list[str], flows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -205,8 +204,8 @@ def stream(
 
     ``normal`` and ``attacks``, flows that came; ``false_alarms`` and ``missed``; ``false_alarm_rate`` of normal flows and
     ``alarm_rate_in_attacks``; ``changes``, how often ADWIN noticed a change of the model's scores, ``changes_features`` of a
-    feature, ``changes_shuffled`` and ``changes_features_shuffled`` the same in random order. Arrays: in each of a hundred equal
-    parts of the stream normal flows, attacks, alarms and hits; and the places of the changes.
+    feature, ``changes_shuffled`` and ``changes_features_shuffled`` the same in random order, and
+    ``changes_features_unrepeated`` without flows whose features are those of the flow before.
     """
     inputs, y = dataset.X[columns].to_numpy(), dataset.y
     learn, threshold = train, None
@@ -222,31 +221,25 @@ def stream(
     alarms = np.concatenate([block.judged.alarms for block in blocks]) != ""
     scores = np.concatenate([block.judged.scores for block in blocks])
     usual, truth = detector.scores(inputs[learn]), y[rows] == 1
-    changes = Drift(usual).update(scores)
     shuffled = rng.permutation(len(rows))
-    features, unordered = (
-        [Drift(inputs[learn, k]).update(inputs[order, k]) for k in range(len(columns))] for order in (rows, rows[shuffled])
-    )
+    flows = inputs[rows]
+    orders = {"": flows, "_shuffled": flows[shuffled], "_unrepeated": flows[np.r_[True, (flows[1:] != flows[:-1]).any(1)]]}
     count = {
         "normal": (~truth).sum(), "attacks": truth.sum(), "false_alarms": (alarms & ~truth).sum(),
-        "missed": (~alarms & truth).sum(), "changes": len(changes), "changes_features": sum(map(len, features)),
+        "missed": (~alarms & truth).sum(), "changes": len(Drift(usual).update(scores)),
         "changes_shuffled": len(Drift(usual).update(scores[shuffled])),
-        "changes_features_shuffled": sum(map(len, unordered)),
     }  # fmt: skip
+    for name, ordered in orders.items():
+        found = (Drift(inputs[learn, k]).update(ordered[:, k]) for k in range(len(columns)))
+        count[f"changes_features{name}"] = sum(map(len, found))
     metrics = {name: float(value) for name, value in count.items()}
     metrics |= {name: float(detector.counts[name]) for name in ("unreadable", "impossible", "unseen")}
     metrics |= {
         "false_alarm_rate": float(alarms[~truth].mean()),
         "alarm_rate_in_attacks": float(alarms[truth].mean()),
     }
-    part = np.arange(len(rows)) * 100 // len(rows)
-    arrays = {
-        "normal": np.bincount(part[~truth], minlength=100), "attacks": np.bincount(part[truth], minlength=100),
-        "alarms": np.bincount(part[alarms], minlength=100), "hits": np.bincount(part[alarms & truth], minlength=100),
-        "changes": np.array(changes, int), "changes_features": np.unique(np.concatenate([*features, []])).astype(int),
-    }  # fmt: skip
     chosen = {} if threshold is None else {"threshold": threshold}
-    return Outcome(metrics, confusion_counts(truth, alarms), chosen, arrays=arrays)
+    return Outcome(metrics, confusion_counts(truth, alarms), chosen)
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
