@@ -18,6 +18,7 @@ PAPER = Paper(
         "threats-literal": "literal",
         "threats-leaks": "leaks",
         "threats-smells": "smell_check",
+        "threats-at-work": "at_work",
     },
     labels={"pure-hqml": "Pure-HQML", "wustl_iiot_999": "999 flows", "ton_iot_modbus": "Modbus readings"},
     answer="answer",
