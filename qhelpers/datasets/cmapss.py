@@ -148,6 +148,7 @@ def _twin(n: int, rng: np.random.Generator, *, counts: tuple[int, int], regimes:
     worn = _WORN[fault]
     worn[:, _CORE_SPEEDS] += rng.standard_normal((n, 1)) * _CORE_SPREAD[fault]
     new = rng.standard_normal((n, len(SENSORS))) * _APART
+    new[:, 5] -= 0.03 * fault  # the bypass pressure is a little lower from the start
     late = _LATE * np.exp(rng.normal(0, 0.2, n))
     wear = np.exp((cycle - life[unit]) / late[unit])
 

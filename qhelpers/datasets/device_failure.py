@@ -138,7 +138,7 @@ _COUNTERS = {
     1: ((0.08, 800, 2.2), (0.006, 24, 1.6), (0.3, 2000, 2.2)),
     2: ((0.075, 4, 2.0), (0.0002, 7, 1.5), (0.02, 10, 1.0)),
     3: ((0.12, 4, 1.5), (0.0012, 5, 1.2), (0.4, 12, 1.6)),
-    4: ((1.0, 9, 0.6), (0.0034, 1, 0.3), (0.0, 1, 1.0)),
+    4: ((1.0, 9, 0.8), (0.0034, 1, 0.3), (0.0, 1, 1.0)),
     6: ((0.022, 12, 1.0), (0.0002, 8, 1.0), (0.33, 20, 1.4)),
     8: ((0.24, 3, 1.6), (0.0006, 1, 1.0), (0.05, 3, 1.0)),
 }
@@ -167,7 +167,7 @@ def _twin(n: int, rng: np.random.Generator) -> Arrays:
     for place, (begin, step, jump) in _COUNTERS.items():
         values[:, place] = _counter(unit, day, failure, fails, begin, step, jump, rng)
     values[:, 4] = np.minimum(values[:, 4], 98)
-    began = np.maximum(rng.normal(238_000, 95_000, n), 8).round()
+    began = np.where(rng.random(n) < 0.07, 24, np.maximum(rng.normal(255_000, 80_000, n), 8).round())
     values[:, 5] = began[unit] + _since_start(np.rint(rng.exponential(725, len(unit))) * (rng.random(len(unit)) < 0.4), unit)
     values[:, 7] = values[:, 6]
     there = (day <= hole[unit]) | (day > hole[unit] + length[unit]) | (day == end[unit]) | failed
@@ -195,8 +195,11 @@ def _counter(
         return np.minimum(amount, 65_000) * (rng.random(size) < share)
 
     first, jumps = drawn(begin, len(failure)), drawn(jump, len(failure)) * fails
+    restless = (first > 0) | (rng.random(len(failure)) < 0.02)  # only some devices count at all
+    often = (step[0] / max(float(restless.mean()), 0.01), *step[1:])
     when = failure - np.floor(rng.exponential(_BEFORE, len(failure)))
-    return first[unit] + _since_start(drawn(step, len(unit)), unit) + jumps[unit] * (day >= when[unit])
+    counted = drawn(often, len(unit)) * restless[unit]
+    return first[unit] + _since_start(counted, unit) + jumps[unit] * (day >= when[unit])
 
 
 def _since_start(steps: np.ndarray, unit: np.ndarray) -> np.ndarray:

@@ -420,7 +420,7 @@ class Files:
             text = table.to_csv(index=how == "with its index", header=how != "no header", sep=";" if how == "semicolons" else ",")
             again[name] = text.encode()
         hashes = write(folder, again)
-        # Without a header, and with blanks between them, the fields of a line are one to such a program, and the first line is gone.
+        # Without commas and a header, a line is one field to such a program, and the first line goes.
         if how == "as it was" or (not self.facts.header and how in ("capital names", "semicolons")):
             assert all(offered(self.facts, sha) for sha in hashes)
             self.facts.holds(datasets.load(self.facts.name, accept=hashes), again)
