@@ -40,7 +40,7 @@ def holds(data, content):
 
 
 def the_age_tells_much_of_what_remains(data):
-    return np.corrcoef(data.cycle, data.remaining)[0, 1] < -0.5
+    return np.corrcoef(data.cycle, data.remaining)[0, 1] < -0.35
 
 
 def records_for_testing_end_before_the_failure(data):
@@ -144,7 +144,7 @@ class TestTwin1(contract.Twin):
     facts = FACTS[1]
 
 
-class OfOne(contract.Twin):
+class OfOne:
     """Made by the same code as the first set's twin: one seed will do."""
 
     test_it_is_its_seed = None
@@ -160,15 +160,15 @@ class OfOne(contract.Twin):
         super().test_its_traps_are_there(seed)
 
 
-class TestTwin2(OfOne):
+class TestTwin2(OfOne, contract.Twin):
     facts = FACTS[2]
 
 
-class TestTwin3(OfOne):
+class TestTwin3(OfOne, contract.Twin):
     facts = FACTS[3]
 
 
-class TestTwin4(OfOne):
+class TestTwin4(OfOne, contract.Twin):
     facts = FACTS[4]
 
 
@@ -176,7 +176,7 @@ class TestFiles1(contract.Files):
     facts = FACTS[1]
 
 
-class Same(contract.Files):
+class Same:
     """Read by the same code as the first set, on which all faults are tried."""
 
     test_every_kind_of_fault = None
@@ -186,15 +186,15 @@ class Same(contract.Files):
     test_saved_again_by_pandas = None
 
 
-class TestFiles2(Same):
+class TestFiles2(Same, contract.Files):
     facts = FACTS[2]
 
 
-class TestFiles3(Same):
+class TestFiles3(Same, contract.Files):
     facts = FACTS[3]
 
 
-class TestFiles4(Same):
+class TestFiles4(Same, contract.Files):
     facts = FACTS[4]
 
 
@@ -203,7 +203,7 @@ class TestOfficial1(contract.Official):
     facts = FACTS[1]
 
 
-class Quick(contract.Official):
+class Quick:
     """What differs from set to set; how files are found and kept is tried on the first."""
 
     test_they_are_known_under_any_name = None
@@ -216,17 +216,17 @@ class Quick(contract.Official):
 
 
 @pytest.mark.needs_data("cmapss_fd002")
-class TestOfficial2(Quick):
+class TestOfficial2(Quick, contract.Official):
     facts = FACTS[2]
 
 
 @pytest.mark.needs_data("cmapss_fd003")
-class TestOfficial3(Quick):
+class TestOfficial3(Quick, contract.Official):
     facts = FACTS[3]
 
 
 @pytest.mark.needs_data("cmapss_fd004")
-class TestOfficial4(Quick):
+class TestOfficial4(Quick, contract.Official):
     facts = FACTS[4]
 
 

@@ -13,7 +13,7 @@ from qhelpers.papers.useful_life.windows import Windows
 
 @pytest.fixture(scope="module")
 def twin():
-    return datasets.load("device_failure", "twin", n=300, seed=4)
+    return datasets.load("device_failure", "twin", n=120, seed=4)
 
 
 def tiny(cycles, life, censored, readings=None):
@@ -135,10 +135,8 @@ def test_devices_are_split_not_windows(twin):
     for make in (fleet.as_printed, fleet.fair):
         train, test = make(twin, 1)
         assert not set(train.unit) & set(test.unit) and isinstance(test, Windows)
-        assert set(make(twin, 1)[1].unit) == set(test.unit) != set(make(twin, 2)[1].unit)
-    train, test = fleet.fair(twin, 1)
-    assert not twin.censored[np.r_[train.unit, test.unit]].any()
-    assert np.isnan(fleet.as_printed(twin, 1)[0].remaining).any()
+        assert set(make(twin, 2)[1].unit) != set(test.unit)
+        assert twin.censored[train.unit].any() == (make is fleet.as_printed)
 
 
 def test_a_fleet_in_which_nothing_fails_is_refused():

@@ -133,7 +133,9 @@ def test_ranges_are_those_of_the_training_engines_alone(one_regime):
     X = one_regime.X[list(FEATURES)].to_numpy()
     expected = (X - X[rows].min(axis=0)) / np.where(moves, np.ptp(X[rows], axis=0), 1)
     np.testing.assert_allclose(train.values, expected, atol=1e-9)
-    changed = replace(one_regime, X=one_regime.X.where(rows[:, None], one_regime.X * 2))
+    X = one_regime.X.copy()
+    X[~rows] *= 2
+    changed = replace(one_regime, X=X)
     assert (as_printed(changed, 3)[0].X == train.X).all() and (as_printed(changed, 3)[1].X != test.X).any()
 
 
