@@ -2,6 +2,9 @@
 
 import qhelpers._experiments  # noqa: F401
 from qhelpers.datasets import occupancy, ton_iot_gps, ton_iot_modbus, wustl_iiot  # noqa: F401  (registers them, in the order of the book)
+
+# isort: split
+from qhelpers.datasets import cmapss, device_failure  # noqa: F401
 from qhelpers.datasets.base import Dataset, DatasetError, Head, Series, Signals, entry, names
 from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status

@@ -41,7 +41,7 @@ def summary(data: Head) -> pd.DataFrame:
         values = table[column].to_numpy()[there]
         rows[column] = [
             values.mean(),
-            values.std(ddof=1),
+            values.std(ddof=1) if np.ptp(values) else 0.0,  # of a constant, rounding would leave a little
             *np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]),
             float(np.mean(values == 0)),
             _correlation(ordered[:-1][together], ordered[1:][together]),
@@ -82,7 +82,7 @@ def compare(a: Head, b: Head) -> pd.DataFrame:
     pandas.DataFrame
         Rows ``(column, statistic)``, columns the sources of `a` and `b` (``"twin"``, ``"real"``; with ``" a"`` and
         ``" b"`` after it where both are the same) and ``difference``: b minus a, for mean, sd and quantiles in
-        standard deviations of `a`, for the other statistics as it is.
+        standard deviations of `a` (as it is where a column is constant there), for the other statistics as it is.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def compare(a: Head, b: Head) -> pd.DataFrame:
     pair = pd.DataFrame({labels[0]: one.stack(future_stack=True), labels[1]: two.stack(future_stack=True)})
     pair.index.names = ["column", "statistic"]
     scaled = one.columns.isin([*STATISTICS[:7]])
-    unit = pd.DataFrame(np.where(scaled, one[["sd"]].to_numpy(), 1.0), index=one.index, columns=one.columns)
+    unit = pd.DataFrame(np.where(scaled, one[["sd"]].replace(0, 1).to_numpy(), 1.0), index=one.index, columns=one.columns)
     pair["difference"] = (pair[labels[1]] - pair[labels[0]]) / unit.stack(future_stack=True)
     return pair
 
@@ -150,6 +150,6 @@ def auc(score: np.ndarray, y: np.ndarray) -> float:
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     both = ~(np.isnan(a) | np.isnan(b))
     a, b = a[both], b[both]
-    if len(a) < 2 or a.std() == 0 or b.std() == 0:
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])

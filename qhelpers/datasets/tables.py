@@ -1,4 +1,4 @@
-"""Read comma-separated files strictly and block by block; every error names file and line.
+"""Read tables of text strictly and block by block; every error names file and line.
 
 Each column states in one regular expression what a field of it may look like. A block of lines that follows these
 expressions from end to end holds nothing that a reader could repair silently, and only then NumPy's reader turns it
@@ -71,6 +71,34 @@ def one_of(name: str, words: Sequence[str]) -> Column:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How a table is written: what stands between two fields, and whether its first line is a header.
+
+    Where the separator is a blank, more of them may end a line, as some programs leave them.
+    """
+
+    separator: str = ","
+    header: bool = True
+
+    @property
+    def first(self) -> int:
+        """Number of the line that holds row 0."""
+        return 2 if self.header else 1
+
+    def fields(self, line: bytes) -> list[bytes]:
+        """The fields of a line whose end was taken off."""
+        return (line.rstrip(b" ") if self.separator == " " else line).split(self.separator.encode())
+
+    def form(self, fields: Sequence[str], ending: str) -> str:
+        """Regular expression of a whole line."""
+        return self.separator.join(fields) + (" *" if self.separator == " " else "") + re.escape(ending)
+
+
+#: Fields between commas below a header; fields between single blanks without one.
+COMMAS, BLANKS = Layout(), Layout(" ", header=False)
+
+
+@dataclass(frozen=True)
 class Block:
     """Rows that follow one another: ``block[name]`` holds their values in a column, `rows` says which rows they are."""
 
@@ -79,6 +107,7 @@ class Block:
     rows: slice
     values: np.ndarray = field(repr=False)
     text: bytes = field(repr=False)
+    layout: Layout = COMMAS
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.values[name]
@@ -95,11 +124,12 @@ class Block:
         if broken:
             row, name, allowed = min(broken, key=itemgetter(0))
             place = next(k for k, column in enumerate(self.columns) if column.name == name)
-            raise _wrong(f"{self.label}, line {self.rows.start + row + 2}", name, _field(self.text, row, place), allowed)
+            where = f"{self.label}, line {self.rows.start + row + self.layout.first}"
+            raise _wrong(where, name, _field(self.text, row, place, self.layout), allowed)
 
 
-def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) -> Iterator[Block]:
-    """Read a file with a header line, strictly: line k of the file is row k - 2.
+def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False, layout: Layout = COMMAS) -> Iterator[Block]:
+    """Read a file strictly: line k of the file is row k - 2, or k - 1 where there is no header.
 
     All lines end as the first one does, with LF or CRLF, the last one too; each holds exactly one field a column.
 
@@ -111,11 +141,13 @@ def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) ->
         All columns, in the order of the file.
     bom : bool
         Whether the first line may start with a byte order mark.
+    layout : Layout
+        `COMMAS` or `BLANKS`.
 
     Yields
     ------
     Block
-        All rows of the file, in order, at most `found.rows` in all.
+        All rows of the file, in order, at most as many as `found` has lines, less the header.
 
     Raises
     ------
@@ -128,33 +160,40 @@ def read_table(found: Found, columns: Sequence[Column], *, bom: bool = False) ->
     pieces = _whole_lines(label, found.blocks())
     first = next(pieces, b"")
     end = first.find(b"\n") + 1
-    ending = _header(label, first[:end], columns, bom=bom)
+    if layout.header:
+        ending = _header(label, first[:end], columns, bom=bom)
+    else:
+        ending, end = "\r\n" if first[:end].endswith(b"\r\n") else "\n", 0
     fields = [f'(?:"{column.form}"|{column.form})' if column.quoted else column.form for column in columns]
-    lines = re.compile(f"(?:{','.join(fields)}{re.escape(ending)})*+".encode())
+    lines = re.compile(f"(?:{layout.form(fields, ending)})*+".encode())
+    delimiter = None if layout.separator == " " else layout.separator
     dtype = np.dtype([(column.name, column.dtype) for column in columns])
     quotechar = '"' if any(column.quoted for column in columns) else None
     row = 0
     for text in chain(filter(None, [first[end:]]), pieces):
         fault = None
         if not lines.fullmatch(text):
-            text, fault = _good_lines(label, text, row + 2, columns, ending)
+            text, fault = _good_lines(label, text, row + layout.first, columns, ending, layout)
         values = np.empty(0, dtype)
         if text:
-            values = np.loadtxt(io.BytesIO(text), dtype, delimiter=",", comments=None, quotechar=quotechar, ndmin=1)
+            values = np.loadtxt(
+                io.BytesIO(text), dtype, delimiter=delimiter, comments=None, quotechar=quotechar, ndmin=1, encoding="latin1"
+            )
         for place, column in enumerate(columns):
             if column.dtype == "f8" and len(values) and not (finite := np.isfinite(values[column.name])).all():
                 values = values[: np.argmin(finite)]
-                value = _field(text, len(values), place)
-                fault = _wrong(f"{label}, line {row + len(values) + 2}", column.name, value, column.allowed)
-        if row + len(values) > found.rows:
+                value = _field(text, len(values), place, layout)
+                fault = _wrong(f"{label}, line {row + len(values) + layout.first}", column.name, value, column.allowed)
+        if row + len(values) > found.lines - layout.header:
             raise found.changed()
         if len(values):
-            yield Block(label, columns, slice(row, row + len(values)), values, text)
+            yield Block(label, columns, slice(row, row + len(values)), values, text, layout)
             row += len(values)
         if fault:  # only now: the loader may find fault with a line before
             raise fault
     if not row:
-        raise DatasetError(f"{label}, line 2: no rows below the header; at least one is needed. Fetch the file again.")
+        where = "below the header" if layout.header else "in it"
+        raise DatasetError(f"{label}, line {layout.first}: no rows {where}; at least one is needed. Fetch the file again.")
 
 
 def fields_below(found: Found) -> int:
@@ -230,27 +269,29 @@ def _unquoted(name: bytes) -> bytes:
     return name[1:-1] if re.fullmatch(rb'"[^"]*"', name) else name
 
 
-def _good_lines(label: str, text: bytes, first: int, columns: Sequence[Column], ending: str) -> tuple[bytes, DatasetError]:
+def _good_lines(
+    label: str, text: bytes, first: int, columns: Sequence[Column], ending: str, layout: Layout
+) -> tuple[bytes, DatasetError]:
     """The lines before the first one that does not follow the columns' forms, and what is wrong with that one.
 
     `first` is the number of the first line of `text`.
     """
     good = 0
     for number, line in enumerate(io.BytesIO(text), start=first):
-        if fault := _fault(f"{label}, line {number}", line, columns, ending):
+        if fault := _fault(f"{label}, line {number}", line, columns, ending, layout):
             return text[:good], fault
         good += len(line)
     raise AssertionError("every line follows the columns' forms, but the block of them does not")
 
 
-def _fault(where: str, line: bytes, columns: Sequence[Column], ending: str) -> DatasetError | None:
+def _fault(where: str, line: bytes, columns: Sequence[Column], ending: str, layout: Layout) -> DatasetError | None:
     if line.endswith(b"\r\n") != (ending == "\r\n"):
         other = "LF" if ending == "\r\n" else "CRLF"
         return DatasetError(
             f"{where}: it ends with {other}, unlike line 1; allowed is one kind of line end in a file. "
             "Were two files joined, or was it edited? Fetch it again."
         )
-    fields = line.removesuffix(ending.encode()).split(b",")
+    fields = layout.fields(line.removesuffix(ending.encode()))
     if len(fields) != len(columns):
         return DatasetError(
             f"{where}: {len(fields)} fields; allowed are {len(columns)}. Was the file cut or edited? Fetch it again."
@@ -262,8 +303,8 @@ def _fault(where: str, line: bytes, columns: Sequence[Column], ending: str) -> D
     return None
 
 
-def _field(text: bytes, row: int, place: int) -> bytes:
-    return text.split(b"\n")[row].removesuffix(b"\r").split(b",")[place]
+def _field(text: bytes, row: int, place: int, layout: Layout) -> bytes:
+    return layout.fields(text.split(b"\n")[row].removesuffix(b"\r"))[place]
 
 
 def _wrong(where: str, name: str, value: bytes, allowed: str) -> DatasetError:
