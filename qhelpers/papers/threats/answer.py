@@ -100,12 +100,12 @@ def _help() -> str:
 
 
 def _where() -> str:
-    twins = {name: compared(name) for name in ("a hidden layer", "no entangling gate")}
-    ahead = [name for name, test in twins.items() if test.low > 0]
-    if len(ahead) == len(twins):
-        stands = "It is clearly ahead of both of its classical twins"
+    controls = {name: compared(name) for name in ("a hidden layer", "no entangling gate")}
+    ahead = [name for name, test in controls.items() if test.low > 0]
+    if len(ahead) == len(controls):
+        stands = "It is clearly ahead of both controls of the circuit"
     else:
-        stands = f"It is clearly ahead of its twin with {ahead[0]} alone" if ahead else "Nowhere beside its classical twins"
+        stands = f"It is clearly ahead of {ahead[0]} alone" if ahead else "It is clearly ahead of neither control of the circuit"
     told = []
     for split, said in SPLITS.items():
         ours, majority = (shown({"model": one}, "accuracy", **REGISTERS, split=split) for one in ("pure-hqml", "majority"))
