@@ -91,7 +91,7 @@ def calibration_error(y_true: ArrayLike, probabilities: ArrayLike, n_bins: int =
     """Expected calibration error: how far probabilities are from the shares of positives that follow them.
 
     Rows are put into bins of equal size by their probability (of equal probabilities all into one); the error is the mean over
-    rows of the distance of a bin's mean probability from its share of positives [1]_.
+    rows of the distance of a bin's mean probability from its share of positives.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def calibration_error(y_true: ArrayLike, probabilities: ArrayLike, n_bins: int =
 
     References
     ----------
-    .. [1] M. P. Naeini, G. F. Cooper, M. Hauskrecht: Obtaining well calibrated probabilities using Bayesian binning. AAAI 2015.
+    M. P. Naeini, G. F. Cooper, M. Hauskrecht: Obtaining well calibrated probabilities using Bayesian binning. AAAI 2015.
     """
     y, p = np.asarray(y_true, float), np.asarray(probabilities, float)
     edges = np.quantile(p, np.linspace(0, 1, n_bins + 1)[1:-1])

@@ -79,10 +79,11 @@ class Schedule:
 def default_schedule(bqm: dimod.BinaryQuadraticModel, n_sweeps: int = 1000, driver: bool = False) -> Schedule:
     """Return the schedule that is taken where none is given, computed from the biases of the model as spins.
 
-    Its unit is the largest of |h| / 4 and |J|: on an annealer of D-Wave's, |h| may be four times |J|, and a model is scaled
-    until one of them is at its limit. The last temperature is a twentieth of the unit. Without a driver the first one is that
-    at which the costliest flip of one spin is accepted half the time; with one, the problem grows from nothing while a
-    transverse field of four times the temperature goes to nothing, both evenly. These are choices of ours, not a machine's.
+    Its unit is the largest of the fields over 4 and the couplings: on an annealer of D-Wave's a field may be four times a
+    coupling, and a model is scaled until one of them is at its limit. The last temperature is a twentieth of the unit. Without
+    a driver the first one is that at which the costliest flip of one spin is accepted half the time; with one, the problem
+    grows from nothing while a transverse field of four times the temperature goes to nothing, both evenly. These are choices of
+    ours, not a machine's.
     """
     spins = bqm.spin
     fields = {v: abs(bias) for v, bias in spins.linear.items()}
