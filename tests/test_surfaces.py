@@ -423,14 +423,14 @@ MACHINES = re.compile(
 #: Files in which such forms stand on purpose: tests of this search, and of addresses that are refused.
 ON_PURPOSE = {"tests/test_surfaces.py", "tests/datasets/test_download.py"}
 
-WORD = r"[\w .,:;+=()%'²-]{1,80}"
+WORD = r"[\w .,:;+=()\[\]%'²-]{1,80}"
 #: What each entry of a record may look like. Fractions ("70/30", "g/kWh") may have one stroke, paths cannot.
 PATTERNS = {
     "id": r"[0-9a-f]{16}",
     "experiment": r"[a-z-]+",
     "version": r"[\d.]+",
     "source": r"real|twin",
-    "fingerprint": r"[0-9a-f]{64}",
+    "fingerprint": r"([0-9a-f]{64})?",  # empty where no data are read
     "profile": r"quick|laptop|paper",
     "cpu": r"[\w ().@-]{3,80}",
     "finished": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00",
