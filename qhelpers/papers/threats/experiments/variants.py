@@ -17,7 +17,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
     "last qubit measured": ({"observable": "last"}, "D2.22"),
     "sum of all qubits": ({"observable": "sum"}, "D2.22"),
     "each qubit an output": ({"observable": "each"}, "D2.22"),
-    "scaled to [0, 1]": ({"scaling": "minmax"}, "D2.21"),
+    "scaled between 0 and 1": ({"scaling": "minmax"}, "D2.21"),
     "ZZ feature map": ({"feature_map": "ZZ"}, "D2.23"),
     "angles about y": ({"feature_map": "RY"}, "D2.23"),
     "map applied twice": ({"map_reps": 2}, "D2.23"),
