@@ -1,0 +1,17 @@
+"""Paper 3, for those who list papers: its number, title, experiments and labels."""
+
+from qhelpers.runs.papers import Paper
+
+PAPER = Paper(
+    number="3",
+    title="Remaining useful life",
+    experiments={},
+    labels={
+        "qaql": "QAQL",
+        "cmapss_fd001": "FD001",
+        "cmapss_fd002": "FD002",
+        "cmapss_fd003": "FD003",
+        "cmapss_fd004": "FD004",
+        "device_failure": "the fleet",
+    },
+)
