@@ -19,7 +19,14 @@ from qhelpers.evaluation.comparison import (
     shared_rows,
 )
 from qhelpers.evaluation.likelihood import Fit, fits, possible, row_fit, smallest_fit, smallest_test
-from qhelpers.evaluation.metrics import binary_metrics, calibration_error, confusion_counts, probability_metrics, ranking_metrics
+from qhelpers.evaluation.metrics import (
+    binary_metrics,
+    calibration_error,
+    confusion_counts,
+    probability_metrics,
+    ranking_metrics,
+    regression_metrics,
+)
 from qhelpers.evaluation.splits import (
     balanced_subsample,
     family_split,
@@ -68,6 +75,7 @@ __all__ = [
     "random_split",
     "ranking_metrics",
     "refuse_empty",
+    "regression_metrics",
     "row_fit",
     "runs_for_ranks",
     "shared_rows",

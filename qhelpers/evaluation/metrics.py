@@ -1,4 +1,4 @@
-"""Scores of a binary classifier, with the conventions that a printed number leaves open stated once."""
+"""Scores of a binary classifier and of a regression, with the conventions that a printed number leaves open stated once."""
 
 from __future__ import annotations
 
@@ -130,4 +130,39 @@ def probability_metrics(y_true: ArrayLike, probabilities: ArrayLike) -> dict[str
         "log_loss": float(sk.log_loss(y_true, probabilities, labels=[0, 1])),
         "brier": float(sk.brier_score_loss(y_true, probabilities)),
         "calibration_error": calibration_error(y_true, probabilities),
+    }
+
+
+def regression_metrics(y_true: ArrayLike, y_pred: ArrayLike) -> dict[str, float]:
+    """Score predictions of a number, such as what remains of a life.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_rows,)
+
+    Returns
+    -------
+    dict
+        ``mse``, ``rmse`` and ``mae``, in the unit of the target or its square. ``mape``, in percent, over rows whose target is
+        not 0, which have no relative error (scikit-learn divides by a tiny number there); NaN where there are none. ``rse``, in
+        percent: squared error relative to that of the mean target, 100 (1 - R²); NaN where the target does not move. ``mbd``:
+        mean of prediction less target, above 0 where a failure comes earlier than predicted.
+
+    Raises
+    ------
+    ValueError
+        If the two are not rows of one length, or hold something that is no number.
+    """
+    y, p = np.asarray(y_true, float), np.asarray(y_pred, float)
+    if y.ndim != 1 or y.shape != p.shape or not len(y) or not (np.isfinite(y).all() and np.isfinite(p).all()):
+        raise ValueError(f"shapes {y.shape} and {p.shape} were given; allowed are two rows of finite numbers of one length.")
+    error, some = p - y, y != 0
+    mse, variance = float(np.mean(error**2)), float(y.var())
+    return {
+        "mse": mse,
+        "rmse": mse**0.5,
+        "mae": float(np.mean(np.abs(error))),
+        "mape": 100 * float(np.mean(np.abs(error[some] / y[some]))) if some.any() else float("nan"),
+        "rse": 100 * mse / variance if variance else float("nan"),
+        "mbd": float(error.mean()),
     }

@@ -11,7 +11,7 @@ from qhelpers.qubo.build import (
     penalty_bound,
     scaled_penalty,
 )
-from qhelpers.qubo.draw import draw_epsilon_greedy, draw_lowest, draw_softmax
+from qhelpers.qubo.draw import draw_epsilon_greedy, draw_lowest, draw_lowest_of_reads, draw_softmax
 from qhelpers.qubo.policy import AnnealedPolicy
 from qhelpers.qubo.samplers import (
     EmbeddingError,
@@ -44,6 +44,7 @@ __all__ = [
     "default_schedule",
     "draw_epsilon_greedy",
     "draw_lowest",
+    "draw_lowest_of_reads",
     "draw_softmax",
     "effective_temperature",
     "get_sampler",

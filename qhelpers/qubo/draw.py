@@ -1,9 +1,9 @@
-"""Draws of actions without an annealer, as fast as a table can be read: softmax, lowest cost, ε-greedy.
+"""Draws of actions without an annealer, as fast as a table can be read: softmax, lowest of many reads, lowest cost, ε-greedy.
 
 A softmax at an annealer's effective temperature stands in for the annealer. The compiled functions of one row (`softmax_one`,
-`lowest_one`, `epsilon_one`) can be called inside another compiled loop. Numba keeps what it has compiled until the file it is
-in changes: after a change here, a loop in another file that calls them has to be compiled anew by hand (delete its
-``__pycache__``).
+`lowest_of_reads_one`, `lowest_one`, `epsilon_one`) can be called inside another compiled loop. Numba keeps what it has compiled
+until the file it is in changes: after a change here, a loop in another file that calls them has to be compiled anew by hand
+(delete its ``__pycache__``).
 """
 
 from __future__ import annotations
@@ -67,6 +67,42 @@ def lowest_one(costs, ties, uniform):
 
 
 @_compiled
+def lowest_of_reads_one(costs, beta, n_reads, uniform, second, weights):
+    """Return the bin of lowest cost among `n_reads` draws of `softmax_one`; of equals any, by `second` in [0, 1).
+
+    The draws need not be made: none of n is below a cost with the probability that one is not, to the power of n.
+    """
+    lowest = costs[0]
+    for k in range(1, len(costs)):
+        lowest = min(lowest, costs[k])
+    total = 0.0
+    for k in range(len(costs)):
+        weights[k] = exp(-beta * (costs[k] - lowest))
+        total += weights[k]
+    chosen = lowest
+    while True:
+        after, at_least = np.inf, 0.0
+        for k in range(len(costs)):
+            if costs[k] > chosen:
+                at_least += weights[k]
+                after = min(after, costs[k])
+        left = at_least / total
+        if after == np.inf or left <= 0.0 or not left**n_reads > uniform:
+            break
+        chosen = after
+    n_equal = 0
+    for k in range(len(costs)):
+        n_equal += costs[k] == chosen
+    wanted = int(second * n_equal)
+    for k in range(len(costs)):
+        if costs[k] == chosen:
+            if wanted == 0:
+                return k
+            wanted -= 1
+    return 0
+
+
+@_compiled
 def epsilon_one(costs, epsilon, ties, explore, uniform):
     """Return any bin where `explore` < epsilon, else that of lowest cost; both numbers uniform in [0, 1)."""
     return int(uniform * len(costs)) if explore < epsilon else lowest_one(costs, ties, uniform)
@@ -77,6 +113,13 @@ def _softmax(costs, beta, uniform, out):
     weights = np.empty(costs.shape[1])
     for i in range(len(costs)):
         out[i] = softmax_one(costs[i], beta, uniform[i], weights)
+
+
+@_compiled
+def _lowest_of_reads(costs, beta, n_reads, uniform, second, out):
+    weights = np.empty(costs.shape[1])
+    for i in range(len(costs)):
+        out[i] = lowest_of_reads_one(costs[i], beta, n_reads, uniform[i], second[i], weights)
 
 
 @_compiled
@@ -118,6 +161,36 @@ def draw_softmax(costs: ArrayLike, temperature: float, rng: np.random.Generator 
         raise ValueError(f"the temperature is {temperature}; it is above 0 (draw_lowest is the limit)")
     rows, out, single = _rows(costs)
     _softmax(rows, 1.0 / temperature, np.random.default_rng(rng).random(len(rows)), out)
+    return int(out[0]) if single else out
+
+
+def draw_lowest_of_reads(costs: ArrayLike, temperature: float, n_reads: int, rng: np.random.Generator | int | None = None) -> Any:
+    """Draw one bin a row: that of lowest cost among `n_reads` draws of `draw_softmax`, none of which is made.
+
+    Parameters
+    ----------
+    costs : array_like of shape (n_bins,) or (n, n_bins)
+    temperature : float
+        In the unit of the costs; above 0.
+    n_reads : int
+        At least 1.
+    rng : numpy.random.Generator, int or None
+        Two uniform numbers a row are taken from it; of equal costs any is drawn.
+
+    Returns
+    -------
+    int or ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a cost is not finite, the temperature is not above 0, or there is no read.
+    """
+    if not temperature > 0 or n_reads < 1:
+        raise ValueError(f"temperature {temperature}, {n_reads} reads; the one is above 0, the others at least 1")
+    rows, out, single = _rows(costs)
+    uniform, second = np.random.default_rng(rng).random((2, len(rows)))
+    _lowest_of_reads(rows, 1.0 / temperature, float(n_reads), uniform, second, out)
     return int(out[0]) if single else out
 
 

@@ -5,7 +5,11 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="3",
     title="Remaining useful life",
-    experiments={},
+    experiments={
+        "useful-life-qaql": "tables",
+        "useful-life-maps": "maps",
+        "useful-life-annealers": "annealers",
+    },
     labels={
         "qaql": "QAQL",
         "cmapss_fd001": "FD001",
