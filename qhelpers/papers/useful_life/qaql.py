@@ -280,7 +280,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         }
         self.values_: Array = start[self.initial](shape)
         self.chosen_ = np.zeros(shape, np.int64)
-        learn = self._with_policy if callable(self.selector) else self._compiled
+        learn: Any = self._with_policy if callable(self.selector) else self._compiled
         edges, seen = trajectories(X), self.states_.of(X)
         rewards = -(((self.centres_ - X.y[:, None]) / highest) ** 2)  # Eqs. 9 and 10, for each action that could be taken
         past = np.zeros((self.n_episodes * len(X) + 1 if self.replay else 0, 3), np.int64)

@@ -39,11 +39,13 @@ _prepared: dict[tuple[Any, ...], Any] = {}
 
 def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
     """Return training and test windows by the paper's protocol, ``"official"`` (engines) or ``"fair"`` (the fleet)."""
-    by = {"printed": windows.as_printed if dataset.name != FLEET else fleet.as_printed}
-    by |= {"official": windows.official} if dataset.name != FLEET else {"fair": fleet.fair}
+    by: dict[str, Any] = {"printed": fleet.as_printed, "fair": fleet.fair}
+    if dataset.name != FLEET:
+        by = {"printed": windows.as_printed, "official": windows.official}
     if protocol not in by:
         raise ValueError(f"protocol {protocol!r} is unknown for {dataset.name}; allowed are {', '.join(by)}")
-    return by[protocol](dataset, seed)
+    train, test = by[protocol](dataset, seed)
+    return train, test
 
 
 def prepared(dataset: Series, seed: int, protocol: str, kind: str = "means", n_states: int = 100) -> Any:
