@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from qhelpers.qubo import draw_epsilon_greedy, draw_lowest, draw_softmax, noise_floor, softmax, total_variation
+from qhelpers.qubo import (
+    draw_epsilon_greedy,
+    draw_lowest,
+    draw_lowest_of_reads,
+    draw_softmax,
+    noise_floor,
+    softmax,
+    total_variation,
+)
 from qhelpers.qubo.draw import softmax_one
 
 COSTS = np.random.default_rng(1).uniform(-1, 0, 16)
@@ -70,3 +78,25 @@ def test_a_seed_says_what_is_drawn():
 def test_what_is_asked_wrongly_is_refused(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize("n_reads", [1, 3, 1000])
+def test_the_lowest_of_many_reads_is_drawn_without_making_them(n_reads):
+    n = 20_000
+    drawn = draw_lowest_of_reads(np.tile(COSTS, (n, 1)), 0.7, n_reads, 1)
+    reads = np.random.default_rng(0).choice(16, (n, min(n_reads, 50)), p=softmax(COSTS, 0.7))
+    order = COSTS.argsort()
+    at_least = np.cumsum(softmax(COSTS, 0.7)[order][::-1])[::-1] ** n_reads
+    expected = np.empty(16)
+    expected[order] = at_least - np.r_[at_least[1:], 0.0]
+    assert total_variation(np.bincount(drawn, minlength=16), expected) < 1.6 * noise_floor(expected, n)
+    if n_reads <= 50:
+        made = order[np.argsort(order)[reads].min(axis=1)]
+        assert total_variation(np.bincount(made, minlength=16), expected) < 1.6 * noise_floor(expected, n)
+
+
+def test_equal_costs_of_the_lowest_read_are_drawn_alike():
+    found = np.bincount(draw_lowest_of_reads(np.zeros((8000, 4)), 0.3, 1000, 0), minlength=4)
+    assert np.abs(found / 8000 - 0.25).max() < 0.03
+    with pytest.raises(ValueError, match="at least 1"):
+        draw_lowest_of_reads(COSTS, 0.3, 0)

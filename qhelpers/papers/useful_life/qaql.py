@@ -266,17 +266,17 @@ class QAQL(RegressorMixin, BaseEstimator):
             Already fitted to these windows; saves grouping them again.
         """
         self._check()
-        rng = np.random.default_rng(self.random_state)
+        way, rng = (np.random.default_rng([self.random_state, k]) for k in range(2))  # all selectors go the same way
         self.states_ = states or States(self.state, self.n_states, self.random_state).fit(X)
         highest = float(X.y.max())
         self.centres_ = (np.arange(self.n_actions) + 0.5) * highest / self.n_actions
         gamma = self.discount if self.td else 0.0
         worst = -1.0 / (1.0 - gamma)  # every error as large as the range, for ever
         shape = (self.states_.n_states, self.n_actions)
-        start = {
+        start: dict[str, Callable[[tuple[int, int]], Array]] = {
             "zero": np.zeros,
             "pessimistic": lambda size: np.full(size, worst),
-            "random": lambda size: rng.uniform(worst, 0, size),
+            "random": lambda size: way.uniform(worst, 0, size),
         }
         self.values_: Array = start[self.initial](shape)
         self.chosen_ = np.zeros(shape, np.int64)
@@ -287,7 +287,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         past[-1:, 1] = self.replay
         left = np.iinfo(np.int64).max if self.max_updates is None else self.max_updates
         for episode in range(self.n_episodes):
-            order = rng.permutation(len(edges) - 1)[: None if self.whole else 1]
+            order = way.permutation(len(edges) - 1)[: None if self.whole else 1]
             before, n_before = self.values_.copy(), self.chosen_.sum()
             learn(seen, rewards, edges, order, left, gamma, episode, past, rng)
             self.n_episodes_ = episode + 1
