@@ -1,9 +1,10 @@
-"""Windows of an engine's cycles with what remains of its life (paper 3, sections 4.1 and 4.3).
+"""Windows of an engine's cycles with what remains of its life (paper 3, sections 4.1, 4.3 and 4.7).
 
 Engines of the NASA C-MAPSS sets as the paper prepares them: seven sensors dropped, 14 sensors and 3 settings scaled by the
-training engines alone, windows of 30 cycles that move by one, labels of at most 125, four of five engines for training. Beside
-it the protocol that the sets were published with, a prediction after the last cycle of each test engine, which the paper does
-not use and most others do. `qhelpers.papers.useful_life.fleet` does the same for the fleet of devices.
+training engines alone, windows of 30 cycles that move by one, labels of at most 125, four of five engines for training. In sets
+with six regimes the sensors are scaled within each, and the regime is appended. Beside it the protocol that the sets were
+published with, a prediction after the last cycle of each test engine, which the paper does not use and most others do.
+`qhelpers.papers.useful_life.fleet` does the same for the fleet of devices.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Short = Literal["error", "drop", "pad"]
 #: Sensors that the paper drops, for they are constant, or nearly, in FD001.
 DROPPED = tuple(f"sensor{number}" for number in (1, 5, 6, 10, 16, 18, 19))
 KEPT = tuple(name for name in SENSORS if name not in DROPPED)
-#: The 17 numbers of a state.
+#: The 17 numbers of a state; where there are six regimes, six more say which one it is in.
 FEATURES = (*KEPT, *SETTINGS)
 WINDOW = 30
 CAP = 125
@@ -198,23 +199,33 @@ def cut(edges: ArrayLike, window: int = WINDOW, *, short: Short = "error", names
 
 
 class Scaler:
-    """Min-max scaling of settings and sensors, of the sensors within each regime where there are several.
+    """Min-max scaling of settings and sensors, of the sensors within each regime where there are several (section 4.7).
 
-    The paper scales FD001 and says nothing of the sets with six regimes, in which a sensor says first of all where the engine
-    flies. There, regimes are the clusters of the settings (k-means, each setting in standard deviations), and each has a scale
-    of its own. A column that does not move becomes 0; what lies outside of the range of the training part is not cut.
+    With six regimes a sensor says first of all where the engine flies. There, regimes are the clusters of the settings (k-means,
+    each setting in standard deviations), numbered by altitude; each has a scale of its own, and the row says which it is in. A
+    column that does not move becomes 0; what lies outside of the range of the training part is not cut.
 
     Parameters
     ----------
     n_regimes : int
-        1 for the paper's scaling.
+        1 for the paper's scaling of FD001 and FD003, 6 for that of FD002 and FD004.
     random_state : int
         Seed of k-means.
+    context : bool
+        Whether the regime is appended, as a column a regime that is 1 inside of it and 0 elsewhere; nothing is where
+        there is only one.
     """
 
-    def __init__(self, n_regimes: int = 1, random_state: int = 0) -> None:
+    def __init__(self, n_regimes: int = 1, random_state: int = 0, *, context: bool = True) -> None:
         self.n_regimes = n_regimes
         self.random_state = random_state
+        self.context = context
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns: `FEATURES`, and ``regime1`` (the lowest altitude) to the last where they are appended."""
+        appended = self.n_regimes if self.context and self.n_regimes > 1 else 0
+        return (*FEATURES, *(f"regime{k + 1}" for k in range(appended)))
 
     def fit(self, X: pd.DataFrame) -> Scaler:
         """Learn regimes and ranges from the rows of the training part."""
@@ -227,22 +238,24 @@ class Scaler:
         self.settings_ = MinMaxScaler().fit(settings)
         self.standard_ = StandardScaler().fit(settings)
         self.clusters_ = KMeans(self.n_regimes, n_init=10, random_state=self.random_state).fit(self.standard_.transform(settings))
-        sensors = X[list(KEPT)].to_numpy()
-        self.sensors_ = [MinMaxScaler().fit(sensors[self.clusters_.labels_ == k]) for k in range(self.n_regimes)]
+        self.number_ = np.argsort(np.argsort(self.clusters_.cluster_centers_[:, 0]))
+        sensors, regime = X[list(KEPT)].to_numpy(), self.number_[self.clusters_.labels_]
+        self.sensors_ = [MinMaxScaler().fit(sensors[regime == k]) for k in range(self.n_regimes)]
         return self
 
     def regime(self, X: pd.DataFrame) -> NDArray[np.int64]:
-        """Which regime each row is in; one that was not in the training part counts as the nearest that was."""
-        return self.clusters_.predict(self.standard_.transform(X[list(SETTINGS)].to_numpy())).astype(np.int64)
+        """Which regime each row is in, from 0; one that was not in the training part counts as the nearest that was."""
+        return self.number_[self.clusters_.predict(self.standard_.transform(X[list(SETTINGS)].to_numpy()))]
 
     def transform(self, X: pd.DataFrame) -> Array:
-        """Scaled rows, shape ``(n_rows, 17)``, columns as in `FEATURES`."""
-        scaled = np.empty((len(X), len(FEATURES)))
+        """Scaled rows, shape ``(n_rows, 17)``, or 23 with six regimes appended; columns as in `features`."""
+        scaled = np.empty((len(X), len(self.features)))
         sensors, regime = X[list(KEPT)].to_numpy(), self.regime(X)
         for k, scaler in enumerate(self.sensors_):
             if (inside := regime == k).any():
                 scaled[inside, : len(KEPT)] = scaler.transform(sensors[inside])
-        scaled[:, len(KEPT) :] = self.settings_.transform(X[list(SETTINGS)].to_numpy())
+        scaled[:, len(KEPT) : len(FEATURES)] = self.settings_.transform(X[list(SETTINGS)].to_numpy())
+        scaled[:, len(FEATURES) :] = np.eye(self.n_regimes)[regime, : scaled.shape[1] - len(FEATURES)]
         return scaled
 
 
@@ -265,6 +278,7 @@ def as_printed(
     window: int = WINDOW,
     cap: float | None = CAP,
     regimes: int | None = None,
+    context: bool = True,
     short: Short = "error",
 ) -> tuple[Windows, Windows]:
     """Training and test windows as in section 4.3: a fifth of the engines of the training file is held out.
@@ -280,7 +294,9 @@ def as_printed(
     cap : float or None
         Largest label, in cycles.
     regimes : int, optional
-        Of the `Scaler`; by default as many as the set has (`regimes_of`). The paper's text has one scale for all.
+        Of the `Scaler`; by default as many as the set has (`regimes_of`), as in section 4.7.
+    context : bool
+        Whether the regime is appended to each row where there are several, so that it has 23 features instead of 17.
     short : {"error", "drop", "pad"}
         As in `cut`. No training engine of the official sets is shorter than 128 cycles.
 
@@ -290,13 +306,19 @@ def as_printed(
     """
     units = units_of(data, "train")
     train, test = (units[part] for part in group_split(units, TEST_SHARE, np.random.default_rng(seed)))
-    scaler = _fitted(data, train, regimes, seed)
+    scaler = _fitted(data, train, regimes, seed, context)
     windows = _windows(data, scaler, window, cap, short, units)
     return windows.of(train), windows.of(test)
 
 
 def official(
-    data: Series, seed: int = 0, *, window: int = WINDOW, cap: float | None = CAP, regimes: int | None = None
+    data: Series,
+    seed: int = 0,
+    *,
+    window: int = WINDOW,
+    cap: float | None = CAP,
+    regimes: int | None = None,
+    context: bool = True,
 ) -> tuple[Windows, Windows]:
     """Training windows of all training engines, and one window a test engine, which ends with its last cycle.
 
@@ -305,7 +327,7 @@ def official(
 
     Parameters
     ----------
-    data, window, cap, regimes
+    data, window, cap, regimes, context
         As in `as_printed`. `Windows.remaining` of the test engines is the label without a cap.
     seed : int
         Of k-means.
@@ -315,13 +337,14 @@ def official(
     train, test : Windows
     """
     train, test = units_of(data, "train"), units_of(data, "test")
-    scaler = _fitted(data, train, regimes, seed)
+    scaler = _fitted(data, train, regimes, seed, context)
     last = _windows(data, scaler, window, cap, "pad", test)
     return _windows(data, scaler, window, cap, "error", train), last.only(np.r_[last.unit[1:] != last.unit[:-1], True])
 
 
-def _fitted(data: Series, units: NDArray[np.int64], regimes: int | None, seed: int) -> Scaler:
-    return Scaler(regimes_of(data) if regimes is None else regimes, seed).fit(data.X[np.isin(data.unit, units)])
+def _fitted(data: Series, units: NDArray[np.int64], regimes: int | None, seed: int, context: bool) -> Scaler:
+    scaler = Scaler(regimes_of(data) if regimes is None else regimes, seed, context=context)
+    return scaler.fit(data.X[np.isin(data.unit, units)])
 
 
 def _windows(data: Series, scaler: Scaler, window: int, cap: float | None, short: Short, units: NDArray[np.int64]) -> Windows:
@@ -334,7 +357,7 @@ def _windows(data: Series, scaler: Scaler, window: int, cap: float | None, short
     remaining = data.remaining[last]
     return Windows(
         values=scaler.transform(data.X),
-        features=FEATURES,
+        features=scaler.features,
         first=data.edges[unit],
         last=last,
         length=window,

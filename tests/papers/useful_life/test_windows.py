@@ -150,8 +150,21 @@ def test_regimes_are_found_and_scaled_by_themselves(one_regime, six_regimes):
     assert correlation[0] < 0.15 and correlation[1] > 0.45
     for one in range(6):
         assert np.ptp(scaled[regime == one]) == pytest.approx(1)
+    assert six_regimes.X["setting1"].groupby(regime).mean().is_monotonic_increasing  # numbered by altitude
     with pytest.raises(ValueError, match="n_regimes=6 was given; allowed are no more than the settings that occur"):
         Scaler(6).fit(one_regime.X)
+
+
+def test_the_regime_is_appended_where_there_are_several(one_regime, six_regimes):
+    for windows in (*as_printed(six_regimes, 0), *official(six_regimes)):
+        assert windows.features == (*FEATURES, *(f"regime{k}" for k in range(1, 7))) and windows.rows.shape[1] == 23
+        said, altitude = windows.rows[:, 17:], six_regimes.X["setting1"].to_numpy()[windows.last]
+        assert (said.sum(axis=1) == 1).all() and set(np.unique(said)) == {0, 1}
+        assert (np.round(altitude[said[:, 0] == 1]) == 0).all() and (np.round(altitude[said[:, 5] == 1]) == 42).all()
+    with_it, without = (as_printed(six_regimes, 0, context=told)[0] for told in (True, False))
+    assert without.features == FEATURES and (without.values == with_it.values[:, :17]).all()
+    assert official(six_regimes, context=False)[1].features == FEATURES
+    assert as_printed(six_regimes, 0, regimes=1)[0].features == as_printed(one_regime, 0)[0].features == FEATURES
 
 
 def test_the_official_protocol_predicts_once_an_engine(six_regimes):
