@@ -6,6 +6,7 @@ PAPER = Paper(
     number="3",
     title="Remaining useful life",
     experiments={
+        "useful-life-data": "data",
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
         "useful-life-annealers": "annealers",

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from qhelpers.datasets import Series
@@ -419,7 +420,7 @@ def official_scores(remaining: ArrayLike, predicted: ArrayLike, cap: float = CAP
 
 
 def overlap_leak(
-    windows: Windows, seed: int, *, columns: Sequence[str] = KEPT, share: float = TEST_SHARE, components: int = 20
+    windows: Windows, seed: int, *, columns: Sequence[str] = KEPT, share: float = TEST_SHARE, components: int | None = 20
 ) -> dict[str, float]:
     """What a random split of overlapping windows gives away: the nearest window's label, by random and by unit.
 
@@ -433,8 +434,9 @@ def overlap_leak(
         Features that are looked at: by default the sensors, for the settings of FD001 are noise that hides the nearest window.
     share : float
         Of windows, or of units, in the test part.
-    components : int
-        Principal components of a window (fitted to the training part), between which the nearest is looked for.
+    components : int or None
+        Principal components of a window (fitted to the training part), between which the nearest is looked for; None for the mean
+        of each column over the window, from which the noise of single rows is gone.
 
     Returns
     -------
@@ -448,11 +450,12 @@ def overlap_leak(
         "by unit": group_split(windows.unit, share, np.random.default_rng(seed)),
     }
     places = [windows.features.index(name) for name in columns]
-    flat = replace(windows, values=windows.values[:, places]).X.reshape(len(windows), -1)
+    whole = replace(windows, values=windows.values[:, places]).X
+    flat = whole.mean(axis=1) if components is None else whole.reshape(len(windows), -1)
     for name, (train, test) in splits.items():
-        scores = PCA(components, svd_solver="randomized", random_state=seed).fit(flat[train])
-        nearest = KNeighborsRegressor(1).fit(scores.transform(flat[train]), windows.y[train])
-        error = nearest.predict(scores.transform(flat[test])) - windows.y[test]
+        look = "passthrough" if components is None else PCA(components, svd_solver="randomized", random_state=seed)
+        nearest = make_pipeline(look, KNeighborsRegressor(1)).fit(flat[train], windows.y[train])
+        error = nearest.predict(flat[test]) - windows.y[test]
         found[name] = float(np.sqrt(np.mean(error**2)))
     train, test = splits["random"]
     known = np.zeros(len(windows) + 2, bool)

@@ -229,6 +229,8 @@ def test_the_overlap_of_windows_is_a_leak():
     data = datasets.load("cmapss_fd001", "twin", n=50, seed=2)
     told = overlap_leak(as_printed(data, 0)[0], 0, components=10)
     assert told["random"] < 0.5 * told["by unit"] and told["shared rows"] > 0.9
+    means = overlap_leak(as_printed(data, 0)[0], 0, components=None)
+    assert means["random"] < 0.2 * means["by unit"] and means["shared rows"] == told["shared rows"]
 
 
 @pytest.mark.needs_data("cmapss_fd001")
