@@ -5,7 +5,10 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="3",
     title="Remaining useful life",
-    experiments={},
+    experiments={
+        "useful-life-equations": "equations",
+        "useful-life-draws": "draws",
+    },
     labels={
         "qaql": "QAQL",
         "cmapss_fd001": "FD001",
