@@ -105,8 +105,8 @@ def run(config: Mapping[str, Any], seed: int, data: Series) -> Outcome:
     -------
     Outcome
         ``temperature``: of the softmax that fits the draws of all states best; ``temperature_sd``: over states, each by itself;
-        ``flip_temperature`` and its spread: by single flips, as dwave.system estimates it; ``variation``, ``noise``: total variation of
-        a state's one-hot reads from that softmax, and what so many draws of the softmax itself have, means over states;
+        ``flip_temperature`` and its spread: by single flips, as dwave.system estimates it; ``variation``, ``noise``: total
+        variation of a state's one-hot reads from that softmax, and that of so many draws of it, means over states;
         ``entropy``: of one such draw, in nats; ``greedy``: share of one-hot reads that are of the lowest cost;
         ``lowest_is_greedy``: share of states in which the lowest of 1,000 reads is; ``infeasible``, ``chain_breaks``: shares.
         Arrays: ``counts`` (16, 16), ``costs`` (16, 16), ``temperatures`` (16,), ``lowest`` (10,).

@@ -87,7 +87,7 @@ def ground_state(rng: np.random.Generator) -> dict[str, float]:
 
 
 def bound(rng: np.random.Generator) -> dict[str, float]:
-    """Eq. 20, whose formula is lost: share of rows that fail just above the largest |c|, above their spread, below the least A."""
+    """Eq. 20, whose formula is lost: share of rows that fail above the largest |c|, above their spread, about the least A."""
     signed = rng.normal(size=(N_ROWS, N_BINS)) + rng.normal(scale=3, size=(N_ROWS, 1))
     table = table_costs(rng)
     largest = np.abs(signed).max(axis=1)
