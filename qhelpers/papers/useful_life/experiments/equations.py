@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 #: Bins and the largest label (Table 3, section 4.1), learning rate and discount (Table 3), cost vectors that are tried.
 N_BINS, CAP, ALPHA, GAMMA, N_ROWS = 16, 125.0, 0.10, 0.99, 40
 CENTRES = (np.arange(N_BINS) + 0.5) * CAP / N_BINS
+#: States of the chain on which values are learned, and updates.
+N_CHAIN, N_UPDATES = 12, 2000
 #: Annealing times, in units of h-bar over the largest coefficient of the problem.
 TIMES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 #: What the longest time has to reach: the theorem speaks of a limit, and no time is infinite.
@@ -128,17 +130,17 @@ def decoded(rng: np.random.Generator) -> dict[str, float]:
     return {"centre_error": error, "bin_width": CAP / N_BINS, "floor_rmse": floor}
 
 
-def value_factorises(rng: np.random.Generator, n_states: int = 12, n_updates: int = 2000) -> dict[str, float]:
+def value_factorises(rng: np.random.Generator) -> dict[str, float]:
     """Eq. 2, transitions of their own: the spread over actions of Q - r once Q is solved, and while it is learned at α = .10."""
-    rewards = -table_costs(rng, n_states)
-    moves = rng.dirichlet(np.ones(n_states + 1), n_states)  # the last column ends the episode
+    rewards = -table_costs(rng, N_CHAIN)
+    moves = rng.dirichlet(np.ones(N_CHAIN + 1), N_CHAIN)  # the last column ends the episode
     q, learned = np.zeros_like(rewards), np.zeros_like(rewards)
     for _ in range(5000):
         q = rewards + GAMMA * (moves[:, :-1] @ q.max(axis=1))[:, None]
-    for _ in range(n_updates):
-        state, action = rng.integers(n_states), rng.integers(N_BINS)
-        after = rng.choice(n_states + 1, p=moves[state])
-        value = learned[after].max() if after < n_states else 0.0
+    for _ in range(N_UPDATES):
+        state, action = rng.integers(N_CHAIN), rng.integers(N_BINS)
+        after = rng.choice(N_CHAIN + 1, p=moves[state])
+        value = learned[after].max() if after < N_CHAIN else 0.0
         learned[state, action] += ALPHA * (rewards[state, action] + GAMMA * value - learned[state, action])
 
     def spread(values: Floats) -> float:
