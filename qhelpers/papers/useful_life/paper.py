@@ -7,6 +7,8 @@ PAPER = Paper(
     title="Remaining useful life",
     experiments={
         "useful-life-data": "data",
+        "useful-life-equations": "equations",
+        "useful-life-draws": "draws",
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
         "useful-life-annealers": "annealers",
