@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import inspect
 import json
 import platform
 import re
@@ -302,6 +303,39 @@ class Page:
             widgets.interact(run, **menus)
         else:
             run(**{name: values[0] for name, values in choices.items()})
+
+    def slide(self, run: Callable[[Any], None], values: Sequence[float], *, start: float, label: str) -> None:
+        """Run something for one number; in JupyterLab, with a slider over numbers that runs it again.
+
+        Where nobody is there to slide, what it shows for `start` stands alone, as in `control`.
+
+        Parameters
+        ----------
+        run : callable
+            Takes the number and shows what comes of it.
+        values : sequence of float
+            The slider's stops, in their order.
+        start : float
+            One of them.
+        label : str
+            What stands beside the slider.
+
+        Raises
+        ------
+        ValueError
+            If `start` is none of the values.
+        """
+        if start not in values:
+            raise ValueError(f"the slider starts at {start}; it has {', '.join(map(str, values))}")
+        if _someone_runs_this():
+            widgets = require("ipywidgets", "book")
+            look = {"description_width": "initial"}
+            slider = widgets.SelectionSlider(
+                options=list(values), value=start, description=label, style=look, continuous_update=False
+            )
+            widgets.interact(run, **{next(iter(inspect.signature(run).parameters)): slider})
+        else:
+            run(start)
 
     def say(self, text: str) -> None:
         """Show a sentence in Markdown whose numbers were put in by code."""

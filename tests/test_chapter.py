@@ -158,6 +158,25 @@ def test_a_reader_gets_a_menu_for_each_choice(page, monkeypatch):
     }
 
 
+def test_a_slider_stands_where_it_starts(page, monkeypatch):
+    monkeypatch.setattr(chapter, "_someone_runs_this", lambda: False)
+    runs = []
+    page.slide(lambda penalty: runs.append(penalty), [1, 2, 4], start=2, label="penalty")
+    assert runs == [2]
+    with pytest.raises(ValueError, match="starts at 3; it has 1, 2, 4"):
+        page.slide(print, [1, 2, 4], start=3, label="penalty")
+
+
+def test_a_reader_gets_the_slider(page, monkeypatch):
+    widgets = pytest.importorskip("ipywidgets", reason="ipywidgets is not installed; pip install 'qhelpers[book]'")
+    monkeypatch.setattr(chapter, "_someone_runs_this", lambda: True)
+    given = {}
+    monkeypatch.setattr(widgets, "interact", lambda run, **sliders: given.update(sliders))
+    page.slide(lambda penalty: None, [1, 2, 4], start=2, label="penalty A")
+    (slider,) = given.values()
+    assert (list(given), slider.options, slider.value, slider.description) == (["penalty"], (1, 2, 4), 2, "penalty A")
+
+
 @pytest.mark.parametrize(("metadata", "someone"), [({"cellId": "c01"}, True), ({}, False), (None, False)])
 def test_a_program_that_executes_a_notebook_is_nobody(monkeypatch, metadata, someone):
     kernel = SimpleNamespace(get_parent=lambda channel: {} if metadata is None else {"metadata": metadata})
