@@ -63,7 +63,10 @@ class Schedule:
 
     @classmethod
     def held(cls, temperature: float, n_sweeps: int = 1000) -> Schedule:
-        """Stay at one temperature: given time enough, reads are Boltzmann's at that temperature."""
+        """Stay at one temperature: given time enough, reads are Boltzmann's at that temperature.
+
+        Far below the penalty of a one-hot model that time can be out of reach: to change its bin, a read has to break the rule.
+        """
         if not temperature > 0:
             raise ValueError(f"the temperature is {temperature}; it is above 0")
         return cls((1.0 / temperature,), sweeps_per_step=n_sweeps)
@@ -278,6 +281,7 @@ class PathIntegral(SimulatedAnnealing):
         from dwave.samplers import PathIntegralAnnealingSampler
 
         problem, driver = np.array(schedule.problem), np.array(schedule.driver)
+        given["seed"] = given["seed"] or 2**31 - 1  # 0 means none to it
         return PathIntegralAnnealingSampler().sample(bqm, Hp_field=problem, Hd_field=driver, **given)
 
 

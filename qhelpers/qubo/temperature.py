@@ -48,7 +48,7 @@ def effective_temperature(bqm: dimod.BinaryQuadraticModel, sampleset: dimod.Samp
         raise ValueError("the model has no bias: at every temperature it gives the same reads")
     scaled = bqm.copy()
     scaled.scale(1.0 / unit)
-    sampleset = sampleset.change_vartype(bqm.vartype, inplace=False)  # else taken to be of the model's kind, unseen
+    sampleset = sampleset.aggregate().change_vartype(bqm.vartype, inplace=False)  # else taken to be of the model's kind, unseen
     found, _ = maximum_pseudolikelihood_temperature(scaled, sampleset, optimize_method="bisect", T_bracket=(1e-6, 1e6))
     return unit * abs(float(found))
 
