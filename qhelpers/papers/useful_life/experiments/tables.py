@@ -5,6 +5,7 @@ Split, states, temperature, and number of runs are deviations D3.40 to D3.46, fi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,8 +39,13 @@ _prepared: dict[tuple[Any, ...], Any] = {}
 
 
 def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
-    """Return training and test windows by the paper's protocol, ``"official"`` (engines) or ``"fair"`` (the fleet)."""
-    by: dict[str, Any] = {"printed": fleet.as_printed, "fair": fleet.fair}
+    """Return training and test windows by the paper's protocol, ``"official"`` (engines), or another reading of the fleet's."""
+    by: dict[str, Any] = {
+        "printed": fleet.as_printed,
+        "fair": fleet.fair,
+        "six a stream": functools.partial(fleet.as_printed, streams="each"),
+        "longest label": functools.partial(fleet.as_printed, healthy="longest"),
+    }
     if dataset.name != FLEET:
         by = {"printed": windows.as_printed, "official": windows.official}
     if protocol not in by:
@@ -83,7 +89,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     Parameters
     ----------
     config : mapping
-        ``data``; ``protocol``: ``"printed"`` or, of the fleet, ``"fair"``; ``selector`` of `SELECTORS` or `RULES`; ``init``,
+        ``data``; ``protocol``: ``"printed"`` or, of the fleet, another that `parts` has; ``selector`` of `SELECTORS` or `RULES`; ``init``,
         ``td``, ``episodes`` as `QAQL` has them.
     seed : int
         Draws the held-out units, and everything that is learned.
@@ -128,6 +134,9 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
         entries += [place | usual | {"init": init, "selector": name} for init in ("random", "pessimistic") for name in SELECTORS]
         some = ("lowest-of-1000", "one-read", "argmax", "argmax-random-ties")
         entries += [place | usual | {"episodes": number, "selector": name} for number in (1, 2) for name in some]
+    some = (*RULES, "lowest-of-1000", "one-read", "argmax", "uniform")
+    others = ({"data": FLEET, "protocol": name} for name in ("six a stream", "longest label"))
+    entries += [place | usual | {"selector": name} for place in others for name in some]
     return [(entry, n_seeds) for entry in (entries[::7] if profile == "quick" else entries)]
 
 
