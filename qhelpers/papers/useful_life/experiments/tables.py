@@ -89,8 +89,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     Parameters
     ----------
     config : mapping
-        ``data``; ``protocol``: ``"printed"`` or, of the fleet, another that `parts` has; ``selector`` of `SELECTORS` or `RULES`; ``init``,
-        ``td``, ``episodes`` as `QAQL` has them.
+        ``data``; ``protocol``: ``"printed"`` or, of the fleet, another that `parts` has; ``selector`` of `SELECTORS` or
+        `RULES`; ``init``, ``td``, ``episodes`` as `QAQL` has them.
     seed : int
         Draws the held-out units, and everything that is learned.
 
@@ -134,9 +134,9 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
         entries += [place | usual | {"init": init, "selector": name} for init in ("random", "pessimistic") for name in SELECTORS]
         some = ("lowest-of-1000", "one-read", "argmax", "argmax-random-ties")
         entries += [place | usual | {"episodes": number, "selector": name} for number in (1, 2) for name in some]
-    some = (*RULES, "lowest-of-1000", "one-read", "argmax", "uniform")
+    few = (*RULES, "lowest-of-1000", "one-read", "argmax", "uniform")
     others = ({"data": FLEET, "protocol": name} for name in ("six a stream", "longest label"))
-    entries += [place | usual | {"selector": name} for place in others for name in some]
+    entries += [place | usual | {"selector": name} for place in others for name in few]
     return [(entry, n_seeds) for entry in (entries[::7] if profile == "quick" else entries)]
 
 
