@@ -289,7 +289,7 @@ def coverage(book: Paper, evidence: Evidence) -> Coverage:
         if claim.kind != "number" or not claim.meaning.score or not math.isfinite(claim.meaning.lo) or not experiment:
             continue
         for options in book.readings([config], experiment):
-            whole = _overlay(config, options, experiment)
+            whole = _overlay(book, config, options, experiment)
             sample = evidence.sample(experiment, whole, claim.metric)
             if len(sample.seeds) > SMALLEST_N:
                 trained = _trained(book, claim, options, sample, evidence)
@@ -502,7 +502,7 @@ def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerd
     experiment = str(measured_by["experiment"])
     if claim.kind != "number":
         compared = [
-            _compared(predicate, options, str(predicate.get("experiment", experiment)), evidence, claim)
+            _compared(book, predicate, options, str(predicate.get("experiment", experiment)), evidence, claim)
             for predicate in claim.predicates
             if terms(predicate)
             for options in book.readings(
@@ -524,9 +524,11 @@ def _source(claim: Claim) -> tuple[str, Mapping[str, Any]]:
     return str(measured_by.get("experiment", "")), measured_by.get("config", {})
 
 
-def _overlay(config: Mapping[str, Any], options: Sequence[Reading], experiment: str) -> dict[str, Any]:
+def _overlay(book: Paper, config: Mapping[str, Any], options: Sequence[Reading], experiment: str) -> dict[str, Any]:
     """A config with what the readings fix; whom a reading concerns is asked of the config before any of them."""
     fixed = dict(config)
+    if fixed.get("model") in book.models:
+        fixed |= book.models[fixed.pop("model")]
     for option in options:
         if option.concerns(config, experiment):
             fixed |= option.config
@@ -538,11 +540,12 @@ def _named(options: Sequence[Reading]) -> tuple[str, tuple[str, ...]]:
 
 
 def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evidence) -> ReadingVerdict:
-    from qhelpers.evaluation.comparison import prediction
+    from qhelpers.evaluation.comparison import predicted_spread, prediction
 
     experiment, config = _source(claim)
-    whole = _overlay(config, options, experiment)
-    sample = evidence.sample(experiment, whole, claim.metric)
+    whole = _overlay(book, config, options, experiment)
+    of_runs = claim.quantity.endswith("_sd")
+    sample = evidence.sample(experiment, whole, claim.metric.removesuffix("_sd") if of_runs else claim.metric)
     name, assumptions = _named(options)
     n = len(sample.seeds)
     mean = float(sample.values.mean()) if n else None
@@ -558,7 +561,11 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
     trained = _trained(book, claim, options, sample, evidence)
     collapsed = n - int(trained.sum())
     bounds = (meaning.lo, meaning.hi) if meaning.score and math.isfinite(meaning.lo) else None
-    ahead = prediction(sample.values[trained], k, LEVEL, bounds, (printed.lo, printed.hi))
+    if of_runs:
+        ahead = predicted_spread(sample.values[trained], max(k, 2), LEVEL, (printed.lo, printed.hi))
+        mean = sd
+    else:
+        ahead = prediction(sample.values[trained], k, LEVEL, bounds, (printed.lo, printed.hi))
     lo, hi = max(ahead.lo, meaning.lo), min(ahead.hi, meaning.hi)
     met = printed.lo <= hi + 1e-12 and lo <= printed.hi + 1e-12
     margin = meaning.margin(mean)
@@ -573,17 +580,18 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
             f"wider than ± {margin:.3g}, so that the printed {claim.printed} could not have been refuted",
         )
     else:
-        control = _control(book, claim, options, sample, evidence)
+        control = "" if of_runs else _control(book, claim, options, sample, evidence)
         verdict_ = "holds, for another reason" if control else "holds"
         says = f"the printed {claim.printed} lies within"
     if sd == 0 and meaning.name in ("setting", "count"):
         agrees = "as printed" if met else f"not the printed {claim.printed}"
         sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
         return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)
-    runs = "one run" if k == 1 else f"the mean of {k} runs"
+    runs = "one run" if k == 1 else f"the {'spread' if of_runs else 'mean'} of {k} runs"
+    measured_ = f"{mean:.3f} as spread" if of_runs else f"{mean:.3f} ± {sd:.3f}"
     failed = f" that trained ({collapsed} of {n} trainings failed)" if collapsed else ""
     sentence = (
-        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
+        f"Measured {measured_} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
         f"in {LEVEL:.0%} of cases: {says}.{control}"
     )
     return ReadingVerdict(
@@ -611,7 +619,7 @@ def _trained(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
     everything = np.ones(len(sample.seeds), dtype=bool)
     if not rule or config.get("model") not in rule["models"]:
         return everything
-    judged = evidence.sample(experiment, _overlay(config, options, experiment), str(rule["metric"]))
+    judged = evidence.sample(experiment, _overlay(book, config, options, experiment), str(rule["metric"]))
     if judged.seeds != sample.seeds:
         return everything
     above = np.asarray(judged.values >= rule["below"])
@@ -633,13 +641,13 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
     for control in book.controls:
         if control.model != config.get("model"):
             continue
-        changed = _overlay({**config, "model": control.control}, options, experiment)
+        changed = _overlay(book, {**config, "model": control.control}, options, experiment)
         other = evidence.sample(experiment, changed, claim.metric)
         common = sorted(set(sample.seeds) & set(other.seeds))
         if len(common) < SMALLEST_TEST:
             continue
         if shared is None:
-            shared = evidence.shared(experiment, str(_overlay(config, options, experiment).get("data")))
+            shared = evidence.shared(experiment, str(_overlay(book, config, options, experiment).get("data")))
             shared = HALVES if shared is None else shared
         ours = np.array([sample.values[sample.seeds.index(seed)] for seed in common])
         theirs = np.array([other.values[other.seeds.index(seed)] for seed in common])
@@ -656,7 +664,7 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
 
 
 def _compared(
-    predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, claim: Claim
+    book: Paper, predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, claim: Claim
 ) -> ReadingVerdict:
     """One reading of a comparison, by bootstraps over seeds, or by single runs if it reports one; an ``exact`` one holds in each.
 
@@ -667,7 +675,7 @@ def _compared(
     name = f"{reading}; {name}" if options else reading
     assumptions = (f"the sentence means: {reading}", *assumptions)
     samples = {
-        term: evidence.sample(experiment, _overlay(dict(term.config), options, experiment), term.metric)
+        term: evidence.sample(experiment, _overlay(book, dict(term.config), options, experiment), term.metric)
         for term in terms(predicate)
     }
     lacking = list(dict.fromkeys(str(term) for term, one in samples.items() if len(one.seeds) < SMALLEST_N))

@@ -176,22 +176,28 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
     numbers = [claim for claim in paper.claims if claim.kind == "number" and claim.printed is not None]
     results: list[CheckResult] = []
     tables: dict[str, dict[str, dict[str, Claim]]] = {}
+    about: dict[str, str] = {}
+    runs = paper.runs if paper.runs > 1 else None
     for (place, _), group in _grouped(numbers, lambda claim: (claim.place, _subject(claim))).items():
         row: dict[str, Claim] = {}
         for claim in group:
             row.setdefault(claim.quantity, claim)
         if place in paper.tables:
             label = str(group[0].of.get(paper.tables[place].get("row", "model"), group[0].where))
-            tables.setdefault(place, {})[label] = row
+            # Rows on several data sets, or columns of several, are a table for each.
+            data = str(group[0].of.get("data", "")) if {"groups", "quantity"} & set(paper.tables[place]) else ""
+            tables.setdefault(f"{place} ({data})" if data else place, {})[label] = row
+            about[f"{place} ({data})" if data else place] = str(group[0].of.get("data", ""))
         printed = {name: _printed(claim) for name, claim in row.items()}
-        for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates):
+        for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates, runs=runs):
             results.append(result.tie(tuple(row[name].id for name in result.claims)))
         for claim in group:
             if row[claim.quantity] is not claim:
                 results.append(errors.in_range(claim.quantity, _printed(claim)).tie((claim.id,)))
     printed_tables: dict[str, dict[str, Row]] = {}
     for place, rows in tables.items():
-        columns = tuple(paper.tables[place].get("columns", ()))
+        described = paper.tables[place.partition(" (")[0]]
+        columns = (described["quantity"],) if "quantity" in described else tuple(described.get("columns", ()))
         if len(rows) > 1:
             cells: dict[str, Row] = {
                 label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()
@@ -208,7 +214,10 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
         for label, row in tables[place].items()
         for name, claim in row.items()
     }
-    results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(printed_tables)]
+    for first, second in itertools.combinations(printed_tables, 2):
+        if about[first] != about[second]:  # tables on the same data print the same rows again
+            both = {first: printed_tables[first], second: printed_tables[second]}
+            results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(both)]
     results += _same_numbers(numbers)
     results += _counts_and_derived(numbers)
     results += _sentences(paper, numbers)
