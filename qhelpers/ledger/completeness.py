@@ -7,6 +7,7 @@ claims that stand in it, or says why there is none. It holds no text of the pape
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -89,8 +90,7 @@ def passages(book: Paper, text: str) -> list[Passage]:
             continue
         own = [claim for claim in book.claims if claim.place == section]
         table, group, barred = "", "", False
-        lines = part.splitlines()
-        for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        for line, after in itertools.pairwise([*part.splitlines(), ""]):
             if proof.RULE.fullmatch(after):
                 tables, group, barred = tables + 1, "", True
                 table = f"Table {tables}"

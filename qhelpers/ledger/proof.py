@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter
@@ -87,7 +88,7 @@ def barred(text: str) -> dict[str, list[list[str]]]:
     lines = [line.strip() for line in text.splitlines()]
     found: dict[str, list[list[str]]] = {}
     current: list[list[str]] | None = None
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for line, after in itertools.pairwise([*lines, ""]):
         if not line.startswith("|"):
             current = None
         elif RULE.fullmatch(after):
