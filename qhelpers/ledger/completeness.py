@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from qhelpers.ledger import proof
-from qhelpers.ledger.statements import Claim, Paper
+from qhelpers.ledger.statements import Claim, Paper, split_cell
 
 #: Sections that describe neither work nor results: keywords, thanks, and the works of others.
 _OUTSIDE = ("Index Terms:", "Acknowledgment", "Declarations", "References")
@@ -95,16 +95,18 @@ def passages(book: Paper, text: str) -> list[Passage]:
                 tables, group, barred = tables + 1, "", True
                 table = f"Table {tables}"
                 continue
-            barred = barred and line.startswith("|")
-            if barred:
+            if barred and not line.startswith("|"):
+                table, barred = "", False
+            if barred and not proof.RULE.fullmatch(line):
                 label = proof.row_cells(line)[0]
                 if label in book.tables.get(table, {}).get("groups", {}):
                     group = f"{label}, "
                 elif table in book.tables:
                     found.append(_passage(section, "table row", f"{table}, row {group}{line.removeprefix('|').strip()}"))
-                elif not proof.RULE.fullmatch(line):
+                else:
                     row = _passage(section, "table row", line)
                     found += [row] if states(line) or any(_stands(book, claim, row) for claim in own) else []
+            if barred:
                 continue
             caption = re.match(r"(TABLE|Fig(?:ure|\.)) [IVX\d]+(?=:)", line)
             if caption:
@@ -143,6 +145,14 @@ def _passage(section: str, kind: str, text: str) -> Passage:
     mark = hashlib.sha256(f"{section} {letters}".encode()).hexdigest()[:_LETTERS]
     words = " ".join(_MATH.sub(" ", letters).split()[:5])
     return Passage(section, kind, mark, words, letters)
+
+
+def _apart(passage: Passage) -> str:
+    """The text of a passage; in a row that is set with bars, mean and spread of a cell stand apart."""
+    if passage.kind != "table row" or "|" not in passage.text:
+        return passage.text
+    parts = (part for cell in proof.row_cells(passage.text) for part in split_cell(cell))
+    return " ".join(part for part in parts if part)
 
 
 def claimed(book: Paper, found: list[Passage]) -> dict[str, list[str]]:
@@ -240,7 +250,7 @@ def errors(book: Paper, text: str, entries: list[Mapping[str, Any]]) -> list[str
     for one in found:
         told = " ".join(printed[claim] for claim in inside[one.mark])
         if one.kind in ("sentence", "table row"):
-            numbers = _DECIMAL.findall(_STEP.sub("", _REFERENCE.sub(" ", _MATH.sub(" ", one.text))))
+            numbers = _DECIMAL.findall(_STEP.sub("", _REFERENCE.sub(" ", _MATH.sub(" ", _apart(one)))))
             lacking = [number for number in numbers if number.removesuffix("%") not in told]
             wrong += [f"{one.section}, “{one.words} …”: {number} is not claimed" for number in lacking]
     placed = {claim for names in inside.values() for claim in names}

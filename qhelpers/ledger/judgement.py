@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,13 @@ LEVEL = 0.95
 #: Share of test rows taken as common to two draws where none kept its rows: as if each split one and the same set in halves.
 HALVES = 0.5
 N_BOOTSTRAPS = 2000
+#: What is worked out from two numbers, each a claim of its own.
+_DERIVED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "difference": lambda first, second: first - second,
+    "ratio": lambda first, second: first / second,
+    "relative_change": lambda first, second: first / second - 1,
+    "relative_reduction": lambda first, second: 1 - first / second,
+}
 
 
 @dataclass(frozen=True)
@@ -497,6 +504,11 @@ def _together(claim: Claim, readings: Sequence[ReadingVerdict]) -> tuple[str, st
 
 def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerdict]:
     measured_by = claim.measured_by
+    if claim.printed is not None and (parts := _parts(book, claim)):
+        if any(one.measured_by is None for one in parts):
+            return []
+        configs = [_source(one)[1] for one in parts]
+        return [_number(book, claim, options, evidence) for options in book.readings(configs, _source(parts[0])[0])]
     if measured_by is None or claim.printed is None:
         return []
     experiment = str(measured_by["experiment"])
@@ -516,6 +528,28 @@ def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerd
             for one in worded
         ]
     return [_number(book, claim, options, evidence) for options in book.readings([measured_by["config"]], experiment)]
+
+
+def _parts(book: Paper, claim: Claim) -> list[Claim]:
+    """The two claims that a number is worked out from; none where it stands for itself."""
+    if claim.quantity not in _DERIVED or not {"first", "second"} <= claim.of.keys():
+        return []
+    known = {one.id: one for one in book.claims}
+    return [known[claim.of["first"]], known[claim.of["second"]]]
+
+
+def _sample(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evidence) -> Sample:
+    """Recorded values of a number, one a seed; what is worked out from two numbers is so for each seed."""
+    experiment, config = _source(claim)
+    parts = _parts(book, claim)
+    if not parts:
+        metric = claim.metric.removesuffix("_sd") if claim.quantity.endswith("_sd") else claim.metric
+        return evidence.sample(experiment, _overlay(book, config, options, experiment), metric)
+    first, second = (_sample(book, part, options, evidence) for part in parts)
+    common = sorted(set(first.seeds) & set(second.seeds))
+    a, b = (np.array([one.values[one.seeds.index(seed)] for seed in common]) for one in (first, second))
+    ids = tuple(one.ids[one.seeds.index(seed)] for seed in common for one in (first, second))
+    return Sample(tuple(common), _DERIVED[claim.quantity](a, b), ids)
 
 
 def _source(claim: Claim) -> tuple[str, Mapping[str, Any]]:
@@ -545,7 +579,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
     experiment, config = _source(claim)
     whole = _overlay(book, config, options, experiment)
     of_runs = claim.quantity.endswith("_sd")
-    sample = evidence.sample(experiment, whole, claim.metric.removesuffix("_sd") if of_runs else claim.metric)
+    sample = _sample(book, claim, options, evidence)
     name, assumptions = _named(options)
     n = len(sample.seeds)
     mean = float(sample.values.mean()) if n else None
@@ -606,7 +640,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         sentence,
         assumptions,
         collapsed=collapsed,
-        of=key(experiment, whole, claim.metric),
+        of=key(experiment, whole, claim.metric) if experiment and not of_runs else "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -29,7 +30,7 @@ EQUATION = re.compile(r"\((\d+)\)(?: \|)?$", re.MULTILINE)
 #: The line under the head of a table that is set with bars.
 RULE = re.compile(r"\|(?:-+\|)+")
 #: What stands behind a name in a table and is no part of it: a citation, or that it is proposed.
-_BEHIND = re.compile(r"\s*\((?:[^()]*\d{4}[a-z]?|proposed)\)$")
+_BEHIND = re.compile(r"\s*\((?:[^()]*\d{4}[a-z]?|proposed)\)$", re.IGNORECASE)
 # A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
 _LONGEST_HEADING = 80
 
@@ -59,6 +60,7 @@ def find_text(book: Paper, folder: Path | None = None) -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=8)
 def sections(text: str) -> dict[str, str]:
     """Text by section: ``Abstract``, ``Section I``, ``Section III-D`` and so on."""
     found: dict[str, list[str]] = {}
@@ -83,6 +85,7 @@ def sections(text: str) -> dict[str, str]:
     return {name: "\n".join(lines) for name, lines in found.items()}
 
 
+@functools.lru_cache(maxsize=8)
 def barred(text: str) -> dict[str, list[list[str]]]:
     """Tables that a text sets with bars, as rows of cells with the head first; they have no captions and count as they come."""
     lines = [line.strip() for line in text.splitlines()]
@@ -165,7 +168,7 @@ def _barred_table(book: Paper, described: Mapping[str, Any], rows: list[list[str
         row = plain(group) + " " * bool(group) + known.get(plain(label), plain(label))
         printed = (rest + [""] * len(columns))[: len(columns)]
         for column, cell in zip(columns, printed, strict=True):
-            mean, spread = split_cell(cell)
+            mean, spread = split_cell(cell.strip("—"))
             found[row, column] = mean or ""
             if spread:
                 found[row, f"{column}_sd"] = spread

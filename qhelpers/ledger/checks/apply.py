@@ -29,6 +29,13 @@ _PAIRS: list[tuple[tuple[str, ...], Callable[..., CheckResult]]] = [
     (("cross_entropy", "accuracy"), inference.cross_entropy_accuracy),
     (("cross_entropy", "base_rate"), inference.cross_entropy_base_rate),
 ]
+#: What is worked out from two printed numbers, ``first`` and ``second`` of a claim.
+_DERIVED: dict[str, Callable[..., CheckResult]] = {
+    "difference": consistency.difference_of,
+    "ratio": consistency.ratio_of,
+    "relative_change": consistency.relative_change_of,
+    "relative_reduction": consistency.relative_change_of,
+}
 
 
 def check_row(
@@ -364,10 +371,9 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
         elif claim.quantity == "total" and "parts" in claim.of:
             parts = {part: _printed(known[part]) for part in claim.of["parts"]}
             results.append(consistency.total_of(_printed(claim), parts).tie((claim.id, *parts)))
-        elif claim.quantity in ("difference", "ratio") and {"first", "second"} <= set(claim.of):
+        elif claim.quantity in _DERIVED and {"first", "second"} <= set(claim.of):
             pair = (claim.of["first"], claim.of["second"])
-            derive = consistency.difference_of if claim.quantity == "difference" else consistency.ratio_of
-            result = derive(_printed(claim), *(_printed(known[one]) for one in pair))
+            result = _DERIVED[claim.quantity](_printed(claim), *(_printed(known[one]) for one in pair))
             results.append(result.tie((claim.id, *pair)))
     return results
 
