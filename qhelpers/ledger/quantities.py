@@ -113,7 +113,9 @@ _ALL = [
     Quantity("df_within", "degrees of freedom within groups", 1.0, exact=True),
     Quantity("fps", "frames a second", 0.0, unit="1/s", better="higher", words=("FPS", "frames")),
     Quantity("latency", "time for one frame", 0.0, unit="s", better="lower", words=("latency", "Latency", "ms")),
-    Quantity("runtime", "time for a whole run", 0.0, unit="s", better="lower", words=("Runtime", "runtime", "time", "training run")),
+    Quantity(
+        "runtime", "time for a whole run", 0.0, unit="s", better="lower", words=("Runtime", "runtime", "time", "training run")
+    ),
     Quantity("calls", "number of calls in a run", 0.0, exact=True),
     Quantity("time_per_call", "time for one call", 0.0, unit="s", better="lower"),
     Quantity("reads", "samples drawn a problem", 0.0, exact=True),

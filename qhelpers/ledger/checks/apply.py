@@ -225,6 +225,7 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
         if about[first] != about[second]:  # tables on the same data print the same rows again
             both = {first: printed_tables[first], second: printed_tables[second]}
             results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(both)]
+            results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in _multiples_between(both)]
     results += _same_numbers(numbers)
     results += _counts_and_derived(numbers)
     results += _sentences(paper, numbers)
@@ -339,6 +340,19 @@ def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
         pair = ({name: row[first] for name, row in alike.items()}, {name: row[second] for name, row in alike.items()})
         results.append(consistency.multiples(*pair, (first, second)).tie(cells(rows, (first, second))))
     return results
+
+
+def _multiples_between(tables: Mapping[str, Mapping[str, Row]]) -> list[CheckResult]:
+    """Check 12 for two tables on different data: whether a column of one is a multiple of the same column of the other."""
+    (first, rows), (second, others) = tables.items()
+    found = []
+    for name in next(iter(rows.values())):
+        columns = [{label: row[name] for label, row in one.items() if name in row} for one in (rows, others)]
+        both = [label for label in columns[0] if label in columns[1]]
+        if len(both) >= 4 and GLOSSARY[name].unit != "s":
+            one = consistency.multiples(columns[0], columns[1], (f"{name} in {first}", f"{name} in {second}"))
+            found.append(one.tie(tuple(f"{table}.{label}.{name}" for table in tables for label in both)))
+    return found
 
 
 def _same_numbers(numbers: Sequence[Claim]) -> list[CheckResult]:

@@ -5,7 +5,7 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="3",
     title="Remaining useful life",
-    experiments={},
+    experiments={"useful-life-settings": "settings"},
     labels={
         "qaql": "QAQL",
         "cmapss_fd001": "FD001",
