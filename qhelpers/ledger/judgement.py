@@ -617,7 +617,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         control = "" if of_runs else _control(book, claim, options, sample, evidence)
         verdict_ = "holds, for another reason" if control else "holds"
         says = f"the printed {claim.printed} lies within"
-    if sd == 0 and meaning.name in ("setting", "count"):
+    if sd < 1e-12 and meaning.name in ("setting", "count", "time_per_call"):
         agrees = "as printed" if met else f"not the printed {claim.printed}"
         sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
         return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)

@@ -45,6 +45,13 @@ def _runs() -> float:
     return float(next(seeds for config, seeds in tables.grid("laptop") if main.items() <= config.items()))
 
 
+def _batch() -> float:
+    """Transitions of the switch that has a replay buffer; Algorithm 1 has none, and by default none is used."""
+    from qhelpers.papers.useful_life.experiments import maps
+
+    return float(max(given.get("replay", 0) for given in maps.SWITCHES.values()))
+
+
 def _mock(name: str) -> float:
     return float(getattr(get_sampler("mock-qpu"), name))
 
@@ -112,7 +119,8 @@ def scaler(data: Series, train: Windows) -> Found:
     """Largest difference between our scaled training rows and those of scikit-learn, fitted to the same engines."""
     rows = np.isin(data.unit, np.unique(train.unit))
     known = MinMaxScaler().fit_transform(data.X.loc[rows, list(train.features)])
-    return {"difference": float(np.abs(train.values[rows] - known).max())}
+    difference = float(np.abs(train.values[rows] - known).max())
+    return {"value": difference, "difference": difference}
 
 
 def _share(n_units: int, seed: int, part: int) -> float:
@@ -129,7 +137,7 @@ ALONE: dict[str, Callable[[], float | Found]] = {
     "epsilon-share": _agent("epsilons.2"),
     "bins": _agent("n_actions"),
     "episodes": _agent("n_episodes"),
-    "batch": _agent("replay"),
+    "batch": _batch,
     "reads": _agent("n_reads"),
     "runs": _runs,
     "annealing-time": lambda: _mock("annealing_time"),
