@@ -157,11 +157,14 @@ def _apart(passage: Passage) -> str:
 
 def claimed(book: Paper, found: list[Passage]) -> dict[str, list[str]]:
     """Claims that stand in each passage, by its mark."""
-    inside: dict[str, list[str]] = {one.mark: [] for one in found}
+    at: dict[str, list[Claim]] = {}
     for claim in book.claims:
-        for one in found:
-            if _stands(book, claim, one):
-                inside[one.mark].append(claim.id)
+        at.setdefault(claim.place, []).append(claim)
+    inside: dict[str, list[str]] = {}
+    for one in found:
+        table = re.match(r"Table [IVX\d]+", one.text) if one.kind == "table row" else None
+        near = at.get(one.section, []) + (at.get(table[0], []) if table else [])
+        inside[one.mark] = [claim.id for claim in near if _stands(book, claim, one)]
     return inside
 
 

@@ -106,6 +106,7 @@ def row_cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
 
 
+@functools.lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """A name without what may differ from place to place: capitals, hyphens, a citation behind it."""
     return " ".join(_BEHIND.sub("", name.strip()).casefold().replace("-", " ").split())
