@@ -329,6 +329,8 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
     made = []
     for group, lines in grouped.items():
         for name, line in lines.items():
+            if not isinstance(line, str):
+                raise ValueError(f"{place}, row {name!r}: its line is {line!r}; quote it, so that it is kept to the letter")
             about = {"split": "test"}
             about |= {"model": table["model"], "data": name} if table.get("row") == "data" else {"model": name}
             about |= {"data": table["groups"][group]} if group else {}

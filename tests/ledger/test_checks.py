@@ -610,7 +610,7 @@ def test_a_column_that_is_a_multiple_of_another_data_sets_is_found():
 
     def paper_of(others):
         rows = ", ".join(f"{name}: {value:.2f} | |" for name, value in first.items())
-        cells = ", ".join(f"{name}: {value:.2f}" for name, value in others.items())
+        cells = ", ".join(f"{name}: '{value:.2f}'" for name, value in others.items())
         table = f"  Table 2: {{quantity: rmse, columns: {{three: Three}}, rows: {{{cells}}}}}"
         return claims_of((rows, ""), table)
 

@@ -225,5 +225,10 @@ def test_a_change_of_a_barred_text_is_noticed(before, after, claim):
     assert proof.errors(one, book, BARRED.replace(before, after)) != []
 
 
+def test_a_line_of_a_table_is_kept_to_the_letter():
+    with pytest.raises(ValueError, match=r"row 'net': its line is 2\.1; quote it"):
+        statements.parse(BARRED_CLAIMS.replace("rows: {net: 2.10 |}", "rows: {net: 2.10}"))
+
+
 def test_lists_are_no_sections_where_no_introduction_has_a_number():
     assert proof.sections("Abstract\n2 Take the second.\n") == {"Abstract": "2 Take the second."}

@@ -53,7 +53,7 @@ def test_what_the_arithmetic_finds_and_what_it_would_not_find():
         ("3.ablation.order.dominates",)
     }
     # With one number changed, the sentence of the ablation agrees with its table.
-    honest = {"3.T8.cmapss_fd001.qaql.mape": "11.16"}
+    honest = {"3.T8.cmapss_fd001.episodes-2.mape": "12.92"}
     claims = tuple(dataclasses.replace(one, printed=honest.get(one.id, one.printed)) for one in BOOK.claims)
     again = failed_groups(check_claims(dataclasses.replace(BOOK, claims=claims), sized=False))
     assert "sentence-follows-from-tables" not in {group[0].check for group in again}

@@ -57,9 +57,10 @@ def _mock(name: str) -> float:
 
 
 def _qubits() -> float:
-    import dwave_networkx
+    """Qubits of a Pegasus graph P16 without faults."""
+    from dwave.system import qpu_graph
 
-    return float(dwave_networkx.pegasus_graph(16).number_of_nodes())
+    return float(qpu_graph("pegasus", [16], None, None).number_of_nodes())
 
 
 def solver() -> Found:
