@@ -166,6 +166,40 @@ def prediction(
     return Prediction(lo, hi, p, "t of arcsine roots" if rooted else "t")
 
 
+def predicted_spread(values: ArrayLike, k: int, level: float = 0.95, printed: tuple[float, float] | None = None) -> Prediction:
+    """Interval in which the standard deviation of k further runs lies, n − 1 in the denominator of both.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_runs,)
+        Results of our runs, at least two.
+    k : int
+        Number of runs behind the printed spread, at least two.
+    level, printed
+        As in `prediction`.
+
+    Raises
+    ------
+    ValueError
+        As in `prediction`.
+
+    Notes
+    -----
+    The ratio of two variances of normal runs follows F with k − 1 and n − 1 degrees of freedom.
+    """
+    x = _finite(values, "values", least=2)
+    if k < 2:
+        raise ValueError(f"k is {k}; a spread needs at least 2 runs")
+    _check_level(level)
+    ratio, sd = stats.f(k - 1, len(x) - 1), float(x.std(ddof=1))
+    lo, hi = (sd * math.sqrt(ratio.ppf((1 + side * level) / 2)) for side in (-1, 1))
+    low, high = printed or (0.0, math.inf)
+    if sd == 0:
+        return Prediction(0.0, 0.0, float(low <= 0), "F")
+    p = 2 * min(ratio.cdf((high / sd) ** 2), ratio.sf((low / sd) ** 2))
+    return Prediction(lo, hi, min(1.0, float(p)), "F")
+
+
 def roots(values: ArrayLike, bounds: tuple[float, float] | None) -> np.ndarray:
     """Arcsine of the square root of shares, which lie between two bounds; the values themselves without bounds."""
     x = np.asarray(values, dtype=float)

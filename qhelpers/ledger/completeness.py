@@ -7,6 +7,7 @@ claims that stand in it, or says why there is none. It holds no text of the pape
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,16 +17,16 @@ from typing import Any, NamedTuple
 import yaml
 
 from qhelpers.ledger import proof
-from qhelpers.ledger.statements import Claim, Paper
+from qhelpers.ledger.statements import Claim, Paper, split_cell
 
 #: Sections that describe neither work nor results: keywords, thanks, and the works of others.
-_OUTSIDE = ("Index Terms:", "Acknowledgment", "References")
+_OUTSIDE = ("Index Terms:", "Acknowledgment", "Declarations", "References")
 _MATH = re.compile(
     r"\S*(?:subscript|superscript|italic_|start_|end_|caligraphic_|roman_|over\^|ket|bra\d|bold_|delimited-|formulae-|∏|∑|⟩|⟨|⨂|†)\S*"
     r"|\S*[\\{}|^_]\S*"
 )
 _REFERENCE = re.compile(
-    r"\[\d[\d, –-]*\]|\b(?:Figs?|Eqs?|Tables?|Section|Algorithms?|TABLE|Figure)\.?\s*"
+    r"\([^()]*\b(?:19|20)\d\d[a-z]?\)|\[\d[\d, –-]*\]|\b(?:Figs?|Eqs?|Tables?|Section|Algorithms?|TABLE|Figure)\.?\s*"
     r"(?:\(?[\dIVX]+(?:-[A-Z]\d*)?\)?(?:\([a-f]\))?(?:\s*(?:and|to|-|–)\s*|\s*)?)+"
 )
 _NUMBER = re.compile(
@@ -82,13 +83,31 @@ def passages(book: Paper, text: str) -> list[Passage]:
     text : str
         Text of the paper.
     """
-    found = []
+    found: list[Passage] = []
+    tables = 0
     for section, part in proof.sections(text).items():
         if section in _OUTSIDE:
             continue
         own = [claim for claim in book.claims if claim.place == section]
-        table = ""
-        for line in part.splitlines():
+        table, group, barred = "", "", False
+        for line, after in itertools.pairwise([*part.splitlines(), ""]):
+            if proof.RULE.fullmatch(after):
+                tables, group, barred = tables + 1, "", True
+                table = f"Table {tables}"
+                continue
+            if barred and not line.startswith("|"):
+                table, barred = "", False
+            if barred and not proof.RULE.fullmatch(line):
+                label = proof.row_cells(line)[0]
+                if label in book.tables.get(table, {}).get("groups", {}):
+                    group = f"{label}, "
+                elif table in book.tables:
+                    found.append(_passage(section, "table row", f"{table}, row {group}{line.removeprefix('|').strip()}"))
+                else:
+                    row = _passage(section, "table row", line)
+                    found += [row] if states(line) or any(_stands(book, claim, row) for claim in own) else []
+            if barred:
+                continue
             caption = re.match(r"(TABLE|Fig(?:ure|\.)) [IVX\d]+(?=:)", line)
             if caption:
                 named = caption[0].title().replace("Ii", "II")
@@ -128,17 +147,36 @@ def _passage(section: str, kind: str, text: str) -> Passage:
     return Passage(section, kind, mark, words, letters)
 
 
+def _apart(passage: Passage) -> str:
+    """The text of a passage; in a row that is set with bars, mean and spread of a cell stand apart."""
+    if passage.kind != "table row" or "|" not in passage.text:
+        return passage.text
+    parts = (part for cell in proof.row_cells(passage.text) for part in split_cell(cell))
+    return " ".join(part for part in parts if part)
+
+
 def claimed(book: Paper, found: list[Passage]) -> dict[str, list[str]]:
     """Claims that stand in each passage, by its mark."""
-    inside: dict[str, list[str]] = {one.mark: [] for one in found}
+    at: dict[str, list[Claim]] = {}
     for claim in book.claims:
-        for one in found:
-            if _stands(book, claim, one):
-                inside[one.mark].append(claim.id)
+        at.setdefault(claim.place, []).append(claim)
+    inside: dict[str, list[str]] = {}
+    for one in found:
+        table = re.match(r"Table [IVX\d]+", one.text) if one.kind == "table row" else None
+        near = at.get(one.section, []) + (at.get(table[0], []) if table else [])
+        inside[one.mark] = [claim.id for claim in near if _stands(book, claim, one)]
     return inside
 
 
 def _stands(book: Paper, claim: Claim, passage: Passage) -> bool:
+    if claim.place in book.tables and book.tables[claim.place].get("rows"):  # set with bars
+        row = re.fullmatch(r"(Table \d+, row .*?) \|.*", passage.text)
+        return row is not None and proof.plain(row[1]) in {
+            proof.plain(claim.where.removesuffix(book.names[name]) + other)
+            for name in (str(claim.of.get("model")), str(claim.of.get("data")))
+            for other in book.called(name)
+            if claim.where.endswith(book.names[name])
+        }
     if claim.place in book.tables:
         return passage.kind == "table row" and passage.text.upper().startswith(
             f"{claim.place} {book.names.get(str(claim.of.get('model')), '')} ".upper()
@@ -152,7 +190,10 @@ def _stands(book: Paper, claim: Claim, passage: Passage) -> bool:
     if claim.kind != "number":
         return (claim.printed or "") in passage.text
     quoted = re.search(r'"(?P<words>.+)"', claim.where)
-    before, _, after = (quoted["words"] if quoted else "").split("…")[-1].partition("{}")
+    parts = (quoted["words"] if quoted else "").split("…")
+    before, _, after = next((part for part in parts if "{}" in part), "").partition("{}")
+    if claim.printed is None:
+        return f"{before}{after}".strip() in passage.text
     # Words after the number may belong to the next sentence; they are needed where none stand before it.
     told = f"{before}{claim.printed}" if before.strip() else f"{claim.printed}{after}"
     return told.strip() in passage.text
@@ -212,8 +253,9 @@ def errors(book: Paper, text: str, entries: list[Mapping[str, Any]]) -> list[str
     for one in found:
         told = " ".join(printed[claim] for claim in inside[one.mark])
         if one.kind in ("sentence", "table row"):
-            numbers = _DECIMAL.findall(_STEP.sub("", _REFERENCE.sub(" ", _MATH.sub(" ", one.text))))
-            wrong += [f"{one.section}, “{one.words} …”: {number} is not claimed" for number in numbers if number not in told]
+            numbers = _DECIMAL.findall(_STEP.sub("", _REFERENCE.sub(" ", _MATH.sub(" ", _apart(one)))))
+            lacking = [number for number in numbers if number.removesuffix("%") not in told]
+            wrong += [f"{one.section}, “{one.words} …”: {number} is not claimed" for number in lacking]
     placed = {claim for names in inside.values() for claim in names}
     wrong += [f"{claim.id}: stands in no passage" for claim in book.claims if claim.id not in placed]
     return wrong

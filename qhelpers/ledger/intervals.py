@@ -19,6 +19,7 @@ _WORDS = {
 _SECONDS = {
     "hours": Decimal(3600),
     "hour": Decimal(3600),
+    "minutes": Decimal(60),
     "min": Decimal(60),
     "ms": Decimal("0.001"),
     "µs": Decimal("0.000001"),
@@ -30,6 +31,7 @@ _SECONDS = {
 _NUMBER = r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _PLAIN = re.compile(rf"^(?P<sign>[<≤>≥]\s*)?(?P<number>{_NUMBER})\s*(?P<percent>%)?$")
 _DURATION = re.compile(rf"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>{'|'.join(_SECONDS)})(?![a-z])")
+_RANGE = re.compile(r"(?P<first>\S*\d) to (?P<last>\S*\d)(?P<unit>\D*)")
 # Two floating-point results that differ by less than this share of their size are the same number.
 _SLACK = 1e-9
 
@@ -176,7 +178,7 @@ def printed_interval(text: str, rounding: str = "rounded", *, exact: bool = Fals
     ----------
     text : str
         To the letter: ``"0.95"``, ``"94%"`` (a share), ``"7 min 40s"`` (seconds), ``"1,194,464"``, ``"6e-8"``, ``"< 0.05"``,
-        or a number word up to twelve.
+        a range (``"11 to 13 minutes"``), or a number word up to twelve.
     rounding : {"rounded", "truncated", "either"}
         ``rounded``: half a unit of the last printed digit to both sides, closed; ``truncated``: up to one unit further from
         zero; ``either``: both.
@@ -195,6 +197,10 @@ def printed_interval(text: str, rounding: str = "rounded", *, exact: bool = Fals
     """
     if rounding not in ROUNDINGS:
         raise ValueError(f"unknown rounding {rounding!r}; choose one of {', '.join(ROUNDINGS)}")
+    between = _RANGE.fullmatch(text.strip())
+    if between:
+        ends = [printed_interval(between[end] + between["unit"], rounding, exact=exact) for end in ("first", "last")]
+        return Interval(ends[0].lo, ends[1].hi)
     value, unit, bound = _parse(text)
     if bound == "below":
         return Interval(0.0 if value >= 0 else -math.inf, float(value))

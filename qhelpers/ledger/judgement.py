@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,13 @@ LEVEL = 0.95
 #: Share of test rows taken as common to two draws where none kept its rows: as if each split one and the same set in halves.
 HALVES = 0.5
 N_BOOTSTRAPS = 2000
+#: What is worked out from two numbers, each a claim of its own.
+_DERIVED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "difference": lambda first, second: first - second,
+    "ratio": lambda first, second: first / second,
+    "relative_change": lambda first, second: first / second - 1,
+    "relative_reduction": lambda first, second: 1 - first / second,
+}
 
 
 @dataclass(frozen=True)
@@ -289,7 +296,7 @@ def coverage(book: Paper, evidence: Evidence) -> Coverage:
         if claim.kind != "number" or not claim.meaning.score or not math.isfinite(claim.meaning.lo) or not experiment:
             continue
         for options in book.readings([config], experiment):
-            whole = _overlay(config, options, experiment)
+            whole = _overlay(book, config, options, experiment)
             sample = evidence.sample(experiment, whole, claim.metric)
             if len(sample.seeds) > SMALLEST_N:
                 trained = _trained(book, claim, options, sample, evidence)
@@ -497,12 +504,17 @@ def _together(claim: Claim, readings: Sequence[ReadingVerdict]) -> tuple[str, st
 
 def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerdict]:
     measured_by = claim.measured_by
+    if claim.printed is not None and (parts := _parts(book, claim)):
+        if any(one.measured_by is None for one in parts):
+            return []
+        configs = [_source(one)[1] for one in parts]
+        return [_number(book, claim, options, evidence) for options in book.readings(configs, _source(parts[0])[0])]
     if measured_by is None or claim.printed is None:
         return []
     experiment = str(measured_by["experiment"])
     if claim.kind != "number":
         compared = [
-            _compared(predicate, options, str(predicate.get("experiment", experiment)), evidence, claim)
+            _compared(book, predicate, options, str(predicate.get("experiment", experiment)), evidence, claim)
             for predicate in claim.predicates
             if terms(predicate)
             for options in book.readings(
@@ -518,15 +530,39 @@ def _readings(book: Paper, claim: Claim, evidence: Evidence) -> list[ReadingVerd
     return [_number(book, claim, options, evidence) for options in book.readings([measured_by["config"]], experiment)]
 
 
+def _parts(book: Paper, claim: Claim) -> list[Claim]:
+    """The two claims that a number is worked out from; none where it stands for itself."""
+    if claim.quantity not in _DERIVED or not {"first", "second"} <= claim.of.keys():
+        return []
+    known = {one.id: one for one in book.claims}
+    return [known[claim.of["first"]], known[claim.of["second"]]]
+
+
+def _sample(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evidence) -> Sample:
+    """Recorded values of a number, one a seed; what is worked out from two numbers is so for each seed."""
+    experiment, config = _source(claim)
+    parts = _parts(book, claim)
+    if not parts:
+        metric = claim.metric.removesuffix("_sd") if claim.quantity.endswith("_sd") else claim.metric
+        return evidence.sample(experiment, _overlay(book, config, options, experiment), metric)
+    first, second = (_sample(book, part, options, evidence) for part in parts)
+    common = sorted(set(first.seeds) & set(second.seeds))
+    a, b = (np.array([one.values[one.seeds.index(seed)] for seed in common]) for one in (first, second))
+    ids = tuple(one.ids[one.seeds.index(seed)] for seed in common for one in (first, second))
+    return Sample(tuple(common), _DERIVED[claim.quantity](a, b), ids)
+
+
 def _source(claim: Claim) -> tuple[str, Mapping[str, Any]]:
     """Experiment and config that measure a number."""
     measured_by = claim.measured_by or {}
     return str(measured_by.get("experiment", "")), measured_by.get("config", {})
 
 
-def _overlay(config: Mapping[str, Any], options: Sequence[Reading], experiment: str) -> dict[str, Any]:
+def _overlay(book: Paper, config: Mapping[str, Any], options: Sequence[Reading], experiment: str) -> dict[str, Any]:
     """A config with what the readings fix; whom a reading concerns is asked of the config before any of them."""
     fixed = dict(config)
+    if fixed.get("model") in book.models:
+        fixed |= book.models[fixed.pop("model")]
     for option in options:
         if option.concerns(config, experiment):
             fixed |= option.config
@@ -538,11 +574,12 @@ def _named(options: Sequence[Reading]) -> tuple[str, tuple[str, ...]]:
 
 
 def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evidence) -> ReadingVerdict:
-    from qhelpers.evaluation.comparison import prediction
+    from qhelpers.evaluation.comparison import predicted_spread, prediction
 
     experiment, config = _source(claim)
-    whole = _overlay(config, options, experiment)
-    sample = evidence.sample(experiment, whole, claim.metric)
+    whole = _overlay(book, config, options, experiment)
+    of_runs = claim.quantity.endswith("_sd")
+    sample = _sample(book, claim, options, evidence)
     name, assumptions = _named(options)
     n = len(sample.seeds)
     mean = float(sample.values.mean()) if n else None
@@ -558,7 +595,11 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
     trained = _trained(book, claim, options, sample, evidence)
     collapsed = n - int(trained.sum())
     bounds = (meaning.lo, meaning.hi) if meaning.score and math.isfinite(meaning.lo) else None
-    ahead = prediction(sample.values[trained], k, LEVEL, bounds, (printed.lo, printed.hi))
+    if of_runs:
+        ahead = predicted_spread(sample.values[trained], max(k, 2), LEVEL, (printed.lo, printed.hi))
+        mean = sd
+    else:
+        ahead = prediction(sample.values[trained], k, LEVEL, bounds, (printed.lo, printed.hi))
     lo, hi = max(ahead.lo, meaning.lo), min(ahead.hi, meaning.hi)
     met = printed.lo <= hi + 1e-12 and lo <= printed.hi + 1e-12
     margin = meaning.margin(mean)
@@ -573,17 +614,18 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
             f"wider than ± {margin:.3g}, so that the printed {claim.printed} could not have been refuted",
         )
     else:
-        control = _control(book, claim, options, sample, evidence)
+        control = "" if of_runs else _control(book, claim, options, sample, evidence)
         verdict_ = "holds, for another reason" if control else "holds"
         says = f"the printed {claim.printed} lies within"
-    if sd == 0 and meaning.name in ("setting", "count"):
+    if sd < 1e-12 and meaning.name in ("setting", "count", "time_per_call"):
         agrees = "as printed" if met else f"not the printed {claim.printed}"
         sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
         return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)
-    runs = "one run" if k == 1 else f"the mean of {k} runs"
+    runs = "one run" if k == 1 else f"the {'spread' if of_runs else 'mean'} of {k} runs"
+    measured_ = f"{mean:.3f} as spread" if of_runs else f"{mean:.3f} ± {sd:.3f}"
     failed = f" that trained ({collapsed} of {n} trainings failed)" if collapsed else ""
     sentence = (
-        f"Measured {mean:.3f} ± {sd:.3f} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
+        f"Measured {measured_} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
         f"in {LEVEL:.0%} of cases: {says}.{control}"
     )
     return ReadingVerdict(
@@ -598,7 +640,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         sentence,
         assumptions,
         collapsed=collapsed,
-        of=key(experiment, whole, claim.metric),
+        of=key(experiment, whole, claim.metric) if experiment and not of_runs else "",
     )
 
 
@@ -611,7 +653,7 @@ def _trained(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
     everything = np.ones(len(sample.seeds), dtype=bool)
     if not rule or config.get("model") not in rule["models"]:
         return everything
-    judged = evidence.sample(experiment, _overlay(config, options, experiment), str(rule["metric"]))
+    judged = evidence.sample(experiment, _overlay(book, config, options, experiment), str(rule["metric"]))
     if judged.seeds != sample.seeds:
         return everything
     above = np.asarray(judged.values >= rule["below"])
@@ -633,13 +675,13 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
     for control in book.controls:
         if control.model != config.get("model"):
             continue
-        changed = _overlay({**config, "model": control.control}, options, experiment)
+        changed = _overlay(book, {**config, "model": control.control}, options, experiment)
         other = evidence.sample(experiment, changed, claim.metric)
         common = sorted(set(sample.seeds) & set(other.seeds))
         if len(common) < SMALLEST_TEST:
             continue
         if shared is None:
-            shared = evidence.shared(experiment, str(_overlay(config, options, experiment).get("data")))
+            shared = evidence.shared(experiment, str(_overlay(book, config, options, experiment).get("data")))
             shared = HALVES if shared is None else shared
         ours = np.array([sample.values[sample.seeds.index(seed)] for seed in common])
         theirs = np.array([other.values[other.seeds.index(seed)] for seed in common])
@@ -656,7 +698,7 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
 
 
 def _compared(
-    predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, claim: Claim
+    book: Paper, predicate: Mapping[str, Any], options: Sequence[Reading], experiment: str, evidence: Evidence, claim: Claim
 ) -> ReadingVerdict:
     """One reading of a comparison, by bootstraps over seeds, or by single runs if it reports one; an ``exact`` one holds in each.
 
@@ -667,7 +709,7 @@ def _compared(
     name = f"{reading}; {name}" if options else reading
     assumptions = (f"the sentence means: {reading}", *assumptions)
     samples = {
-        term: evidence.sample(experiment, _overlay(dict(term.config), options, experiment), term.metric)
+        term: evidence.sample(experiment, _overlay(book, dict(term.config), options, experiment), term.metric)
         for term in terms(predicate)
     }
     lacking = list(dict.fromkeys(str(term) for term, one in samples.items() if len(one.seeds) < SMALLEST_N))

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from qhelpers.ledger.quantities import GLOSSARY
-from qhelpers.ledger.statements import Claim, Paper
+from qhelpers.ledger.statements import Claim, Paper, split_cell
 
 # A number in running text; {} in `where` stands for it. Words count too, so that "six noise models" can be read.
 _TOKEN = r"(\d+(?:[.,]\d+)*%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
-_HEADING = re.compile(r"^(Abstract|Index Terms:|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$")
+_HEADING = re.compile(
+    r"^(Abstract|Highlights|Index Terms:|Declarations|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$"
+)
 #: A heading of a text that is marked up, "## I. INTRODUCTION", or one that runs into its paragraph, "**Abstract**—…".
 _MARKED = re.compile(r"#{2,} (?P<heading>\S.*)|\*\*(?P<run_in>Abstract|Index Terms)\*\*\W*(?P<rest>.*)")
+#: A heading with Arabic numbers; read as one only where the text has a section "1 Introduction", since lists begin like that.
+_ARABIC = re.compile(r"^\d+(?:\.\d+)* [A-Z].*$")
+_FIRST = re.compile(r"^1 Introduction\s*$", re.MULTILINE)
 #: The number of a displayed equation, at the end of its last line.
-EQUATION = re.compile(r"\((\d+)\)$", re.MULTILINE)
+EQUATION = re.compile(r"\((\d+)\)(?: \|)?$", re.MULTILINE)
+#: The line under the head of a table that is set with bars.
+RULE = re.compile(r"\|(?:-+\|)+")
+#: What stands behind a name in a table and is no part of it: a citation, or that it is proposed.
+_BEHIND = re.compile(r"\s*\((?:[^()]*\d{4}[a-z]?|proposed)\)$", re.IGNORECASE)
 # A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
 _LONGEST_HEADING = 80
 
@@ -47,10 +60,12 @@ def find_text(book: Paper, folder: Path | None = None) -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=8)
 def sections(text: str) -> dict[str, str]:
     """Text by section: ``Abstract``, ``Section I``, ``Section III-D`` and so on."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
+    arabic = _FIRST.search(text) is not None
     for line in text.splitlines():
         stripped = " ".join(line.split())
         marked = _MARKED.fullmatch(stripped)
@@ -60,13 +75,41 @@ def sections(text: str) -> dict[str, str]:
         elif marked:
             number = re.match(r"([IVX]+(?:-[A-Z]\d*)?)\.? ", marked["heading"])
             current = found.setdefault(f"Section {number[1]}" if number else marked["heading"].capitalize(), [])
-        elif len(stripped) <= _LONGEST_HEADING and _HEADING.match(stripped):
+        elif len(stripped) <= _LONGEST_HEADING and (_HEADING.match(stripped) or (arabic and _ARABIC.match(stripped))):
             first = stripped.split(" ", 1)[0]
-            name = stripped if first in ("Abstract", "Index", "References") else f"Section {first}"
+            named = ("Abstract", "Highlights", "Index", "Declarations", "References")
+            name = stripped if first in named else f"Section {first}"
             current = found.setdefault(name, [])
         else:
             current.append(stripped)
     return {name: "\n".join(lines) for name, lines in found.items()}
+
+
+@functools.lru_cache(maxsize=8)
+def barred(text: str) -> dict[str, list[list[str]]]:
+    """Tables that a text sets with bars, as rows of cells with the head first; they have no captions and count as they come."""
+    lines = [line.strip() for line in text.splitlines()]
+    found: dict[str, list[list[str]]] = {}
+    current: list[list[str]] | None = None
+    for line, after in itertools.pairwise([*lines, ""]):
+        if not line.startswith("|"):
+            current = None
+        elif RULE.fullmatch(after):
+            current = found.setdefault(f"Table {len(found) + 1}", [row_cells(line)])
+        elif current is not None and not RULE.fullmatch(line):
+            current.append(row_cells(line))
+    return found
+
+
+def row_cells(line: str) -> list[str]:
+    """Cells of a row that is set with bars."""
+    return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
+
+
+@functools.lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """A name without what may differ from place to place: capitals, hyphens, a citation behind it."""
+    return " ".join(_BEHIND.sub("", name.strip()).casefold().replace("-", " ").split())
 
 
 def table(book: Paper, text: str, name: str) -> dict[tuple[str, str], str]:
@@ -84,9 +127,13 @@ def table(book: Paper, text: str, name: str) -> dict[tuple[str, str], str]:
     Returns
     -------
     dict
-        Empty where the table or its head is not found as described.
+        Empty where the table or its head is not found as described. Of a table with bars the labels are `plain`, with the
+        group before them, and the second key is what ``columns`` says; spreads have ``_sd`` behind it, and a lost cell is "".
     """
     described = book.tables.get(name, {})
+    with_bars = barred(text).get(name)
+    if with_bars:
+        return _barred_table(book, described, with_bars)
     columns: dict[str, str] = described.get("columns", {})
     lines = [line.strip() for line in text.splitlines()]
     captions = [i for i, line in enumerate(lines) if line.upper().startswith(f"{name.upper()}:")]
@@ -105,6 +152,28 @@ def table(book: Paper, text: str, name: str) -> dict[tuple[str, str], str]:
         printed = [match.group() for match in numbers[: len(columns) - 1]] + [line[numbers[len(columns) - 1].start() :]]
         cells |= {(label, quantity): value for quantity, value in zip(columns, printed, strict=True)}
     return cells
+
+
+def _barred_table(book: Paper, described: Mapping[str, Any], rows: list[list[str]]) -> dict[tuple[str, str], str]:
+    columns: dict[str, str] = described.get("columns", {})
+    groups = described.get("groups", {})
+    known = {plain(other): plain(book.names[key]) for key, others in book.also.items() for other in others}
+    if rows[0][1 : len(columns) + 1] != list(columns.values()):
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    group = ""
+    for label, *rest in rows[1:]:
+        if label in groups:
+            group = f"{label}, "
+            continue
+        row = plain(group) + " " * bool(group) + known.get(plain(label), plain(label))
+        printed = (rest + [""] * len(columns))[: len(columns)]
+        for column, cell in zip(columns, printed, strict=True):
+            mean, spread = split_cell(cell.strip("—"))
+            found[row, column] = mean or ""
+            if spread:
+                found[row, f"{column}_sd"] = spread
+    return found
 
 
 def errors(claim: Claim, book: Paper, text: str) -> list[str]:
@@ -157,37 +226,49 @@ def equations(book: Paper, text: str) -> dict[str, int]:
 def missing(book: Paper, text: str) -> list[str]:
     """Cells of the tables that are not claimed, or claimed more than once."""
     claimed = Counter(
-        (claim.place, str(claim.of.get("model")), claim.quantity) for claim in book.claims if claim.place in book.tables
+        (claim.place, plain(claim.where.partition(", row ")[2]), _column(claim, book))
+        for claim in book.claims
+        if claim.place in book.tables
     )
-    models = {printed: model for model, printed in book.names.items()}
     wrong = []
     for name in book.tables:
-        cells = table(book, text, name)
-        if not cells:
+        found = table(book, text, name)
+        if not found:
             wrong.append(f"{name} is not found in the text as described")
-        for label, quantity in cells:
-            times = claimed.pop((name, models.get(label, label), quantity), 0)
+        for label, column in found:
+            times = claimed.pop((name, plain(label), column), 0)
             if times != 1:
-                wrong.append(f"{name}, row {label}, {quantity}: claimed {times} times")
-    wrong += [f"{place}, {model}, {quantity}: claimed, but no cell" for place, model, quantity in claimed]
+                wrong.append(f"{name}, row {label}, {column}: claimed {times} times")
+    wrong += [f"{place}, {row}, {column}: claimed, but no cell" for place, row, column in claimed]
     return wrong
+
+
+def _column(claim: Claim, book: Paper) -> str:
+    """Column of a table that a claim stands in: its quantity, or its data set where all columns have one quantity."""
+    return str(claim.of.get("data")) if "quantity" in book.tables[claim.place] else claim.quantity
 
 
 def _table_errors(claim: Claim, book: Paper, text: str) -> list[str]:
     match = re.fullmatch(r"(?P<place>[^,]+), row (?P<label>.+)", claim.where)
     if not match:
         return [f"where is {claim.where!r}; a cell is named as 'Table I, row LABEL'"]
-    cells = table(book, text, claim.place)
-    label = match["label"]
+    described = book.tables[claim.place]
+    found = {(plain(label), column): cell for (label, column), cell in table(book, text, claim.place).items()}
+    label, column = match["label"], _column(claim, book)
     wrong = []
-    if (label, claim.quantity) not in cells:
-        wrong.append(f"{claim.place} has no {claim.quantity} in a row {label!r}")
-    elif cells[label, claim.quantity] != claim.printed:
-        wrong.append(f"{claim.where}, {claim.quantity}: printed is {cells[label, claim.quantity]!r}, typed {claim.printed!r}")
-    if book.names.get(str(claim.of.get("model"))) != label:
-        wrong.append(f"model {claim.of.get('model')!r} is not what the paper calls {label!r}")
-    if book.tables[claim.place].get("data") != claim.of.get("data"):
-        wrong.append(f"{claim.place} is not about {claim.of.get('data')!r}")
+    if (plain(label), column) not in found:
+        wrong.append(f"{claim.place} has no {column} in a row {label!r}")
+    elif found[plain(label), column] != (claim.printed or ""):
+        wrong.append(f"{claim.where}, {column}: printed is {found[plain(label), column]!r}, typed {claim.printed!r}")
+    about = described.get("row", "model")
+    groups = described.get("groups", {})
+    group = next((f"{printed}, " for printed, data in groups.items() if data == claim.of.get("data")), "")
+    if label != group + book.names.get(str(claim.of.get(about)), ""):
+        wrong.append(f"{about} {claim.of.get(about)!r} is not what the paper calls {label!r}")
+    for key in ("model", "data", "quantity"):
+        own = claim.quantity if key == "quantity" else claim.of.get(key)
+        if key in described and described[key] != own:
+            wrong.append(f"{claim.place} is not about {own!r}")
     if claim.of.get("split") != "test":
         wrong.append(f"{claim.place} prints test scores, not {claim.of.get('split')!r}")
     if claim.id.split(".")[-2:] != [str(claim.of.get("model")), claim.quantity]:
@@ -200,18 +281,23 @@ def _sentence_errors(claim: Claim, book: Paper, part: str) -> list[str]:
     if not match or match["words"].count("{}") != 1:
         return [f'where is {claim.where!r}; a number in the text is named as: Section I, "words {{}} words"']
     words = match["words"]
-    pattern = r"[^\n]*?".join(re.escape(part.strip()).replace(re.escape("{}"), _TOKEN) for part in words.split("…"))
+    if claim.printed is None:  # nothing stands where the number was
+        token = ""
+    else:  # a number with its unit, or a range, has as many words as typed
+        more = len(claim.printed.split()) - 1
+        token = rf"(\S+(?: \S+){{{more}}})" if more else _TOKEN
+    pattern = r"[^\n]*?".join(re.escape(part.strip()).replace(re.escape("{}"), token) for part in words.split("…"))
     found = re.findall(pattern, part)
     wrong = []
     if len(found) != 1:
         wrong.append(f"the words of where stand {len(found)} times in {claim.place}, not once")
-    elif found[0] != claim.printed:
+    elif claim.printed is not None and found[0] != claim.printed:
         wrong.append(f"{claim.where}: printed is {found[0]!r}, typed {claim.printed!r}")
     for key in ("model", "data"):
         several = len({str(one.of[key]) for one in book.claims if key in one.of}) > 1
-        name = book.names.get(str(claim.of[key]), str(claim.of[key])) if several and key in claim.of else ""
-        if name not in words:
-            wrong.append(f"where does not name the {key}, {name}")
+        names = book.called(str(claim.of[key])) if several and key in claim.of else ("",)
+        if not any(name in words for name in names):
+            wrong.append(f"where does not name the {key}, {names[0]}")
     if claim.meaning.words and not _names_quantity(words, claim.quantity):
         wrong.append(f"where does not name the quantity, {claim.quantity}, nearest to the number")
     split = claim.of.get("split")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -82,7 +83,11 @@ class Control:
 
 @dataclass(frozen=True)
 class Paper:
-    """What all claims of one paper share: names, tables, protocol and open readings."""
+    """What all claims of one paper share: names, tables, protocol and open readings.
+
+    ``names`` has one name for each model and data set, ``also`` further ones that the paper uses. ``models`` says what a model
+    is in the config of a record, where records do not name it.
+    """
 
     number: str
     title: str
@@ -93,6 +98,12 @@ class Paper:
     controls: tuple[Control, ...]
     protocols: Mapping[str, Any]
     claims: tuple[Claim, ...] = field(repr=False)
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def called(self, name: str) -> tuple[str, ...]:
+        """All names that the paper has for a model or a data set."""
+        return (self.names.get(name, name), *self.also.get(name, ()))
 
     @property
     def runs(self) -> int:
@@ -271,7 +282,10 @@ def parse(text: str, source: str = "claims") -> Paper:
     number = str(content["paper"])
     claims_: list[Claim] = []
     seen: set[str] = set()
-    for entry in content["claims"]:
+    entries = [
+        one for entry in content["claims"] for one in (_rows(content, entry["rows_of"]) if "rows_of" in entry else [entry])
+    ]
+    for entry in entries:
         made = _claim(entry, number, source, content.get("groups", {}))
         if made.id in seen:
             raise ValueError(f"{source} has the claim {made.id!r} twice; ids are unique; rename one")
@@ -287,7 +301,61 @@ def parse(text: str, source: str = "claims") -> Paper:
         controls=tuple(Control(**control) for control in content.get("controls", [])),
         protocols=dict(_expand(content.get("protocols", {}), content.get("groups", {}))),
         claims=tuple(claims_),
+        also={name: tuple(others) for name, others in content.get("also", {}).items()},
+        models=dict(content.get("models", {})),
     )
+
+
+def split_cell(cell: str) -> tuple[str | None, str | None]:
+    """Mean and spread of a cell whose sign between the two is lost (``"435.2812.40"``); None where there is none.
+
+    Both have equally many decimals, as in every table of which this is known.
+    """
+    two = re.fullmatch(r"\d+\.(\d+)\.(\d+)", cell)
+    if two is None:
+        return cell or None, None
+    decimals = len(two[2])
+    return cell[: cell.index(".") + 1 + decimals], cell[cell.index(".") + 1 + decimals :]
+
+
+def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
+    """Claims of a table whose ``rows`` are typed as lines, a cell for each column; an empty cell is a lost number.
+
+    A row is named by its model, under the group (a data set) that it stands in; with ``row: data`` by its data set, all of one
+    ``model``. Columns are quantities, or data sets where the table has one ``quantity``.
+    """
+    table, names, models = content["tables"][place], content["names"], content.get("models", {})
+    grouped = table["rows"] if "groups" in table else {"": table["rows"]}
+    made = []
+    for group, lines in grouped.items():
+        for name, line in lines.items():
+            if not isinstance(line, str):
+                raise ValueError(f"{place}, row {name!r}: its line is {line!r}; quote it, so that it is kept to the letter")
+            about = {"split": "test"}
+            about |= {"model": table["model"], "data": name} if table.get("row") == "data" else {"model": name}
+            about |= {"data": table["groups"][group]} if group else {}
+            for column, cell in zip(table["columns"], [one.strip() for one in line.split("|")], strict=True):
+                of = about | ({"data": column} if "quantity" in table else {})
+                quantity_ = table.get("quantity", column)
+                mean, spread = split_cell(cell)
+                for which, printed in (("", mean), ("_sd", spread)):
+                    if which and printed is None:
+                        continue
+                    entry = {
+                        "id": f"{content['paper']}.T{place.split()[-1]}.{of['data']}.{of['model']}.{quantity_}{which}",
+                        "where": f"{place}, row {group}{', ' if group else ''}{names[name]}",
+                        "printed": printed,
+                        "quantity": f"{quantity_}{which}",
+                        "of": of,
+                    }
+                    metric = f"{table.get('metrics', {}).get(quantity_, quantity_)}{which}"
+                    config = {key: of[key] for key in ("model", "data")}
+                    if of["model"] not in models or "experiment" not in table:
+                        entry |= {key: table[key] for key in ("awaits", "needs") if key in table}
+                    else:
+                        entry["measured_by"] = {"experiment": table["experiment"], "config": config, "metric": metric}
+                    made.append(entry)
+    return made
 
 
 def _axis(axis: Mapping[str, Any]) -> tuple[Reading, ...]:

@@ -219,3 +219,17 @@ def test_holm_and_benjamini_hochberg_on_known_values():
 def test_bad_input_says_what_is_allowed(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_predicted_spread_covers_that_of_further_runs():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        ours, theirs = rng.normal(5, 2, 30), rng.normal(5, 2, 20).std(ddof=1)
+        one = c.predicted_spread(ours, 20, printed=(theirs, theirs))
+        inside += one.lo <= theirs <= one.hi
+        assert (one.p < 0.05) == (not one.lo <= theirs <= one.hi)
+    assert 0.92 < inside / 400 < 0.98
+    assert c.predicted_spread(np.ones(5), 3).hi == 0
+    with pytest.raises(ValueError, match="at least 2 runs"):
+        c.predicted_spread(rng.normal(size=5), 1)

@@ -558,3 +558,63 @@ def test_the_spread_of_a_sample_is_not_condemned_where_the_number_of_runs_is_not
     assert not checks.mean_mse_from_rmse(*row).passed
     assert checks.mean_mse_from_rmse(*row, any_runs=True).passed
     assert not checks.mean_mse_from_rmse(row[0], row[1], "150.0", any_runs=True).passed
+
+
+# Tables on several data sets, as the rows of one or its columns
+
+
+def claims_of(rows, table="", runs=30):
+    """A paper of one table whose rows are grouped by data set, and one whose columns are data sets."""
+    from qhelpers.ledger import statements
+
+    return statements.parse(
+        f"""
+paper: "9"
+title: A title
+names: {{a: A, b: B, c: C, d: D, e: E, one: One, two: Two, three: Three}}
+protocol: {{runs: {runs}}}
+tables:
+  Table 1:
+    columns: {{rmse: RMSE, mse: MSE, rse: RSE}}
+    groups: {{First: one, Second: two}}
+    rows: {{First: {{{rows[0]}}}, Second: {{{rows[1]}}}}}
+{table}
+claims:
+  - rows_of: Table 1
+{"  - rows_of: Table 2" if table else ""}
+"""
+    )
+
+
+TRUE_ROWS = ("a: 2.00 | 4.00 | 40.0, b: 3.00 | 9.00 | 90.0", "a: 2.00 | 4.00 | 20.0, b: 3.00 | 9.00 | 45.0")
+
+
+def test_rows_on_two_data_sets_need_not_have_one_variance():
+    assert failed(check_claims(claims_of(TRUE_ROWS))) == set()
+    forged = (TRUE_ROWS[0].replace("90.0", "80.0"), TRUE_ROWS[1])
+    (group,) = failed_groups(check_claims(claims_of(forged)))
+    assert group[0].check == "one-variance" and all(".one." in name for name in group[0].claims)
+
+
+def test_spreads_in_cells_of_a_table_tie_mean_errors_over_runs():
+    def rows(mse):
+        return (f"a: 20.860.30 | {mse}12.40 | 40.02.0", "a: 2.00 | 4.00 | 20.0")
+
+    assert failed(check_claims(claims_of(rows("435.28")))) == set()
+    assert failed(check_claims(claims_of(rows("439.28")))) == {"mean-mse-from-rmse"}
+    assert failed(check_claims(claims_of(("a: 20.860.30 | 435.2840.10 | 40.02.0", rows("1")[1])))) == {"mse-spread"}
+
+
+def test_a_column_that_is_a_multiple_of_another_data_sets_is_found():
+    first = {"a": 37.44, "b": 34.51, "c": 31.05, "d": 29.90, "e": 28.73}
+
+    def paper_of(others):
+        rows = ", ".join(f"{name}: {value:.2f} | |" for name, value in first.items())
+        cells = ", ".join(f"{name}: '{value:.2f}'" for name, value in others.items())
+        table = f"  Table 2: {{quantity: rmse, columns: {{three: Three}}, rows: {{{cells}}}}}"
+        return claims_of((rows, ""), table)
+
+    honest = {name: value * 1.4 * (1 + 0.03 * (-1) ** i) for i, (name, value) in enumerate(first.items())}
+    assert failed(check_claims(paper_of(honest))) == set()
+    (group,) = failed_groups(check_claims(paper_of({name: value * 1.4 for name, value in first.items()})))
+    assert group[0].check == "multiples" and group[0].probability < 1e-6 and len(group[0].claims) == 10

@@ -8,7 +8,7 @@ from qhelpers.runs.papers import papers
 
 LISTS = {one.number: completeness.listed(one.folder) for one in papers() if completeness.listed(one.folder)}
 #: Table rows, captions and equations of each paper.
-KINDS = {"1": (24, 7, 33), "2": (0, 4, 0)}
+KINDS = {"1": (24, 7, 33), "2": (0, 4, 0), "3": (108, 0, 22)}
 
 
 def text_of(number):
@@ -71,6 +71,22 @@ def test_what_is_missing_or_changed_is_found(change, said):
 
 
 @pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda text: text.replace("| PPO (Walia and Kumar, 2026) | 819.29", "| PPO (Walia and Kumar, 2026) | 819.92"),
+            "819.92 is not",
+        ),
+        (lambda text: text.replace("435.2812.40", "435.2813.40", 1), "13.40 is not claimed"),
+        (lambda text: text.replace("| (22) |", "| (23) |"), "3.eq.22: stands in no passage"),
+    ],
+)
+def test_what_is_changed_in_a_table_with_bars_is_found(change, said):
+    wrong = completeness.errors(paper("3"), change(text_of("3")), LISTS["3"])
+    assert any(said in one for one in wrong), wrong[:3]
+
+
+@pytest.mark.parametrize(
     ("sentence", "expected"),
     [
         ("The accuracy is 0.95.", True),
@@ -79,6 +95,7 @@ def test_what_is_missing_or_changed_is_found(change, said):
         ("QNN-P outperforms the others.", True),
         ("Noise is shown in Fig. 5 and Table II.", False),
         ("It was introduced in [12, 13].", False),
+        ("It was introduced elsewhere (Someone et al., 2023; Another, 2024a).", False),
         ("Each qubit is initialized.", False),
         ("The state is \\ket{0} here.", False),
         ("17 Plot the curves", False),

@@ -103,3 +103,11 @@ def test_a_score_is_cut_to_its_range_and_a_count_is_exact():
     with pytest.raises(ValueError, match="the glossary has accuracy"):
         quantity("goodness")
     assert all(entry.name == name and entry.lo <= entry.hi for name, entry in GLOSSARY.items())
+
+
+def test_a_range_reaches_from_its_first_number_to_its_last():
+    assert printed_interval("11 to 13 minutes") == Interval(630.0, 810.0)
+    assert printed_interval("11 to 13") == Interval(10.5, 13.5)
+    assert printed_interval("0.5 s to 2 s".replace(" s to", " to")) == Interval(0.45, 2.5)
+    with pytest.raises(ValueError, match="allowed are forms like"):
+        printed_interval("some to 13 minutes")

@@ -29,6 +29,13 @@ _PAIRS: list[tuple[tuple[str, ...], Callable[..., CheckResult]]] = [
     (("cross_entropy", "accuracy"), inference.cross_entropy_accuracy),
     (("cross_entropy", "base_rate"), inference.cross_entropy_base_rate),
 ]
+#: What is worked out from two printed numbers, ``first`` and ``second`` of a claim.
+_DERIVED: dict[str, Callable[..., CheckResult]] = {
+    "difference": consistency.difference_of,
+    "ratio": consistency.ratio_of,
+    "relative_change": consistency.relative_change_of,
+    "relative_reduction": consistency.relative_change_of,
+}
 
 
 def check_row(
@@ -176,22 +183,28 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
     numbers = [claim for claim in paper.claims if claim.kind == "number" and claim.printed is not None]
     results: list[CheckResult] = []
     tables: dict[str, dict[str, dict[str, Claim]]] = {}
+    about: dict[str, str] = {}
+    runs = paper.runs if paper.runs > 1 else None
     for (place, _), group in _grouped(numbers, lambda claim: (claim.place, _subject(claim))).items():
         row: dict[str, Claim] = {}
         for claim in group:
             row.setdefault(claim.quantity, claim)
         if place in paper.tables:
             label = str(group[0].of.get(paper.tables[place].get("row", "model"), group[0].where))
-            tables.setdefault(place, {})[label] = row
+            # Rows on several data sets, or columns of several, are a table for each.
+            data = str(group[0].of.get("data", "")) if {"groups", "quantity"} & set(paper.tables[place]) else ""
+            tables.setdefault(f"{place} ({data})" if data else place, {})[label] = row
+            about[f"{place} ({data})" if data else place] = str(group[0].of.get("data", ""))
         printed = {name: _printed(claim) for name, claim in row.items()}
-        for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates):
+        for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates, runs=runs):
             results.append(result.tie(tuple(row[name].id for name in result.claims)))
         for claim in group:
             if row[claim.quantity] is not claim:
                 results.append(errors.in_range(claim.quantity, _printed(claim)).tie((claim.id,)))
     printed_tables: dict[str, dict[str, Row]] = {}
     for place, rows in tables.items():
-        columns = tuple(paper.tables[place].get("columns", ()))
+        described = paper.tables[place.partition(" (")[0]]
+        columns = (described["quantity"],) if "quantity" in described else tuple(described.get("columns", ()))
         if len(rows) > 1:
             cells: dict[str, Row] = {
                 label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()
@@ -208,7 +221,11 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
         for label, row in tables[place].items()
         for name, claim in row.items()
     }
-    results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(printed_tables)]
+    for first, second in itertools.combinations(printed_tables, 2):
+        if about[first] != about[second]:  # tables on the same data print the same rows again
+            both = {first: printed_tables[first], second: printed_tables[second]}
+            results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(both)]
+            results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in _multiples_between(both)]
     results += _same_numbers(numbers)
     results += _counts_and_derived(numbers)
     results += _sentences(paper, numbers)
@@ -325,6 +342,19 @@ def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
     return results
 
 
+def _multiples_between(tables: Mapping[str, Mapping[str, Row]]) -> list[CheckResult]:
+    """Check 12 for two tables on different data: whether a column of one is a multiple of the same column of the other."""
+    (first, rows), (second, others) = tables.items()
+    found = []
+    for name in next(iter(rows.values())):
+        columns = [{label: row[name] for label, row in one.items() if name in row} for one in (rows, others)]
+        both = [label for label in columns[0] if label in columns[1]]
+        if len(both) >= 4 and GLOSSARY[name].unit != "s":
+            one = consistency.multiples(columns[0], columns[1], (f"{name} in {first}", f"{name} in {second}"))
+            found.append(one.tie(tuple(f"{table}.{label}.{name}" for table in tables for label in both)))
+    return found
+
+
 def _same_numbers(numbers: Sequence[Claim]) -> list[CheckResult]:
     """Check 8 for numbers; where one leaves open which of several results it is (a list in ``of``), it must be one of them."""
     results = []
@@ -355,10 +385,9 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
         elif claim.quantity == "total" and "parts" in claim.of:
             parts = {part: _printed(known[part]) for part in claim.of["parts"]}
             results.append(consistency.total_of(_printed(claim), parts).tie((claim.id, *parts)))
-        elif claim.quantity in ("difference", "ratio") and {"first", "second"} <= set(claim.of):
+        elif claim.quantity in _DERIVED and {"first", "second"} <= set(claim.of):
             pair = (claim.of["first"], claim.of["second"])
-            derive = consistency.difference_of if claim.quantity == "difference" else consistency.ratio_of
-            result = derive(_printed(claim), *(_printed(known[one]) for one in pair))
+            result = _DERIVED[claim.quantity](_printed(claim), *(_printed(known[one]) for one in pair))
             results.append(result.tie((claim.id, *pair)))
     return results
 

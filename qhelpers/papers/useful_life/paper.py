@@ -8,6 +8,7 @@ PAPER = Paper(
     experiments={
         "useful-life-data": "data",
         "useful-life-equations": "equations",
+        "useful-life-settings": "settings",
         "useful-life-draws": "draws",
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
