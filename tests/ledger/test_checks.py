@@ -618,3 +618,13 @@ def test_a_column_that_is_a_multiple_of_another_data_sets_is_found():
     assert failed(check_claims(paper_of(honest))) == set()
     (group,) = failed_groups(check_claims(paper_of({name: value * 1.4 for name, value in first.items()})))
     assert group[0].check == "multiples" and group[0].probability < 1e-6 and len(group[0].claims) == 10
+
+
+def test_a_relative_error_stands_alone_against_two_that_agree():
+    rows = {
+        "a": {"mse": "100.0", "rmse": "10.00", "rse": "0.250"},
+        "b": {"mse": "100.0", "rmse": "10.00", "rse": "0.300"},
+        "c": {"mse": "100.0", "rmse": "12.00", "rse": "0.300"},
+    }
+    (found,) = [one for one in check_rows(rows) if one.check == "one-variance"]
+    assert not found.passed and set(found.claims) == {"a.rse", "b.rse", "c.rse", "c.mse", "c.rmse"}

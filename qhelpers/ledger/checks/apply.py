@@ -304,6 +304,10 @@ def _shares(row: Row, test_sets: Sequence[Mapping[str, Any]], runs: int | None) 
     return results
 
 
+def _agree(row: Row) -> bool:
+    return any(errors.mse_from_rmse(row["rmse"], row["mse"], mean).passed for mean in (False, True))
+
+
 def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
     """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``."""
     results: list[CheckResult] = []
@@ -323,7 +327,11 @@ def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
         if "variance" in row or (({"mse", "rmse"} & set(row)) and ({"rse", "r2"} & set(row)))
     }
     if len(regression) > 1:
-        results.append(errors.one_variance(regression).tie(cells(regression, ("mse", "rmse", "rse", "r2", "variance"))))
+        # Where MSE and RMSE are printed beside each other and agree, the relative error alone stands against two.
+        backed = {name for name, row in regression.items() if {"mse", "rmse"} <= set(row) and _agree(row)}
+        relative = cells(regression, ("rse", "r2", "variance"))
+        absolute = cells([name for name in regression if name not in backed], ("mse", "rmse"))
+        results.append(errors.one_variance(regression).tie((*absolute, *relative)))
     alike = {
         name: {k: v for k, v in row.items() if k in GLOSSARY and GLOSSARY[k].better != "neither"} for name, row in rows.items()
     }
