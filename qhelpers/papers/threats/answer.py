@@ -94,8 +94,8 @@ def _help() -> str:
     first = ("A little" if test.difference > 0 else "No, it does harm") if clear else "Not that we could see"
     return (
         f"<strong>Does the quantum part help?</strong> {first}: on 999 flows of the paper's own file Pure-HQML reaches a "
-        f"Matthews correlation of {shown(HYBRID)} with its circuit and {shown(IN_ITS_PLACE['no circuit'])} without ({_difference(test)}). "
-        "The whole file was not to be had."
+        f"Matthews correlation of {shown(HYBRID)} with its circuit and {shown(IN_ITS_PLACE['no circuit'])} without "
+        f"({_difference(test)}). The whole file was not to be had."
     )
 
 
