@@ -58,6 +58,12 @@ def ranks(circuit: Circuit) -> list[int] | None:
     return found
 
 
+def _turned(parts: Any, cos: Any, sin: Any) -> list[Any]:
+    """Return the matrices that stand beside those parts of the other letter, in a rotation about both by an angle."""
+    commuting, anti, turned, kept = parts
+    return [commuting + cos * anti, anti + cos * commuting, sin * kept, sin * turned]
+
+
 @dataclass
 class _Step:
     """One thing to do on the way back: a matrix on a qubit, or a two-qubit rotation."""
@@ -65,8 +71,9 @@ class _Step:
     wires: tuple[int, ...]
     slot: int = -1  # a one-qubit rotation by an angle: its place in the batch of matrices
     matrix: Any = None  # a fixed matrix
-    parts: Any = None  # two qubits: letters
-    angle: int = -1  # two qubits: place of the angle
+    first: Any = None  # two qubits: parts of the lower one's superoperator, shape (4, 4, 4)
+    second: Any = None  # and of the other's, as `_split` has them; turned already where the angle is a constant
+    angle: int = -1  # two qubits: place of the angle, or -1 for a constant
 
 
 @dataclass
@@ -160,11 +167,15 @@ class Train:
             else:
                 for q in wires:
                     self._flush(waiting, q)
-                self.steps.append(_Step(wires, parts=letters, angle=angle))
+                first, second = (np.array(_split(letter)) for letter in (letters if wires[0] < wires[1] else letters[::-1]))
+                if is_constant[angle]:
+                    second = np.array(_turned(second, np.cos(constant[angle]), np.sin(constant[angle])))
+                self.steps.append(_Step(wires, first=first, second=second, angle=-1 if is_constant[angle] else angle))
         for q in range(self.n_qubits):
             self._flush(waiting, q)
         stacked = np.array(self.parts).reshape(-1, 3, 4, 4)
         self.e, self.c, self.s = stacked[:, 0], stacked[:, 1], stacked[:, 2]
+        self._held: dict[tuple[Any, ...], Tensor] = {}  # what no angle changes, by dtype and device
 
     def _flush(self, waiting: list[Floats], q: int) -> None:
         if not np.array_equal(waiting[q], np.eye(4)):
@@ -183,31 +194,43 @@ class Train:
         """
         turning = angles[self.turns] if self.turns else angles.new_zeros(0)
         cos, sin = torch.cos(turning)[:, None, None], torch.sin(turning)[:, None, None]
-        e, c, s = (torch.as_tensor(part).to(angles) for part in (self.e, self.c, self.s))
+        e, c, s = self._hold("parts", angles, np.array([self.e, self.c, self.s]))
         matrices = (e + cos * c + sin * s).unbind(0)
         eye = torch.eye(4, dtype=angles.dtype, device=angles.device)
         found = [eye[_LETTERS.index(letter)].reshape(1, 4, 1) for letter in word]
-        for step in self.steps:
+        for number, step in enumerate(self.steps):
             if len(step.wires) == 1:
                 q = step.wires[0]
                 if word[q] == "I" and found[q].shape[0] == 1 == found[q].shape[2] and self.transfer is None:
                     continue  # still the identity: nothing turns it
-                matrix = matrices[step.slot] if step.matrix is None else torch.as_tensor(step.matrix).to(angles)
+                if step.matrix is None:
+                    matrix = matrices[step.slot]
+                else:
+                    matrix = self._hold(number, angles, step.matrix)
                 found[q] = torch.einsum("lir,ij->ljr", found[q], matrix)
             else:
-                self._join(found, step, angles, word)
+                self._join(found, step, number, angles, word)
         return found
 
-    def _join(self, found: list[Tensor], step: _Step, angles: Tensor, word: str) -> None:
+    def _hold(self, what: Any, like: Tensor, values: Any) -> Tensor:
+        """Return numbers that no angle changes as a tensor, made once for each type of number and device."""
+        key = (what, like.dtype, like.device)
+        if key in self._held:
+            return self._held[key]
+        made = torch.as_tensor(values, dtype=like.dtype, device=like.device)
+        passing = made.is_inference() or type(made) is not Tensor or torch._C._are_functorch_transforms_active()
+        if not passing:  # what is made inside of inference, a trace or a transform is of no use outside
+            self._held[key] = made
+        return made
+
+    def _join(self, found: list[Tensor], step: _Step, number: int, angles: Tensor, word: str) -> None:
         low, high = min(step.wires), max(step.wires)
         flat = all(word[q] == "I" and found[q].shape[0] == 1 == found[q].shape[2] for q in step.wires)
         if flat and self.transfer is None:
             return
-        letters = step.parts if step.wires[0] == low else step.parts[::-1]
-        first, second = (torch.as_tensor(np.array(_split(letter))).to(angles) for letter in letters)
-        cos, sin = torch.cos(angles[step.angle]), torch.sin(angles[step.angle])
-        commuting, anti, turned, kept = second.unbind(0)
-        second = torch.stack([commuting + cos * anti, anti + cos * commuting, sin * kept, sin * turned])
+        first, second = self._hold((number, 0), angles, step.first), self._hold((number, 1), angles, step.second)
+        if step.angle >= 0:
+            second = torch.stack(_turned(second, torch.cos(angles[step.angle]), torch.sin(angles[step.angle])))
         left, right = found[low], found[high]
         found[low] = torch.einsum("lir,bij->ljrb", left, first).flatten(2)
         found[high] = torch.einsum("lir,bij->lbjr", right, second).flatten(0, 1)

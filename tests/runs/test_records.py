@@ -118,8 +118,16 @@ def test_committed_records_are_whole_and_measured_on_what_their_experiment_keeps
             assert r.source in experiment.get(name).keeps and r.profile in ("laptop", "paper")
             assert r.id == records.identify(r.experiment, r.version, r.config, r.seed, r.fingerprint)
             counts = r.confusion
-            if counts:
-                assert r.metrics["accuracy"] == pytest.approx((counts["tp"] + counts["tn"]) / sum(counts.values()), abs=1e-6)
+            if counts:  # what is told beside them follows from them
+                right = {
+                    "accuracy": (counts["tp"] + counts["tn"], sum(counts.values())),
+                    "false_alarm_rate": (counts["fp"], counts["fp"] + counts["tn"]),
+                    "alarm_rate_in_attacks": (counts["tp"], counts["tp"] + counts["fn"]),
+                }
+                told = [key for key in right if key in r.metrics]
+                assert told, (name, r.id)
+                for key in told:
+                    assert r.metrics[key] == pytest.approx(right[key][0] / right[key][1], abs=1e-6), (name, r.id, key)
             assert os.path.expanduser("~") not in json.dumps([r.config, r.chosen, r.versions, r.cpu])
             arrays = r.arrays() if (records.root() / name / f"{r.id}.npz").exists() else {}
             if "test_scores" in arrays:
