@@ -247,8 +247,14 @@ class Page:
         plain = html.unescape(re.sub("<[^>]+>", "", text))
         _show(f'<section class="qh-finding" aria-label="What we found">{shown}</section>', f"What we found: {plain}\n{alt}")
 
-    def banner(self) -> None:
-        """Say on which data the live cells run: where they begin, if `start` was told to leave it out."""
+    def banner(self, *, reads: bool = True) -> None:
+        """Say on which data the live cells run: where they begin, if `start` was told to leave it out.
+
+        Parameters
+        ----------
+        reads : bool
+            Whether the page reads any.
+        """
         data = (
             "<strong>synthetic twins</strong> (they ship as code and imitate the real files; none of their numbers is a "
             "measurement)"
@@ -259,7 +265,12 @@ class Page:
             f"What runs live on this page uses {data}, profile <code>{self.profile}</code>, seed {self.seed}. "
             "What is called <strong>recorded</strong> was measured on the real data."
         )
-        plain = f"live: {self.source}, {self.profile}, seed {self.seed}"
+        if not reads:
+            text = (
+                "What runs live on this page reads no data; all numbers come from the cells above them, profile "
+                f"<code>{self.profile}</code>, seed {self.seed}."
+            )
+        plain = f"live: {self.source if reads else 'no data'}, {self.profile}, seed {self.seed}"
         _show(f'<div class="qh-banner qh-{self.source}" role="note">{text}</div>', plain)
 
     @contextlib.contextmanager

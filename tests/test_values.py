@@ -1,5 +1,6 @@
 """One quantity is one number on every page: what pages show of a (model, data, regime, metric) is collected and compared."""
 
+import ast
 import re
 from collections import defaultdict
 
@@ -18,6 +19,14 @@ def collected(*pages):
         for of, text in shown.marked(page):
             found[of].add(text)
     return found
+
+
+def typed(value):
+    """An entry of a config as it was before it was written into a mark: a number, a truth value, or a text."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
 
 
 @pytest.fixture
@@ -46,7 +55,7 @@ def test_every_page_shows_one_number_for_one_quantity(board, tables):
     for of, (text,) in found.items():
         experiment, *entries, metric = of.split("; ")
         config = dict(entry.split("=", 1) for entry in entries)
-        numbers = {name: int(value) if value.isdigit() else value for name, value in config.items()}
+        numbers = {name: typed(value) for name, value in config.items()}
         found_in = [evidence.sample(experiment, one, metric).values for one in (config, numbers)]
         values = next(values for values in found_in if len(values))
         assert text == f"{values.mean():.3f}", of
