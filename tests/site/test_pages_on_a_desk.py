@@ -16,11 +16,13 @@ NOT_YET = {
     "0-start/0.1-circuits-in-an-afternoon.html",
     "0-start/0.2-the-data.html",
     "0-start/0.3-a-fair-fight.html",
+    "0-start/0.4-annealing-in-an-afternoon.html",
     "1-low-energy/1.1-three-quantum-networks.html",
     "1-low-energy/1.3-noise.html",
     "1-low-energy/1.4-what-the-circuit-computes.html",
     "1-low-energy/1.5-energy.html",
     "api.html",
+    "scoreboard.html",
 }
 
 
