@@ -108,7 +108,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
             continue
         entries += [(whole | base | trained | {"n_rows": n}, 1) for n in (1_000, 10_000, 100_000, 1_000_000)]
         entries += [(whole | base | trained | {"n_rows": 100_000, "n_qubits": n}, 1) for n in (4, 6, 8, 12)]
-        entries.append((whole | base | {"epochs": 10, "batch": "large", "n_rows": ALL}, 3 if observable == "first" else 1))
+        entries.append((whole | base | {"epochs": 10, "batch": "large", "n_rows": ALL}, 3))
         if observable == "first":
             entries.append((whole | base | {"epochs": 10, "batch": "small", "n_rows": ALL}, 3))
     return entries
