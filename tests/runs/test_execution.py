@@ -163,7 +163,7 @@ def test_ctrl_c_leaves_whole_records_and_the_next_run_goes_on(sweep):
     assert code == 130, errors
     assert "Interrupted. Every run that ended is recorded" in errors
     kept = cut.whole()
-    assert 3 <= len(kept) < len(cut.jobs)
+    assert 2 <= len(kept) < len(cut.jobs)  # a line that is not yet safe on disk is taken back
     assert cut.end(cut.start("--workers", "2"))[0] == 0
     assert cut.whole()[: len(kept)] == kept
     cut.complete()
