@@ -54,14 +54,14 @@ def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
     return train, test
 
 
-def prepared(dataset: Series, seed: int, protocol: str, kind: str = "means", n_states: int = 100) -> Any:
+def prepared(dataset: Series, seed: int, protocol: str, kind: Any = "means", n_states: int = 100) -> Any:
     """Return training windows, test windows and states, of which the last few are kept: many configs share them."""
     key = (id(dataset), seed, protocol, kind, n_states)
     if key not in _prepared:
         while len(_prepared) > 12:
             _prepared.pop(next(iter(_prepared)))
         train, test = parts(dataset, seed, protocol)
-        _prepared[key] = (train, test, States(kind, n_states, seed).fit(train), dataset)  # type: ignore[arg-type]
+        _prepared[key] = (train, test, States(kind, n_states, seed).fit(train), dataset)
     return _prepared[key][:3]
 
 
