@@ -604,10 +604,10 @@ class QuantumVQL(_QLearner):
 #: The rows of Table 7, as functions of a seed.
 QUANTUM: dict[str, Callable[[int], Any]] = {
     "quantum-decision-tree": lambda seed: QuantumDecisionTree(4, 3, random_state=seed),
-    "quantum-lstm": lambda seed: QuantumLSTM(random_state=seed),
-    "quantum-sgd": lambda seed: QuantumSGD(random_state=seed),
+    "quantum-lstm": lambda seed: QuantumLSTM(0.03, 1, random_state=seed),
+    "quantum-sgd": lambda seed: QuantumSGD(0.1, 4, 2, random_state=seed),
     "quantum-eigensolver": lambda seed: QuantumEigensolver(4, 1, random_state=seed),
     "quantum-aoa": lambda seed: QuantumAOA(4, 4, random_state=seed),
-    "quantum-dqn": lambda seed: QuantumDQN(random_state=seed),
-    "quantum-vql": lambda seed: QuantumVQL(random_state=seed),
+    "quantum-dqn": lambda seed: QuantumDQN(0.01, 6, 3, random_state=seed),
+    "quantum-vql": lambda seed: QuantumVQL(0.003, n_layers=5, random_state=seed),
 }
