@@ -413,6 +413,9 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
 CHOSEN: dict[str, dict[str, Any]] = {
     "ridge": {"alpha": 0.1},
     "gradient-boosting": {"learning_rate": 0.1, "max_leaf_nodes": 31},
+    "random-forest": {"max_features": 0.2, "min_samples_leaf": 3},
+    "sgd": {"learning_rate": 1e-3, "batch_size": 64},
+    "sarsa": {"learning_rate": 0.1, "discount": 0.5},
 }
 
 
