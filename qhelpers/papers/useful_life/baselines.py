@@ -416,6 +416,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "random-forest": {"max_features": 0.2, "min_samples_leaf": 3},
     "sgd": {"learning_rate": 1e-3, "batch_size": 64},
     "sarsa": {"learning_rate": 0.1, "discount": 0.5},
+    "gru": {"learning_rate": 3e-3, "hidden": 16},
 }
 
 
