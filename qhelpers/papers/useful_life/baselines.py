@@ -417,6 +417,8 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "sgd": {"learning_rate": 1e-3, "batch_size": 64},
     "sarsa": {"learning_rate": 0.1, "discount": 0.5},
     "gru": {"learning_rate": 3e-3, "hidden": 16},
+    "cnn": {"learning_rate": 1e-3, "hidden": 16},
+    "bi-lstm": {"learning_rate": 1e-3, "hidden": 32},
 }
 
 
