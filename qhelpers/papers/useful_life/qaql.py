@@ -30,6 +30,14 @@ INITIAL = ("zero", "random", "pessimistic")
 Integers = NDArray[np.int64]
 
 
+def window_means(windows: Windows) -> Array:
+    """Return the mean of each feature over each window, shape (n_windows, n_features)."""
+    begin = np.maximum(windows.last - windows.length + 1, windows.first)
+    sums = np.vstack([np.zeros(windows.values.shape[1]), np.cumsum(windows.values, axis=0)])
+    missing = (windows.length - (windows.last - begin + 1))[:, None]  # rows for which the first one is repeated
+    return (sums[windows.last + 1] - sums[begin] + missing * windows.values[begin]) / windows.length
+
+
 class States:
     """A number for each window, so that a table can have a row for it (deviation D3.40).
 
@@ -55,10 +63,7 @@ class States:
     def _features(self, windows: Windows) -> Array:
         if self.kind == "last row":
             return windows.rows
-        begin = np.maximum(windows.last - windows.length + 1, windows.first)
-        sums = np.vstack([np.zeros(windows.values.shape[1]), np.cumsum(windows.values, axis=0)])
-        missing = (windows.length - (windows.last - begin + 1))[:, None]  # rows for which the first one is repeated
-        return (sums[windows.last + 1] - sums[begin] + missing * windows.values[begin]) / windows.length
+        return window_means(windows)
 
     def fit(self, windows: Windows) -> States:
         """Learn the groups from training windows."""

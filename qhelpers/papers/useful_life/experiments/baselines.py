@@ -1,6 +1,6 @@
 """Everything that stands beside QAQL, on engines and devices (Tables 4, 6, 7 and 11 of paper 3).
 
-What was built, tuned and counted are deviations D3.50 to D3.55, fixed before a score was seen.
+What was built, tuned and counted are deviations D3.50 to D3.58, fixed before a score was seen.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from qhelpers.papers.useful_life import windows
 from qhelpers.papers.useful_life.baselines import FAMILIES, baseline
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, FLEET, SELECTORS, prepared
 from qhelpers.papers.useful_life.qaql import QAQL
+from qhelpers.papers.useful_life.quantum_baselines import QUANTUM
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.runs.experiment import Experiment, Outcome
 
@@ -26,6 +27,7 @@ READINGS = {"qaql": "lowest-of-1000", "qaql-one-read": "one-read"}
 #: Every model by name, built of a seed; what it learns from and predicts are `Windows`.
 MODELS: dict[str, Callable[[int], Any]] = {
     **{name: functools.partial(baseline, name) for name in FAMILIES},
+    **QUANTUM,
     **{
         name: lambda seed, rule=rule: QAQL(**SELECTORS[rule], random_state=seed)  # type: ignore[misc]
         for name, rule in READINGS.items()
