@@ -419,6 +419,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "gru": {"learning_rate": 3e-3, "hidden": 16},
     "cnn": {"learning_rate": 1e-3, "hidden": 16},
     "bi-lstm": {"learning_rate": 1e-3, "hidden": 32},
+    "transformer": {"learning_rate": 3e-3, "hidden": 32},
 }
 
 
