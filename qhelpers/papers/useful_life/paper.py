@@ -13,6 +13,10 @@ PAPER = Paper(
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
         "useful-life-annealers": "annealers",
+        "useful-life-tuning": "tuning",
+        "useful-life-baselines": "baselines",
+        "useful-life-epochs": "epochs",
+        "useful-life-intervals": "intervals",
     },
     labels={
         "qaql": "QAQL",

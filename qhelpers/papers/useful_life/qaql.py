@@ -93,13 +93,16 @@ def trajectories(windows: Windows) -> Integers:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _learn(q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, ties, epsilons, temperature, n_reads, past, rng):
+def _learn(
+    q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, ties, epsilons, temperature, n_reads, taken, past, rng
+):
     """Steps 2 to 5 of Algorithm 1 along some records, at most `limit` steps; `q` and `chosen` are changed.
 
     `rewards` has a row a window and a column an action; `past` is where transitions are kept, (window, action, last), and a
-    batch of as many as its last row says is learned from at each step; no row: each step is learned from as it comes.
+    batch of as many as its last row says is learned from at each step; no row: each step is learned from as it comes. With
+    `taken` a step is learned from once the next action is known, whose value stands where the best one does elsewhere.
     """
-    n_actions = q.shape[1]
+    n_actions, before, did = q.shape[1], 0, 0
     costs, weights = np.empty(n_actions), np.empty(n_actions)
     n_updates, done = 0, 0
     for j in order:
@@ -128,6 +131,13 @@ def _learn(q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, 
                 a = softmax_one(costs, beta, rng.random(), weights)
             chosen[s, a] += 1
             done += 1
+            if taken:
+                if t > edges[j]:
+                    q[before, did] += alpha * (rewards[t - 1, did] + gamma * q[s, a] - q[before, did])
+                if last:
+                    q[s, a] += alpha * (rewards[t, a] - q[s, a])
+                before, did = s, a
+                continue
             if len(past) == 0:
                 best = 0.0 if last else q[states[t + 1]].max()
                 q[s, a] += alpha * (rewards[t, a] + gamma * best - q[s, a])  # Eqs. 11 and 12
@@ -162,6 +172,9 @@ class QAQL(RegressorMixin, BaseEstimator):
         First and last ε, and over which share of the updates it falls; those of Table 3.
     learning_rate, discount : float
         α and γ of Table 3.
+    target : {"best", "taken"}
+        Which action's value in the next state is added: that of the best (Eq. 12), or of the one that is taken there, which makes
+        it SARSA, a baseline of Table 6.
     td : bool
         Whether the best value of the next state is added to the reward; False is the ablation "without temporal difference".
     initial : {"zero", "random", "pessimistic"}
@@ -206,6 +219,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         epsilons: tuple[float, float, float] = (1.0, 0.05, 0.8),
         learning_rate: float = 0.10,
         discount: float = 0.99,
+        target: Literal["best", "taken"] = "best",
         td: bool = True,
         initial: str = "zero",
         n_episodes: int = 8,
@@ -225,6 +239,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         self.epsilons = epsilons
         self.learning_rate = learning_rate
         self.discount = discount
+        self.target = target
         self.td = td
         self.initial = initial
         self.n_episodes = n_episodes
@@ -241,6 +256,11 @@ class QAQL(RegressorMixin, BaseEstimator):
         allowed = [
             ("selector", callable(self.selector) or self.selector in RULES, f"a callable or one of {', '.join(RULES)}"),
             ("ties", self.ties in TIES, ", ".join(TIES)),
+            (
+                "target",
+                self.target == "best" or (self.target == "taken" and not callable(self.selector) and not self.replay),
+                "'best'; or 'taken' with a rule of the table and without replay",
+            ),
             ("initial", self.initial in INITIAL, ", ".join(INITIAL)),
             ("temperature", self.temperature > 0, "above 0"),
             ("learning_rate", 0 < self.learning_rate <= 1, "above 0, at most 1"),
@@ -306,8 +326,9 @@ class QAQL(RegressorMixin, BaseEstimator):
         first, last, share = self.epsilons
         at = [max(last, first + (last - first) * k / (share * self.n_episodes)) for k in (episode, episode + 1)]
         rule = (RULES[str(self.selector)], TIES[self.ties], np.array(at), self.temperature, float(self.n_reads))
+        taken = self.target == "taken"
         rates = (self.learning_rate, gamma)
-        _learn(self.values_, self.chosen_, seen, rewards, edges, order, limit, *rates, *rule, past, rng)
+        _learn(self.values_, self.chosen_, seen, rewards, edges, order, limit, *rates, *rule, taken, past, rng)
 
     def _with_policy(self, seen, rewards, edges, order, limit, gamma, episode, past, rng) -> None:
         """The same, a step at a time, with a function that chooses: Algorithm 1 as it is printed."""
