@@ -72,7 +72,7 @@ def matched(
 
     def gap(knob: float) -> float:
         if knob in ENDS:  # nearly an argmax, and a blind choice: beyond the odds of any target
-            return odds(float(knob > 0)) - odds(target / most)
+            return float(np.copysign(12.0, knob)) - odds(target / most)
         epsilon = float(expit(knob))
         own: dict[str, Any] = {"epsilons": (epsilon, epsilon, 0.8)}
         if selector == "softmax":

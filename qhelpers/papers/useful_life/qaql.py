@@ -116,7 +116,10 @@ def _chances(costs, rule, ties, epsilon, beta, n_reads, chances):
                 at_least += weights[j] if costs[j] >= costs[k] else 0.0
                 above += weights[j] if costs[j] > costs[k] else 0.0
                 n_equal += costs[j] == costs[k]
-            chances[k] = (min(at_least, 1.0) ** n_reads - above**n_reads) / n_equal
+            if n_reads * (1.0 - at_least) > 40.0:  # so improbable that its power need not be taken
+                chances[k] = 0.0
+            else:
+                chances[k] = (min(at_least, 1.0) ** n_reads - above**n_reads) / n_equal
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -34,6 +34,18 @@ N_UPDATES, EVERY, N_PROBES = 2000, 40, 400
 ANNEALS = ((8.0, 100, 1), (2.0, 100, 1), (1.05, 1000, 1), (2.0, 100, 3), (2.0, 100, 10), (2.0, 100, 100))
 
 
+class Known(States):
+    """States that are looked up once, for many trainings on the same windows."""
+
+    def __init__(self, states: States, *parts: Windows) -> None:
+        super().__init__(states.kind, states.n_states, states.random_state)
+        self._known = [(part, states.of(part)) for part in parts]
+
+    def of(self, windows: Windows) -> np.ndarray:
+        """Return the state of each window of a part."""
+        return next(found for part, found in self._known if part is windows)
+
+
 def points(data: str) -> dict[str, dict[str, Any]]:
     """Arguments of `QAQL` by the name of a point: ``t0.35`` is one read at .35, ``n10`` the lowest of 10."""
     reads = {f"t{one:g}": {"selector": "one-read", "temperature": one} for one in TEMPERATURES[data]}
@@ -74,7 +86,8 @@ def trio(annealer: QAQL, target: float, train: Windows, states: States, **given:
 
 def sweep(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """All points of one set, seed and setting of temporal difference."""
-    train, test, states = prepared(dataset, seed, config["protocol"])
+    train, test, found = prepared(dataset, seed, config["protocol"])
+    states = Known(found, train, test)
     given = {"td": config["td"], "random_state": seed}
     metrics: dict[str, float] = {}
     told: dict[str, np.ndarray] = {}
