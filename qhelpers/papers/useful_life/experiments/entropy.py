@@ -52,8 +52,8 @@ def points(data: str) -> dict[str, dict[str, Any]]:
     return reads | {f"n{one}": {"selector": "lowest-of-reads", "n_reads": one} for one in READS[data]}
 
 
-def references(train: Windows, test: Windows, states: States, **given: Any) -> dict[str, np.ndarray]:
-    """Predictions of what the shares are set beside (deviation D3.63), by name."""
+def references(train: Windows, test: Windows, states: States, **given: Any) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Predictions of what the shares are set beside (deviation D3.63), by name, and how often bins were tried."""
     found: dict[str, QAQL] = {"uniform": QAQL("uniform", **given), "full": FullInformation("uniform", **given)}
     found["full-slow"] = FullInformation("uniform", learning_rate=SLOW, **given)
     ties: Any
@@ -61,7 +61,12 @@ def references(train: Windows, test: Windows, states: States, **given: Any) -> d
         for initial in INITIAL:
             found[f"argmax-{ties}-{initial}"] = QAQL("argmax", ties=ties, initial=initial, **given)
     told = {name: agent.fit(train, states=states).predict(test) for name, agent in found.items()}
-    return told | limits(train, test, states)
+    seen, metrics = states.of(train), {}
+    for name in ("argmax-random-zero", "uniform"):
+        agent = found[name]
+        metrics[f"{name}.tries"] = float(np.median(agent.chosen_))
+        metrics[f"{name}.top"] = float(np.mean(agent.values_.argmax(axis=1)[seen] == agent.n_actions - 1))
+    return told | limits(train, test, states), metrics
 
 
 def learners(data: str) -> list[str]:
@@ -96,7 +101,8 @@ def sweep(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         agents, drawn = trio(annealer, annealer.draw_entropy_, train, states, **given)
         metrics |= {f"{point}.{name}": value for name, value in drawn.items()}
         told |= {f"{point}.{name}": agent.predict(test) for name, agent in agents.items()}
-    told |= references(train, test, states, **given)
+    others, tried = references(train, test, states, **given)
+    told, metrics = told | others, metrics | tried
     for name, guessed in told.items():
         found = regression_metrics(test.y, guessed)
         metrics |= {f"{name}.rmse": found["rmse"], f"{name}.mbd": found["mbd"]}
@@ -150,10 +156,11 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     -------
     Outcome
         Without a sampler, for each point of `points` and each of `LEARNERS`: ``{point}.{learner}.rmse``, ``.mbd`` (prediction
-        less label), ``.entropy`` of a draw in nats, ``.knob`` (temperature of reward, or ε); ``{name}.rmse`` and ``.mbd`` of what
-        `references` has; ``rmse``: of the main reading. Arrays: ``unit``, ``windows`` (n_units,), ``squared`` (n_learners,
-        n_units): summed squared errors, a row for each of `learners`. With a sampler: ``{learner}.rmse``, ``.entropy``,
-        ``.knob``, ``infeasible``: share of reads that were not one-hot.
+        less label), ``.entropy`` of a draw in nats, ``.knob`` (temperature of reward, or ε). ``{name}.rmse`` and ``.mbd`` of what
+        `references` has; of an argmax and of blind choices ``.tries``, the median over states and bins, and ``.top``, the share
+        of training windows in whose state the last bin is best. ``rmse``: of the main reading. Arrays: ``unit``, ``windows``
+        (n_units,), ``squared`` (n_learners, n_units): summed squared errors, a row for each of `learners`. With a sampler:
+        ``{learner}.rmse``, ``.entropy``, ``.knob``, ``infeasible``: share of reads that were not one-hot.
 
     Raises
     ------
