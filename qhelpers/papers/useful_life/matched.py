@@ -228,9 +228,9 @@ def share(
     n_resamples: int = 2000,
     random_state: int = 0,
 ) -> tuple[float, float, float, int]:
-    """Mean over runs of a difference of two RMSE, with an interval from drawing units anew (deviation D3.65).
+    """Mean over runs of a difference of two RMSE, with an interval from drawing units and runs anew (deviation D3.65).
 
-    A unit is drawn with all its windows in all runs in which it was held out.
+    A unit is drawn with all its windows in all runs in which it was held out; runs are drawn too, for training has its own chance.
 
     Parameters
     ----------
@@ -249,10 +249,13 @@ def share(
     sums = np.zeros((3, len(units), len(names)))
     for run, found in enumerate(units):
         sums[:, run, np.searchsorted(names, found)] = windows[run], one[run], other[run]
-    draws = np.random.default_rng(random_state).multinomial(len(names), np.full(len(names), 1 / len(names)), n_resamples)
-    weights = np.vstack([np.ones(len(names)), draws])
-    count, first, second = (weights @ table.T for table in sums)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a run none of whose units was drawn
-        found = np.nanmean(np.sqrt(first / count) - np.sqrt(second / count), axis=1)
-    lo, hi = np.quantile(found[1:], [0.025, 0.975])
+    rng, n_runs, n_units = np.random.default_rng(random_state), len(units), len(names)
+    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), n_resamples)
+    runs = np.vstack([np.ones(n_runs), rng.multinomial(n_runs, np.full(n_runs, 1 / n_runs), n_resamples)])
+    count, first, second = (np.vstack([np.ones(n_units), drawn]) @ table.T for table in sums)
+    runs *= count > 0  # a run none of whose units was drawn has no error
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaps = np.where(count > 0, np.sqrt(first / count) - np.sqrt(second / count), 0.0)
+        found = (runs * gaps).sum(axis=1) / runs.sum(axis=1)
+    lo, hi = np.nanquantile(found[1:], [0.025, 0.975])
     return float(found[0]), float(lo), float(hi), len(names)

@@ -5,7 +5,7 @@ Protocol, points and margin are deviations D3.60 to D3.65, fixed before a score 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from scipy.stats import entropy
 from qhelpers.datasets import Series
 from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life.experiments.tables import FLEET, prepared
-from qhelpers.papers.useful_life.matched import FullInformation, by_unit, limits, lowest_of_chances, matched
+from qhelpers.papers.useful_life.matched import FullInformation, by_unit, limits, lowest_of_chances, matched, share
 from qhelpers.papers.useful_life.qaql import INITIAL, QAQL, States
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.qubo import AnnealedPolicy, decode, get_sampler, one_hot_models, scaled_penalty
 from qhelpers.qubo.draw import TIES
 from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.records import Record
 
 ENGINES = "cmapss_fd001"
 #: Points between a blind draw and an argmax: one read at a temperature of the largest cost, the lowest of n at .35.
@@ -74,6 +75,32 @@ def learners(data: str) -> list[str]:
     pairs = [f"{point}.{learner}" for point in points(data) for learner in LEARNERS]
     argmaxes = [f"argmax-{ties}-{initial}" for ties in TIES for initial in INITIAL]
     return [*pairs, "uniform", "full", "full-slow", *argmaxes, "best-bin", "state-mean", "oracle-bin", "nearest-bin"]
+
+
+def difference(records: Sequence[Record], one: str, other: str) -> tuple[float, float, float, int]:
+    """RMSE of a learner less that of another, from records without a sampler of one set: mean, interval by unit, units.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Of different seeds.
+    one, other : str
+        Of `learners`.
+    """
+    rows = [learners(records[0].config["data"]).index(name) for name in (one, other)]
+    arrays = [record.arrays() for record in records]
+    first, second = ([found["squared"][row].astype(float) for found in arrays] for row in rows)
+    return share([found["unit"] for found in arrays], [found["windows"] for found in arrays], first, second)
+
+
+def ahead(records: Sequence[Record], name: str) -> tuple[float, float, float, int]:
+    """RMSE of a learner with temporal difference less that without, as `difference`; records of both, a pair a seed."""
+    row = learners(records[0].config["data"]).index(name)
+    by = {td: sorted((one for one in records if one.config["td"] is td), key=lambda one: one.seed) for td in (True, False)}
+    seeds = {one.seed for one in by[True]} & {one.seed for one in by[False]}
+    found = {td: [one.arrays() for one in by[td] if one.seed in seeds] for td in by}
+    squared = {td: [one["squared"][row].astype(float) for one in found[td]] for td in by}
+    return share([one["unit"] for one in found[True]], [one["windows"] for one in found[True]], squared[True], squared[False])
 
 
 def trio(annealer: QAQL, target: float, train: Windows, states: States, **given: Any) -> tuple[dict[str, QAQL], dict[str, float]]:
