@@ -230,7 +230,8 @@ def share(
 ) -> tuple[float, float, float, int]:
     """Mean over runs of a difference of two RMSE, with an interval from drawing units and runs anew (deviation D3.65).
 
-    A unit is drawn with all its windows in all runs in which it was held out; runs are drawn too, for training has its own chance.
+    A unit is drawn with all its windows in all runs in which it was held out; runs are drawn too, for a training has its own
+    chance.
 
     Parameters
     ----------
