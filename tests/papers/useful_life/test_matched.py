@@ -168,7 +168,8 @@ def test_a_share_is_a_mean_of_differences_and_its_interval_is_of_units():
     assert apart[1] == pytest.approx(0, abs=1e-9) and apart[2] > apart[0] > 0
 
 
-def test_a_run_holds_all_learners(engines, monkeypatch):
+def test_a_run_holds_all_learners(engines, parts, states, monkeypatch):
+    monkeypatch.setattr(experiment, "prepared", lambda *_: (*parts, states))  # few engines, few states
     monkeypatch.setattr(experiment, "TEMPERATURES", {experiment.ENGINES: (0.35,)})
     monkeypatch.setattr(experiment, "READS", {experiment.ENGINES: (10, 1000)})
     outcome = experiment.run({"data": "cmapss_fd001", "protocol": "printed", "td": False}, 0, engines)
