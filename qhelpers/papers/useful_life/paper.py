@@ -17,6 +17,7 @@ PAPER = Paper(
         "useful-life-baselines": "baselines",
         "useful-life-epochs": "epochs",
         "useful-life-intervals": "intervals",
+        "useful-life-entropy": "entropy",
     },
     labels={
         "qaql": "QAQL",
