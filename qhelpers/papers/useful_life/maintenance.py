@@ -188,6 +188,11 @@ class Workshop(gym.Env[Seen, np.int64]):
     horizon : int
         Steps of an episode, after which it is truncated; it never terminates.
 
+    Attributes
+    ----------
+    ended : list of float
+        Cycles that each engine had left when it went, since the last reset; 0 is a failure.
+
     Notes
     -----
     An observation is (age, forecast, whether the engine was inspected, what the last inspection said less the cycles since);
@@ -209,6 +214,7 @@ class Workshop(gym.Env[Seen, np.int64]):
         self.action_space = gym.spaces.Discrete(3)
         self._forecast = np.clip(lives.forecast, 0, CAP)
         self._order: list[int] = []
+        self.ended: list[float] = []
 
     def _next_engine(self) -> None:
         if not self._order:
@@ -224,7 +230,7 @@ class Workshop(gym.Env[Seen, np.int64]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Seen, dict[str, Any]]:
         """Begin with the first of the engines, in an order drawn anew."""
         super().reset(seed=seed)
-        self._order = []
+        self._order, self.ended = [], []
         self._steps = 0
         self._next_engine()
         return self._seen(), {}
@@ -247,6 +253,8 @@ class Workshop(gym.Env[Seen, np.int64]):
                 cost += self.prices.failure
                 info = {"engine": self.engine, "left": 0.0}
                 self._next_engine()
+        if info:
+            self.ended.append(info["left"])
         return self._seen(), -cost, False, self._steps >= self.horizon, info
 
 

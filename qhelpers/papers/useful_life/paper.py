@@ -13,6 +13,8 @@ PAPER = Paper(
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
         "useful-life-annealers": "annealers",
+        "useful-life-maintenance": "maintenance",
+        "useful-life-crew": "crew",
     },
     labels={
         "qaql": "QAQL",
