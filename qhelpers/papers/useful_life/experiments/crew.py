@@ -90,9 +90,9 @@ def plan(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     clock = time.process_time()
     ruled = crew.greedy(problem)
     metrics |= {"greedy_seconds": time.process_time() - clock, "greedy_saved": share(float(problem.saved(ruled)), best)}
-    for name, (how, share, sample) in METHODS.items():
+    for name, (how, weight, sample) in METHODS.items():
         clock = time.process_time()
-        bqm = crew.to_bqm(problem, how, share * crew.penalty(problem))
+        bqm = crew.to_bqm(problem, how, weight * crew.penalty(problem))
         drawn = sample(bqm, seed + 1)
         reads = crew.plans(problem, drawn)
         seconds = time.process_time() - clock

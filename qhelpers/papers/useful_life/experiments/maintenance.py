@@ -206,9 +206,11 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
 
 def estimate(config: Mapping[str, Any]) -> float:
     """Processor seconds of a run, roughly."""
-    if config.get("selector") == "dqn":
-        return 60.0
-    return {"inspection": 8.0, "learn": 3.0, "noise": 1.5}.get(config["part"], 12.0 if config["forecast"] == "forest" else 2.0)
+    if config["part"] == "learn":
+        return 40.0 if config["selector"] == "dqn" else 4.0
+    if config["part"] == "rules":
+        return 10.0 if config["forecast"] == "forest" else 2.0
+    return 0.5 if config["part"] == "noise" else 8.0
 
 
 EXPERIMENT = Experiment(
