@@ -191,15 +191,16 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     """Rules and forecasts on three sets, noise on two, and learners on the twin."""
     quick = profile == "quick"
     entries: list[tuple[dict[str, Any], int]] = []
-    for engines in (TWIN, ENGINES, tables.FLEET):
-        entries += [({"part": "rules", "engines": engines, "forecast": name}, 20) for name in (*RULES, *FORECASTS)]
-    entries = [(entry, 10 if entry["engines"] == TWIN else n) for entry, n in entries]
-    for engines in (TWIN, ENGINES):
-        place = {"part": "noise", "engines": engines, "forecast": "truth"}
-        entries += [(place | {"kind": kind, "rmse": error}, 10 if engines == TWIN else 20) for kind in KINDS for error in ERRORS]
-    entries.append(({"part": "inspection", "engines": TWIN, "forecast": "ridge"}, 10))
+    for engines in (ENGINES, tables.FLEET, TWIN):
+        n_seeds = 10 if engines == TWIN else 20
+        place = {"part": "rules", "engines": engines}
+        entries += [(place | {"forecast": name}, n_seeds) for name in (*RULES, *FORECASTS)]
+        if engines != tables.FLEET:
+            place = {"part": "noise", "engines": engines, "forecast": "truth"}
+            entries += [(place | {"kind": kind, "rmse": error}, n_seeds) for kind in KINDS for error in ERRORS]
     place = {"part": "learn", "engines": TWIN}
     entries += [(place | {"selector": how, "discount": gamma}, 10) for gamma in DISCOUNTS for how in maintenance.SELECTORS]
+    entries.append(({"part": "inspection", "engines": TWIN, "forecast": "ridge"}, 10))
     entries.append((place | {"selector": "dqn", "discount": DISCOUNTS[0]}, 3))
     return [(entry, 1) for entry, _ in entries[:9:3]] if quick else entries
 
