@@ -156,17 +156,17 @@ def test_what_is_refused(call, message):
 def test_runs_of_each_part(monkeypatch):
     monkeypatch.setattr(experiment, "TWIN_SIZE", 40)
     monkeypatch.setattr(experiment, "STEPS", (50, 100, 300))
-    place = {"engines": "twin", "forecast": "ridge"}
+    place = {"data": "twin", "forecast": "ridge"}
     ruled = experiment.run(place | {"part": "rules"}, 0)
     assert ruled.arrays["failed"].shape == experiment.SHOWN.shape
     assert (np.diff(ruled.arrays["failed"]) <= 0).all()
-    truth = experiment.run({"part": "rules", "engines": "twin", "forecast": "truth"}, 0).metrics
-    noise = experiment.run({"part": "noise", "engines": "twin", "forecast": "truth", "kind": "each cycle", "rmse": 0}, 0).metrics
+    truth = experiment.run({"part": "rules", "data": "twin", "forecast": "truth"}, 0).metrics
+    noise = experiment.run({"part": "noise", "data": "twin", "forecast": "truth", "kind": "each cycle", "error": 0}, 0).metrics
     assert (truth["threshold"], truth["thrown"], truth["failed"]) == (1, 1, 0)
     assert noise["cost"] == truth["cost"] < ruled.metrics["cost"]
-    never = experiment.run({"part": "rules", "engines": "twin", "forecast": "never"}, 0).metrics
-    age = experiment.run({"part": "rules", "engines": "twin", "forecast": "age"}, 0).metrics
+    never = experiment.run({"part": "rules", "data": "twin", "forecast": "never"}, 0).metrics
+    age = experiment.run({"part": "rules", "data": "twin", "forecast": "age"}, 0).metrics
     assert never["failed"] == 1
     assert truth["cost"] < age["cost"] < never["cost"]
-    learned = experiment.run({"part": "learn", "engines": "twin", "selector": "argmax", "discount": 0.99}, 0).metrics
+    learned = experiment.run({"part": "learn", "data": "twin", "selector": "argmax", "discount": 0.99}, 0).metrics
     assert learned["cost"] == learned["cost_300"]

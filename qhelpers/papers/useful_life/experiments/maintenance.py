@@ -111,12 +111,12 @@ def lives(engines: str, name: str, seed: int, dataset: Series | None) -> tuple[L
 def by_rule(config: Mapping[str, Any], seed: int, dataset: Series | None) -> Outcome:
     """Choose a threshold (or an age) on training lives, and pay for it on others."""
     name = config["forecast"]
-    train, test, scores = lives(config["engines"], name, seed, dataset)
+    train, test, scores = lives(config["data"], name, seed, dataset)
     metrics = {"rmse": scores["rmse"]}
     if config["part"] == "noise":
         rng = np.random.default_rng([seed, 1])
-        train, test = (maintenance.noisy(one, config["rmse"], config["kind"], rng) for one in (train, test))
-        metrics = {"rmse": float(config["rmse"])}
+        train, test = (maintenance.noisy(one, config["error"], config["kind"], rng) for one in (train, test))
+        metrics = {"rmse": float(config["error"])}
     by = left_by_age if name == "age" else left_by_threshold
     asked = {"age": np.unique(train.age), "never": np.array([-1.0])}.get(name, np.arange(float(maintenance.CAP)))
     metrics["threshold"] = cheapest(train, asked, by(train, asked))
@@ -130,7 +130,7 @@ def by_rule(config: Mapping[str, Any], seed: int, dataset: Series | None) -> Out
 
 def by_inspection(config: Mapping[str, Any], seed: int, dataset: Series | None) -> Outcome:
     """Choose when to inspect and when to replace then, on training lives."""
-    train, test, scores = lives(config["engines"], config["forecast"], seed, dataset)
+    train, test, scores = lives(config["data"], config["forecast"], seed, dataset)
     pairs = [(first, then) for first in (20, 40, 60, 80, 100) for then in (2, 5, 10, 15, 20)]
     known = Workshop(train)
     costs = [run_out(known, maintenance.two_thresholds(*pair), seed)["cost"] for pair in pairs]
@@ -141,7 +141,7 @@ def by_inspection(config: Mapping[str, Any], seed: int, dataset: Series | None) 
 
 def by_learning(config: Mapping[str, Any], seed: int, dataset: Series | None) -> Outcome:
     """Learn on training lives with ridge's forecasts; pay for the best actions on others."""
-    train, test, _ = lives(config["engines"], "ridge", seed, dataset)
+    train, test, _ = lives(config["data"], "ridge", seed, dataset)
     known, other = Workshop(train), Workshop(test)
     if config["selector"] == "dqn":
         return Outcome(_deep(known, other, config["discount"], seed))
@@ -170,8 +170,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series | None = None) -> 
     Parameters
     ----------
     config : mapping
-        ``part``: ``"rules"``, ``"noise"``, ``"inspection"`` or ``"learn"``; ``engines``: a data set, or ``"twin"``; ``forecast``,
-        of `FORECASTS` or `RULES`; ``kind`` and ``rmse`` of noise; ``selector`` and ``discount`` of a learner.
+        ``part``: ``"rules"``, ``"noise"``, ``"inspection"`` or ``"learn"``; ``data``: a data set, or ``"twin"``; ``forecast``,
+        of `FORECASTS` or `RULES`; ``kind`` and ``error`` of noise; ``selector`` and ``discount`` of a learner.
     seed : int
         Draws the held-out units, the twin, and all that is learned.
 
@@ -193,14 +193,14 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     entries: list[tuple[dict[str, Any], int]] = []
     for engines in (ENGINES, tables.FLEET, TWIN):
         n_seeds = 10 if engines == TWIN else 20
-        place = {"part": "rules", "engines": engines}
+        place = {"part": "rules", "data": engines}
         entries += [(place | {"forecast": name}, n_seeds) for name in (*RULES, *FORECASTS)]
         if engines != tables.FLEET:
-            place = {"part": "noise", "engines": engines, "forecast": "truth"}
-            entries += [(place | {"kind": kind, "rmse": error}, n_seeds) for kind in KINDS for error in ERRORS]
-    place = {"part": "learn", "engines": TWIN}
+            place = {"part": "noise", "data": engines, "forecast": "truth"}
+            entries += [(place | {"kind": kind, "error": error}, n_seeds) for kind in KINDS for error in ERRORS]
+    place = {"part": "learn", "data": TWIN}
     entries += [(place | {"selector": how, "discount": gamma}, 10) for gamma in DISCOUNTS for how in maintenance.SELECTORS]
-    entries.append(({"part": "inspection", "engines": TWIN, "forecast": "ridge"}, 10))
+    entries.append(({"part": "inspection", "data": TWIN, "forecast": "ridge"}, 10))
     entries.append((place | {"selector": "dqn", "discount": DISCOUNTS[0]}, 3))
     return [(entry, 1) for entry, _ in entries[:9:3]] if quick else entries
 
@@ -222,7 +222,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=estimate,
     headline="cost",
-    data=lambda config: () if config["engines"] == TWIN else (config["engines"],),
-    told=("part", "engines", "forecast", "selector"),
+    data=lambda config: () if config["data"] == TWIN else (config["data"],),
+    told=("part", "data", "forecast", "selector"),
     order="seed",
 )
