@@ -18,6 +18,8 @@ PAPER = Paper(
         "useful-life-epochs": "epochs",
         "useful-life-intervals": "intervals",
         "useful-life-entropy": "entropy",
+        "useful-life-maintenance": "maintenance",
+        "useful-life-crew": "crew",
     },
     labels={
         "qaql": "QAQL",
