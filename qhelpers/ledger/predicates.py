@@ -107,6 +107,8 @@ def evaluate(predicate: Mapping[str, Any], ask: Ask) -> Truth:
 def combined(metric: str, score: Callable[[str], Score]) -> Score:
     """Value of a metric, or of some that are combined: names in brackets, + - * / and abs, as ``abs([precision] - [recall])``.
 
+    In a predicate ``[mse of plain]`` is that of another model on the same data.
+
     Parameters
     ----------
     metric : str
@@ -195,7 +197,12 @@ def _asking(predicate: Mapping[str, Any], place: Mapping[str, Any], ask: Ask) ->
             entries = {"metric": named}
         metric = str(entries.pop("metric"))
         config = {**predicate.get("config", {}), **place, **entries}
-        return combined(metric, lambda name: ask(Term.at(config, name)))
+
+        def score(name: str) -> Score:
+            name, _, other = name.partition(" of ")
+            return ask(Term.at(config | ({"model": other} if other else {}), name))
+
+        return combined(metric, score)
 
     return item
 

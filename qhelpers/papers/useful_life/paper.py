@@ -13,6 +13,7 @@ PAPER = Paper(
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
         "useful-life-annealers": "annealers",
+        "useful-life-trajectories": "trajectories",
     },
     labels={
         "qaql": "QAQL",
