@@ -23,4 +23,5 @@ PAPER = Paper(
         "cmapss_fd004": "FD004",
         "device_failure": "the fleet",
     },
+    answer="answer",
 )
