@@ -182,3 +182,84 @@ def bars() -> Mapping[str, NDArray[np.float64]]:
     plain = {text: rival(name) for name, text in PLAIN.items() if name != "mean" and len(rival(name))}
     rows = GUESSES | {name: text for name, text in IN_ITS_PLACE.items() if name != "argmax"}
     return plain | {text: values(name) for name, text in rows.items()} | {f"QAQL, {t}": values(n) for n, t in READINGS.items()}
+
+
+#: What a check that fails says, in a few words.
+ARITHMETIC = {
+    "mae-at-most-rmse": "mean absolute error above the root mean squared one",
+    "one-variance": "MSE over RSE, the variance of the labels, differs from row to row of one table",
+    "mape-against-data": "relative error too small for its absolute one and labels of at most 125",
+    "multiples": "column that is a multiple of another data set's",
+    "mse-from-rmse": "MSE that is not the square of its RMSE",
+    "sentence-follows-from-tables": "sentence that its own table contradicts",
+}
+
+
+def arithmetic() -> list[dict[str, Any]]:
+    """What the printed numbers say of each other: the checks that fail under every reading, counted by kind, with one of each."""
+    from qhelpers.ledger.checks import failed_groups
+    from qhelpers.ledger.judgement import checks_of
+
+    groups = failed_groups(checks_of("3", sized=False))
+    rows = []
+    for name in dict.fromkeys(group[0].check for group in groups):
+        some = [group for group in groups if group[0].check == name]
+        tied = {claim for group in some for claim in group[0].claims}
+        rows.append(
+            {"what": ARITHMETIC.get(name, name), "times": len(some), "claims": len(tied), "one of them": some[0][0].sentence}
+        )
+    return sorted(rows, key=lambda one: -int(one["claims"]))
+
+
+def scales() -> dict[str, tuple[float, float]]:
+    """Table 11 over Tables 6 and 7: by set the smallest and largest ratio of a rival's printed RMSE to that on FD001."""
+    printed = {
+        one.id: float(one.printed) for one in ledger.claims("3") if one.quantity == "rmse" and one.printed and ".T" in one.id
+    }
+    found = {}
+    for data in list(SETS)[1:4]:
+        ratios = []
+        for name, value in printed.items():
+            if name.startswith(f"3.T11.{data}."):
+                model = name.split(".")[3]
+                (there,) = {printed[one] for one in (f"3.T{k}.{ENGINES}.{model}.rmse" for k in (6, 7)) if one in printed}
+                ratios.append(value / there)
+        found[data] = (min(ratios), max(ratios))
+    return found
+
+
+def here(claim: str) -> str:
+    """What the main reading gives in place of a cell of a table, printed or lost: mean ± spread, and how many runs if not thirty."""
+    one = ledger.claim(claim)
+    config = dict((one.measured_by or {"config": {}})["config"])
+    model = ledger.paper("3").models.get(config.pop("model", ""))
+    if one.measured_by is None or model is None:
+        return ""
+    try:
+        found = sample(one.measured_by["experiment"], one.metric, **{**model, **config}).values
+    except RecordsError:
+        return ""
+    digits = 0 if found.mean() >= 100 else 1
+    spread = f" ± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
+    return f"{found.mean():.{digits}f}{spread}{f' (n = {len(found)})' if len(found) != 30 else ''}"
+
+
+def beside(places: Mapping[str, str]) -> list[dict[str, str]]:
+    """A table as printed beside the same as measured, a row a model or a data set.
+
+    Parameters
+    ----------
+    places : mapping of str to str
+        What a pair of columns is called, and its claims: the numbers of the tables between bars, and ``{}`` for the row, as in
+        ``"6|7 cmapss_fd001.{}.rmse"``.
+    """
+    book = ledger.paper("3")
+    printed = {one.id: one.printed or "lost" for one in book.claims}
+    rows: dict[str, dict[str, str]] = {}
+    for label, pattern in places.items():
+        numbers, _, rest = pattern.partition(" ")
+        for name, called in book.names.items():
+            claims = [f"3.T{number}.{rest.format(name)}" for number in numbers.split("|")]
+            for claim in [one for one in claims if one in printed][:1]:
+                rows.setdefault(called, {"": called}).update({label: printed[claim], f"{label}, here": here(claim)})
+    return list(rows.values())
