@@ -6,7 +6,7 @@ The main table is always there. What is recorded beside it, selectors of equal e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -165,15 +165,17 @@ def _instead() -> str:
     return f"{start}{engines[0].upper()}{engines[1:]} cycles on FD001); on the fleet {fleet} days)."
 
 
-def sentences_judged() -> str:
-    """Verdicts on the sentences that could be judged, counted."""
-    found = Counter(one.verdict for one in ledger.verdicts("3") if one.sort == "sentences")
+def sentences_judged(verdicts: Iterable[ledger.Verdict]) -> str:
+    """Those of some verdicts that are on sentences and could be judged, counted."""
+    found = Counter(one.verdict for one in verdicts if one.sort == "sentences")
     open_ = {name: found[name] for name in ("not measurable", "pending") if found[name]}
     kept = {name: count for name, count in found.most_common() if name not in open_}
     apart = " and ".join(
         f"{count} {'need a quantum annealer' if name == 'not measurable' else 'wait for runs'}" for name, count in open_.items()
     )
     told = ", ".join(f"{count} “{name}”" for name, count in kept.items())
+    if not apart:
+        return f"Of {found.total()} sentences all could be judged: {told}."
     return f"Of {found.total()} sentences {apart}. Of the other {sum(kept.values())}: {told}."
 
 
@@ -229,7 +231,7 @@ def scales() -> dict[str, tuple[float, float]]:
 
 
 def here(claim: str) -> str:
-    """What the main reading gives in place of a cell of a table, printed or lost: mean ± spread, and how many runs if not thirty."""
+    """What the main reading gives in place of a cell of a table, printed or lost: mean ± spread, and the runs if not thirty."""
     one = ledger.claim(claim)
     config = dict((one.measured_by or {"config": {}})["config"])
     model = ledger.paper("3").models.get(config.pop("model", ""))
