@@ -238,7 +238,7 @@ def here(claim: str) -> str:
     try:
         found = sample(one.measured_by["experiment"], one.metric, **{**model, **config}).values
     except RecordsError:
-        return ""
+        return "not run"
     digits = 0 if found.mean() >= 100 else 1
     spread = f" ± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
     return f"{found.mean():.{digits}f}{spread}{f' (n = {len(found)})' if len(found) != 30 else ''}"
