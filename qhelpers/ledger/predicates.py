@@ -258,9 +258,10 @@ def without(predicate: Mapping[str, Any], models: Container[str]) -> dict[str, A
     further = [one for one in (without(each, models) for each in predicate.get("and", ())) if one is not None]
     kept = {key: value for key, value in predicate.items() if key != "and"}
     for side in ("better", "than", "higher", "lower"):
-        if side in kept:
-            names = [kept[side]] if isinstance(kept[side], str) else kept[side]
-            kept[side] = tuple(name for name in names if not isinstance(name, str) or name not in models)
+        if isinstance(kept.get(side), str):
+            kept[side] = kept[side] if kept[side] not in models else ()
+        elif side in kept:
+            kept[side] = tuple(name for name in kept[side] if not isinstance(name, str) or name not in models)
     sided = any(side in kept for side in ("than", "higher"))
     if not sided or "at_least" in kept or not all(kept[side] for side in ("better", "than", "higher", "lower") if side in kept):
         return {"reading": predicate.get("reading"), **further[0], "and": further[1:]} if further else None
