@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qhelpers.ledger.predicates import combined
+
 # A verdict needs at least so many seeds; with fewer the claim stays pending.
 SMALLEST_N = 3
 
@@ -49,8 +51,9 @@ class Evidence:
         config : mapping
             Entries that a record's config must have; it may have more, but none that is given as None.
         metric : str
-            A key of a record's metrics; ``runtime`` for the seconds of training; or ``accuracy.300``, where a record keeps lists
-            by number of training points, for the accuracy with 300 of them.
+            A key of a record's metrics, or several combined as in `qhelpers.ledger.predicates.combined`; ``runtime`` for the
+            seconds of training; or ``accuracy.300``, where a record keeps lists by number of training points, for the accuracy
+            with 300 of them.
 
         Returns
         -------
@@ -146,6 +149,11 @@ def shared_by(found: Iterable[Any]) -> float | None:
 def _value(record: Any, metric: str) -> float | None:
     if metric in record.metrics:
         return float(record.metrics[metric])
+    if "[" in metric:
+        try:
+            return float(combined(metric, lambda name: np.asarray(record.metrics[name])))  # type: ignore[arg-type]
+        except KeyError:
+            return None
     name, _, size = metric.rpartition(".")
     sizes, values = record.chosen.get("n"), record.chosen.get(name)
     if isinstance(sizes, list) and isinstance(values, list) and size in map(str, sizes):

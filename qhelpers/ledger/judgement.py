@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from qhelpers.ledger.checks import CheckResult, check_claims, failed_groups
 from qhelpers.ledger.evidence import SMALLEST_N, Evidence, Sample
-from qhelpers.ledger.predicates import Term, evaluate, terms
+from qhelpers.ledger.predicates import SIGNIFICANT, Term, contrasts, evaluate, terms, without
 from qhelpers.ledger.shown import key
 from qhelpers.ledger.specifications import Searched, Specifications
 from qhelpers.ledger.statements import Claim, Paper, Reading, paper, papers
@@ -564,7 +564,7 @@ def _overlay(book: Paper, config: Mapping[str, Any], options: Sequence[Reading],
     if fixed.get("model") in book.models:
         fixed |= book.models[fixed.pop("model")]
     for option in options:
-        if option.concerns(config, experiment):
+        if option.concerns(config, book.experiment(config, experiment)):
             fixed |= option.config
     return fixed
 
@@ -676,7 +676,7 @@ def _control(book: Paper, claim: Claim, options: Sequence[Reading], sample: Samp
         if control.model != config.get("model"):
             continue
         changed = _overlay(book, {**config, "model": control.control}, options, experiment)
-        other = evidence.sample(experiment, changed, claim.metric)
+        other = evidence.sample(book.experiment({"model": control.control}, experiment), changed, claim.metric)
         common = sorted(set(sample.seeds) & set(other.seeds))
         if len(common) < SMALLEST_TEST:
             continue
@@ -709,23 +709,36 @@ def _compared(
     name = f"{reading}; {name}" if options else reading
     assumptions = (f"the sentence means: {reading}", *assumptions)
     samples = {
-        term: evidence.sample(experiment, _overlay(book, dict(term.config), options, experiment), term.metric)
+        term: evidence.sample(
+            book.experiment(dict(term.config), experiment),
+            _overlay(book, dict(term.config), options, experiment),
+            term.metric.removesuffix("_sd"),
+        )
         for term in terms(predicate)
     }
     lacking = list(dict.fromkeys(str(term) for term, one in samples.items() if len(one.seeds) < SMALLEST_N))
+    common = sorted(set.intersection(*(set(sample.seeds) for sample in samples.values())))
+    n = len(common)
+    ids = tuple(dict.fromkeys(s.ids[s.seeds.index(seed)] for s in samples.values() for seed in common))
+    few = {str(dict(term.config).get("model")) for term, one in samples.items() if len(one.seeds) < FEWEST_PAIRS}
+    if n < FEWEST_PAIRS and few and not predicate.get("exact"):
+        # What is said of many is refuted by those that have enough runs, whatever the others do.
+        weaker = without(predicate, few)
+        if weaker is not None and len(terms(weaker)) < len(samples):
+            found = _compared(book, weaker, options, experiment, evidence, claim)
+            if found.verdict == "falls short":
+                others = f"{found.sentence} That decides; too few runs for a test have {', '.join(sorted(few))}."
+                return replace(found, sentence=others)
     if lacking:
         sentence = (
             f"No verdict before {', '.join(lacking[:3])} {'and more ' * (len(lacking) > 3)}has {SMALLEST_N} seeds ({name})."
         )
         return ReadingVerdict(name, "pending", 0, sentence=sentence, assumptions=assumptions)
-    common = sorted(set.intersection(*(set(sample.seeds) for sample in samples.values())))
-    n = len(common)
-    ids = tuple(dict.fromkeys(s.ids[s.seeds.index(seed)] for s in samples.values() for seed in common))
     if n < SMALLEST_N:
         sentence = f"Only {n} seeds are common to all that is compared; at least {SMALLEST_N} are needed ({name})."
         return ReadingVerdict(name, "pending", n, record_ids=ids, sentence=sentence, assumptions=assumptions)
     values = {term: np.array([s.values[s.seeds.index(seed)] for seed in common]) for term, s in samples.items()}
-    shown = tuple((str(term), float(one.mean())) for term, one in values.items())
+    shown = tuple((str(term), float(_statistic(term, one))) for term, one in values.items())
     if predicate.get("exact"):
         share = float(np.mean(evaluate(predicate, lambda term: values[term])))
         identity = claim.kind == "procedure"
@@ -733,25 +746,49 @@ def _compared(
         verdict_ = "holds" if share == 1 else fails
         sentence = f"It holds in {share:.0%} of {n} runs ({name}).{_means(shown)}"
         return ReadingVerdict(name, verdict_, n, share, None, None, None, ids, sentence, assumptions, shown)
-    held = np.broadcast_to(evaluate(predicate, lambda term: values[term]), n)
-    in_runs = float(held.mean())
+    if predicate["holds"] == "significant":
+        return _tested(predicate, values, ReadingVerdict(name, "", n, None, None, None, None, ids, "", assumptions, shown))
+    spreads = any(term.metric.endswith("_sd") for term in values)
     draws = np.random.default_rng(0).integers(0, n, (N_BOOTSTRAPS, n))
-    means = {term: one[draws].mean(axis=1) for term, one in values.items()}
+    means = {term: _statistic(term, one[draws]) for term, one in values.items()}
     share = float(np.mean(evaluate(predicate, lambda term: means[term])))
     decides, p = share, (share * N_BOOTSTRAPS + 1) / (N_BOOTSTRAPS + 1)
-    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds, and in {in_runs:.0%} of single runs"
-    if claim.single:
-        # The paper's own run is one more of these: that it holds there and in h of our n has at most this probability.
-        decides, p = in_runs, (int(held.sum()) + 1) / (n + 1)
-        sentence = (
-            f"It holds in {in_runs:.0%} of {n} single runs, as it reports one, and in {share:.1%} of bootstraps of their mean"
-        )
+    in_runs = None
+    sentence = f"It holds in {share:.1%} of {N_BOOTSTRAPS} bootstraps over {n} paired seeds"
+    if not spreads:  # a single run has no spread
+        held = np.broadcast_to(evaluate(predicate, lambda term: values[term]), n)
+        in_runs = float(held.mean())
+        sentence += f", and in {in_runs:.0%} of single runs"
+        if claim.single:
+            # The paper's own run is one more of these: that it holds there and in h of our n has at most this probability.
+            decides, p = in_runs, (int(held.sum()) + 1) / (n + 1)
+            sentence = (
+                f"It holds in {in_runs:.0%} of {n} single runs, as it reports one, and in {share:.1%} of bootstraps of their mean"
+            )
     verdict_ = "holds" if decides >= LEVEL else "falls short" if decides <= 1 - LEVEL else "inconclusive"
     sentence += f" ({name}).{_means(shown)}"
     if n < FEWEST_PAIRS:
         verdict_ = "inconclusive"
         sentence += f" Below {FEWEST_PAIRS} pairs this is an estimate, no test."
     return ReadingVerdict(name, verdict_, n, decides, None, None, p, ids, sentence, assumptions, shown, in_runs)
+
+
+def _statistic(term: Term, values: np.ndarray) -> np.ndarray:
+    """The mean over runs, the last axis, or the spread where that is asked for."""
+    return np.asarray(values.std(axis=-1, ddof=1) if term.metric.endswith("_sd") else values.mean(axis=-1))
+
+
+def _tested(predicate: Mapping[str, Any], values: Mapping[Term, np.ndarray], begun: ReadingVerdict) -> ReadingVerdict:
+    """A reading that speaks of significance: the tests over all paired runs, instead of bootstraps of a mean."""
+    held = bool(evaluate(predicate, lambda term: values[term]))
+    found = contrasts(predicate, lambda term: values[term])
+    told = "; ".join(f"{one.of} p = {one.p:.2g}, δ = {one.delta:+.2f}" for one in found)
+    sentence = f"Signed-rank tests over {begun.n} paired seeds ({begun.reading}): {told}.".replace("-", "−")
+    verdict_ = "holds" if held else "falls short"
+    if begun.n < FEWEST_PAIRS:
+        verdict_, sentence = "inconclusive", f"{sentence} Below {FEWEST_PAIRS} pairs this is an estimate, no test."
+    share = sum(one.p < SIGNIFICANT and one.delta > 0 for one in found) / len(found)
+    return replace(begun, verdict=verdict_, measured=share, sentence=sentence)
 
 
 def _means(shown: Sequence[tuple[str, float]]) -> str:

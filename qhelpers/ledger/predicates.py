@@ -6,7 +6,7 @@ import ast
 import itertools
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from qhelpers.ledger.quantities import GLOSSARY
 Score = np.ndarray | Interval
 Truth = np.ndarray | bool
 
+#: Where a paper says "significant" and no level.
+SIGNIFICANT = 0.05
 #: Numbers closer than this are the same but for floating-point noise.
 ROUNDING = 1e-12
 
@@ -68,7 +70,12 @@ def evaluate(predicate: Mapping[str, Any], ask: Ask) -> Truth:
     - ``bound``: each of ``metrics`` is ``at_least``, ``at_most`` or ``more_than`` a number;
     - ``drop``: the same of ``start`` less each of ``metrics``;
     - ``monotone``: ``metrics`` never fall, or never rise (``direction``: rising, falling), by more than ``within``;
+    - ``significant``: ``better`` differs from each of ``than`` in all ``metrics`` by a signed-rank test over paired runs, and to
+      the good side unless it is ``two_sided``; where ``effect`` is given, Cliff's δ is more than that (see `contrasts`). Printed
+      means say nothing on it;
     - ``unprinted``: says nothing about scores, so that no score can contradict it.
+
+    A metric's name with ``_sd`` at its end is its spread over runs.
 
     Further predicates in ``and`` must hold with it.
 
@@ -99,6 +106,8 @@ def evaluate(predicate: Mapping[str, Any], ask: Ask) -> Truth:
 
 def combined(metric: str, score: Callable[[str], Score]) -> Score:
     """Value of a metric, or of some that are combined: names in brackets, + - * / and abs, as ``abs([precision] - [recall])``.
+
+    In a predicate ``[mse of plain]`` is that of another model on the same data.
 
     Parameters
     ----------
@@ -188,9 +197,75 @@ def _asking(predicate: Mapping[str, Any], place: Mapping[str, Any], ask: Ask) ->
             entries = {"metric": named}
         metric = str(entries.pop("metric"))
         config = {**predicate.get("config", {}), **place, **entries}
-        return combined(metric, lambda name: ask(Term.at(config, name)))
+
+        def score(name: str) -> Score:
+            name, _, other = name.partition(" of ")
+            return ask(Term.at(config | ({"model": other} if other else {}), name))
+
+        return combined(metric, score)
 
     return item
+
+
+class Contrast(NamedTuple):
+    """Two models over the same runs: what is compared, p of the signed-rank test, and Cliff's δ, positive on the good side."""
+
+    of: str
+    p: float
+    delta: float
+
+
+def contrasts(predicate: Mapping[str, Any], ask: Ask) -> list[Contrast]:
+    """All comparisons of a predicate of the form ``significant``, where ``ask`` gives the runs of a `Term` as an array."""
+    places = [{"data": data} for data in predicate["data"]] if "data" in predicate else [{}]
+    return [one for place in places for one in _contrasts(predicate, _asking(predicate, place, ask), place.get("data", ""))]
+
+
+def _contrasts(predicate: Mapping[str, Any], item: Item, place: str = "") -> list[Contrast]:
+    from scipy import stats
+
+    found = []
+    side = "two-sided" if predicate.get("two_sided") else "greater"
+    for other, metric in itertools.product(predicate["than"], predicate["metrics"]):
+        ours, theirs = (item({"model": name, "metric": metric}) for name in (predicate["better"], other))
+        if isinstance(ours, Interval) or isinstance(theirs, Interval):
+            continue
+        sign = -1.0 if metric in GLOSSARY and GLOSSARY[metric].better == "lower" else 1.0
+        p = float(stats.wilcoxon(sign * (ours - theirs), alternative=side).pvalue) if np.any(ours != theirs) else 1.0
+        delta = float(np.sign(sign * np.subtract.outer(ours, theirs)).mean())
+        found.append(Contrast(f"{metric} against {other}{f' on {place}' if place else ''}", p, delta))
+    return found
+
+
+def _significant(predicate: Mapping[str, Any], item: Item) -> Truth:
+    least = predicate.get("effect")
+    return all(
+        one.p < SIGNIFICANT and (least is None or (abs(one.delta) if predicate.get("two_sided") else one.delta) > least)
+        for one in _contrasts(predicate, item)
+    )
+
+
+def without(predicate: Mapping[str, Any], models: Container[str]) -> dict[str, Any] | None:
+    """A weaker predicate, which follows from the one given: nothing is said of some models; None where nothing is left.
+
+    Parameters
+    ----------
+    predicate : mapping
+        As in a claims file.
+    models : container of str
+        Those that are left out.
+    """
+    further = [one for one in (without(each, models) for each in predicate.get("and", ())) if one is not None]
+    kept = {key: value for key, value in predicate.items() if key != "and"}
+    for side in ("better", "than", "higher", "lower"):
+        if isinstance(kept.get(side), str):
+            kept[side] = kept[side] if kept[side] not in models else ()
+        elif side in kept:
+            kept[side] = tuple(name for name in kept[side] if not isinstance(name, str) or name not in models)
+    sided = any(side in kept for side in ("than", "higher"))
+    if not sided or "at_least" in kept or not all(kept[side] for side in ("better", "than", "higher", "lower") if side in kept):
+        return {"reading": predicate.get("reading"), **further[0], "and": further[1:]} if further else None
+    return {**kept, "and": further}
 
 
 def _bound(predicate: Mapping[str, Any], item: Item) -> Truth:
@@ -218,6 +293,7 @@ _FORMS: dict[str, Callable[[Mapping[str, Any], Item], Truth]] = {
     "bound": _bound,
     "drop": _drop,
     "monotone": _monotone,
+    "significant": _significant,
     "unprinted": lambda predicate, item: True,
 }
 

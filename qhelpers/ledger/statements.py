@@ -86,7 +86,8 @@ class Paper:
     """What all claims of one paper share: names, tables, protocol and open readings.
 
     ``names`` has one name for each model and data set, ``also`` further ones that the paper uses. ``models`` says what a model
-    is in the config of a record, where records do not name it.
+    is in the config of a record, where records do not name it, and ``experiments`` in which experiment it is, where that is not
+    the one of the claim: a table may have rows of several.
     """
 
     number: str
@@ -100,6 +101,11 @@ class Paper:
     claims: tuple[Claim, ...] = field(repr=False)
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    experiments: Mapping[str, str] = field(default_factory=dict)
+
+    def experiment(self, config: Mapping[str, Any], otherwise: str) -> str:
+        """The experiment that measures a config: the one of its model, or that of the claim."""
+        return self.experiments.get(str(config.get("model")), otherwise)
 
     def called(self, name: str) -> tuple[str, ...]:
         """All names that the paper has for a model or a data set."""
@@ -131,9 +137,9 @@ class Paper:
         return rows
 
     def readings(self, configs: Iterable[Mapping[str, Any]], experiment: str = "") -> list[tuple[Reading, ...]]:
-        """All combinations of the open readings that concern at least one of some configs of an experiment."""
-        configs = list(configs)
-        axes = [axis for axis in self.axes if any(one.concerns(config, experiment) for one in axis for config in configs)]
+        """All combinations of the open readings that concern at least one of some configs of an experiment, or of their own."""
+        asked = [(config, self.experiment(config, experiment)) for config in configs]
+        axes = [axis for axis in self.axes if any(one.concerns(*each) for one in axis for each in asked)]
         return list(product(*axes))
 
 
@@ -280,6 +286,7 @@ def parse(text: str, source: str = "claims") -> Paper:
             f"{source} is no claims file; it needs at least the keys 'paper' and 'claims'; see the page 'Add a paper'"
         )
     number = str(content["paper"])
+    models: dict[str, dict[str, Any]] = content.get("models", {})
     claims_: list[Claim] = []
     seen: set[str] = set()
     entries = [
@@ -302,7 +309,8 @@ def parse(text: str, source: str = "claims") -> Paper:
         protocols=dict(_expand(content.get("protocols", {}), content.get("groups", {}))),
         claims=tuple(claims_),
         also={name: tuple(others) for name, others in content.get("also", {}).items()},
-        models=dict(content.get("models", {})),
+        models={name: {key: one[key] for key in one if key != "experiment"} for name, one in models.items()},
+        experiments={name: one["experiment"] for name, one in models.items() if "experiment" in one},
     )
 
 
@@ -353,7 +361,8 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                     if of["model"] not in models or "experiment" not in table:
                         entry |= {key: table[key] for key in ("awaits", "needs") if key in table}
                     else:
-                        entry["measured_by"] = {"experiment": table["experiment"], "config": config, "metric": metric}
+                        experiment = models[of["model"]].get("experiment", table["experiment"])
+                        entry["measured_by"] = {"experiment": experiment, "config": config, "metric": metric}
                     made.append(entry)
     return made
 

@@ -1,5 +1,6 @@
 """Each check on true numbers, which must pass, and on forged ones, which must not."""
 
+import json
 import math
 
 import numpy as np
@@ -264,6 +265,14 @@ def test_mape_against_the_targets():
     assert checks.mape_against_data("900%", "10.0", 0, 100).passed
     with pytest.raises(ValueError, match="smallest <= largest"):
         checks.mape_against_data("5%", "1.0", 5, 1)
+
+
+def test_targets_of_zero_may_be_left_out_of_a_relative_error():
+    """Nine targets of 100 missed by 5, one of 0 missed by 100: an MAE of 14.5 beside an MAPE of 5 %."""
+    assert not checks.mape_against_data("5%", "14.5", 0, 100).passed
+    found = checks.mape_against_data("5%", "14.5", 0, 100, left_out=0.1)
+    assert found.passed and "10.0% of them are 0" in found.assumptions[1]
+    assert not checks.mape_against_data("3%", "14.5", 0, 100, left_out=0.1).passed
 
 
 # 7 counts
@@ -563,7 +572,65 @@ def test_the_spread_of_a_sample_is_not_condemned_where_the_number_of_runs_is_not
 # Tables on several data sets, as the rows of one or its columns
 
 
-def claims_of(rows, table="", runs=30):
+RANGES = """
+  percent: [mape]
+  targets:
+    one: {by the text: {smallest: 0, largest: 100}}
+    two: {capped: {smallest: 0, largest: 100}, not capped: {smallest: 0, largest: 300}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ("20.0 | 25.0", "20.0 | 25.0", set()),
+        ("20.0 | 15.0", "20.0 | 25.0", {"9.T1.one.a.mae", "9.T1.one.a.mape"}),
+        ("20.0 | 25.0", "20.0 | 15.0", set()),  # a longer target explains it
+        ("20.0 | 25.0", "20.0 | 6.0", {"9.T1.two.a.mae", "9.T1.two.a.mape"}),
+    ],
+)
+def test_relative_errors_are_held_against_the_targets_that_a_text_tells(one, two, expected):
+    book = claims_of((f"a: {one}", f"a: {two}"), columns="mae: MAE, mape: MAPE", protocol=RANGES)
+    groups = failed_groups(check_claims(book))
+    assert {name for group in groups for name in group[0].claims} == expected
+    assert {group[0].check for group in groups} == ({"mape-against-data"} if expected else set())
+
+
+@pytest.mark.parametrize(
+    ("runtime", "failing"), [("70 minutes", []), ("12 minutes", ["each window"]), ("0.01 s", ["each window", "at least"])]
+)
+def test_a_training_time_is_held_against_the_calls_that_it_makes(runtime, failing):
+    """By each reading of how many there are; only all of them condemn it."""
+    from qhelpers.ledger import statements
+
+    numbers = {"episodes": ("8", "setting"), "windows": ("17,731", "windows"), "call": ("26 ms", "time_per_call")}
+    claims = [{"id": name, "where": "I", "printed": text, "quantity": kind} for name, (text, kind) in numbers.items()]
+    calls = {"each window": ["episodes", "windows", "call"], "at least": ["episodes", "call"]}
+    claims.append({"id": "time", "where": "I", "printed": runtime, "quantity": "runtime", "of": {"calls": calls}})
+    found = check_claims(statements.parse(f"paper: '9'\nclaims: {json.dumps(claims)}"))
+    told = {one.reading: one for one in found if one.check == "runtime-from-calls"}
+    assert [name for name, one in told.items() if not one.passed] == failing and set(told) == set(calls)
+    condemned = {name for group in failed_groups(found) for name in group[0].claims}
+    assert condemned == ({"time", *numbers} if len(failing) == 2 else set())
+
+
+@pytest.mark.parametrize(
+    ("effect", "word", "passing"), [(0.474, "large", 2), (0.85, "large", 1), (0.33, "large", 0), (0.33, "medium", 2)]
+)
+def test_the_word_for_an_effect_and_the_least_that_has_it(effect, word, passing):
+    """What is above a threshold has the word too; that the threshold is another is a doubt, no more."""
+    from qhelpers.ledger import statements
+
+    said = {"reading": "so", "holds": "significant", "better": "a", "than": ["b"], "metrics": ["rmse"]}
+    claim = {"id": "d", "where": "I", "printed": "large effects", "quantity": "performance", "kind": "ordering"}
+    claim["predicates"] = [said | {"effect": effect, "magnitude": word}]
+    found = [one for one in check_claims(statements.parse(f"paper: '9'\nclaims: [{json.dumps(claim)}]")) if one.number == 9]
+    assert sum(one.passed for one in found) == passing and len(found) == 2
+    with pytest.raises(ValueError, match="no word for Cliff's δ"):
+        checks.cliffs_threshold("0.5", "huge")
+
+
+def claims_of(rows, table="", runs=30, columns="rmse: RMSE, mse: MSE, rse: RSE", protocol=""):
     """A paper of one table whose rows are grouped by data set, and one whose columns are data sets."""
     from qhelpers.ledger import statements
 
@@ -572,10 +639,12 @@ def claims_of(rows, table="", runs=30):
 paper: "9"
 title: A title
 names: {{a: A, b: B, c: C, d: D, e: E, one: One, two: Two, three: Three}}
-protocol: {{runs: {runs}}}
+protocol:
+  runs: {runs}
+{protocol}
 tables:
   Table 1:
-    columns: {{rmse: RMSE, mse: MSE, rse: RSE}}
+    columns: {{{columns}}}
     groups: {{First: one, Second: two}}
     rows: {{First: {{{rows[0]}}}, Second: {{{rows[1]}}}}}
 {table}

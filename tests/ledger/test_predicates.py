@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qhelpers.ledger.intervals import Interval
-from qhelpers.ledger.predicates import combined, evaluate, terms
+from qhelpers.ledger.predicates import combined, contrasts, evaluate, terms, without
 
 SCORES = {"a": {"precision": 0.9, "recall": 0.8}, "b": {"precision": 0.7, "recall": 0.85}, "c": {"precision": 0.6, "recall": 0.5}}
 
@@ -79,3 +79,41 @@ def test_printed_numbers_are_combined_as_intervals():
 def test_nothing_else_is_computed(text):
     with pytest.raises(ValueError, match=r"is no metric|cannot be read"):
         combined(text, lambda name: 1.0)
+
+
+@pytest.mark.parametrize(("theirs", "expected"), [(20.0, True), (10.5, False)])
+def test_a_metric_may_be_that_of_another_model(theirs, expected):
+    """A gain as a share of another model's error, compared between two data sets."""
+    scores = {("net", "rooms"): 10.0, ("net", "halls"): 10.0, ("plain", "rooms"): theirs, ("plain", "halls"): 12.0}
+    more = {"holds": "ranked", "metric": "1 - [mse] / [mse of plain]", "key": "data", "config": {"model": "net"}}
+
+    def ask(term):
+        place = dict(term.config)
+        assert term.metric == "mse"
+        return np.array([scores[place["model"], place["data"]]])
+
+    assert evaluate(more | {"higher": ["rooms"], "lower": ["halls"]}, ask) == expected
+
+
+def test_what_is_left_of_a_sentence_without_some_models_follows_from_it():
+    many = {"holds": "beats", "reading": "so", "better": "a", "than": ("b", "c"), "metrics": ["mse"]}
+    many["and"] = [{"holds": "ranked", "metric": "mse", "higher": ("c",), "lower": ("a",)}]
+    assert without(many, {"b"})["better"] == "a"  # one name stays one
+    assert without(many, {"b"})["than"] == ("c",) and without(many, {"b"})["and"]
+    assert without(many, {"c"})["than"] == ("b",) and not without(many, {"c"})["and"]
+    assert without(many, {"b", "c"}) is None and without(many, {"a"}) is None
+    # Of "at least one of them" nothing follows for fewer.
+    assert without({**many, "at_least": 1, "and": []}, {"b"}) is None
+    only = without({**many, "better": "d"}, {"d"})
+    assert (only["holds"], only["reading"], only["and"]) == ("ranked", "so", [])
+
+
+def test_a_contrast_is_a_signed_rank_test_and_a_cliffs_delta():
+    said = {"holds": "significant", "better": "a", "than": ["b"], "metrics": ["rmse"], "data": ["rooms"]}
+    runs = {"a": np.arange(10.0), "b": np.arange(10.0) + 20}
+    (one,) = contrasts(said, lambda term: runs[dict(term.config)["model"]])
+    assert (one.of, one.p, one.delta) == ("rmse against b on rooms", 0.5**10, 1.0)
+    (other,) = contrasts(said | {"better": "b", "than": ["a"]}, lambda term: runs[dict(term.config)["model"]])
+    assert other.p == 1.0 and other.delta == -1.0
+    (same,) = contrasts(said, lambda term: runs["a"])
+    assert same.p == 1.0 and same.delta == 0.0

@@ -829,16 +829,10 @@ def test_a_number_of_points_is_judged_by_the_sizes_that_rows_allow(tmp_path):
     assert "none gives Net in Table I" in none.sentence
 
 
-#: Papers of which a part is not yet run: what their claims may await.
-UNFINISHED = {"3": {"the baselines of the second half of this part"}}
-
-
 @pytest.mark.parametrize("number", ledger.papers())
 def test_no_claim_waits_for_a_chapter(number):
     """Every claim names what measures it, what it would need, or is counted in the text."""
     for claim in ledger.claims(number):
-        if claim.awaits in UNFINISHED.get(number, set()):
-            continue
         assert claim.awaits is None, claim.id
         known = "members" in claim.of or "first" in claim.of or claim.quantity == "points"
         assert claim.measured_by or claim.needs or known, claim.id
@@ -950,6 +944,103 @@ def test_a_model_stands_for_what_records_call_it(tmp_path):
     measured = [{"experiment": "made-up", "config": {"model": name, "data": "rooms"}} for name in ("anything", "other")]
     found = judge(tmp_path, [entry(f"m{i}", "0.80", measured_by=one) for i, one in enumerate(measured)], named)
     assert [one.verdict for one in found] == ["holds", "pending"]
+
+
+SEVERAL = (
+    HEAD.replace("others: [plain]", "others: [plain, plainer]")
+    + """
+models:
+  net: {experiment: made-up, model: net}
+  plain: {experiment: elsewhere, model: flat}
+  plainer: {experiment: elsewhere, model: plainer}
+  control: {experiment: elsewhere, model: flat}
+readings:
+  - why: sizes are open
+    experiments: [made-up]
+    options: [{name: large, config: {regime: large}}, {name: small, config: {regime: small}}]
+"""
+)
+
+
+def elsewhere(lines):
+    return [{**line, "experiment": "elsewhere"} for line in lines]
+
+
+def test_a_sentence_may_compare_models_of_two_experiments(tmp_path):
+    """The reading of one experiment leaves the records of the other alone."""
+    write(tmp_path, scores(0.95, 0.02, 9) + elsewhere(scores(0.90, 0.02, 9, model="flat", seed=1, regime="any")))
+    (found,) = judge(tmp_path, [ordering(than=["plain"])], SEVERAL)
+    assert {one.reading: one.verdict for one in found.readings} == {"plainly; large": "holds", "plainly; small": "pending"}
+    assert (found.verdict, found.n_seeds) == ("holds", 9)
+
+
+def test_a_reduction_may_be_of_models_of_two_experiments(tmp_path):
+    write(tmp_path, scores(4.0, 0.1, metric="mse") + elsewhere(scores(8.0, 0.1, metric="mse", model="flat")))
+    first = entry("a", "4.0", "mse", measured_by={"experiment": "made-up", "config": {"model": "net", "data": "rooms"}})
+    second = entry("b", "8.0", "mse", "plain", measured_by={"experiment": "elsewhere", "config": {"model": "plain"}})
+    less = {"id": "9.c", "where": "Section I", "printed": "50%", "quantity": "relative_reduction"}
+    found = judge(tmp_path, [first, second, less | {"of": {"first": "9.a", "second": "9.b"}}], SEVERAL)
+    assert (found[2].verdict, found[2].measured) == ("holds", pytest.approx(0.5, abs=0.01))
+
+
+def test_a_control_may_be_of_another_experiment(tmp_path):
+    head = SEVERAL.replace("control: net-without", "control: control")
+    write(tmp_path, scores(0.95, 0.01) + elsewhere(scores(0.951, 0.01, model="flat", seed=1)))
+    (found,) = judge(tmp_path, [entry("a", "0.95")], head)
+    assert found.verdict == "holds, for another reason" and "without the ingredient" in found.sentence
+
+
+@pytest.mark.parametrize(("beaten", "expected"), [(0.97, "falls short"), (0.90, "inconclusive")])
+def test_those_with_enough_runs_refute_what_is_said_of_all(tmp_path, beaten, expected):
+    """Five runs of the one are no test, twenty of the other are: by it the sentence may fall, and cannot hold."""
+    ours, many = scores(0.95, 0.01), elsewhere(scores(beaten, 0.01, model="flat", seed=1))
+    write(tmp_path, ours + many + elsewhere(scores(0.90, 0.01, 5, model="plainer", seed=2)))
+    (found,) = judge(tmp_path, [ordering()], SEVERAL)
+    assert found.verdict == expected and found.n_seeds == (20 if expected == "falls short" else 5)
+    assert ("too few runs for a test have plainer" in found.sentence) == (expected == "falls short")
+
+
+def test_one_that_was_not_run_saves_no_sentence_that_another_refutes(tmp_path):
+    write(tmp_path, scores(0.95, 0.01) + elsewhere(scores(0.97, 0.01, model="flat", seed=1)))
+    assert judge(tmp_path, [ordering()], SEVERAL)[0].verdict == "falls short"
+    write(tmp_path, elsewhere(scores(0.90, 0.01, 2, model="flat", seed=1, finished="2026-02-01T00:00:00+00:00")))
+    assert judge(tmp_path, [ordering(better="plain", than=["plainer"])], SEVERAL)[0].verdict == "pending"
+
+
+@pytest.mark.parametrize(("ours", "theirs", "expected"), [(0.01, 0.05, "holds"), (0.05, 0.01, "falls short")])
+def test_spreads_over_runs_can_be_compared(tmp_path, ours, theirs, expected):
+    write(tmp_path, scores(0.9, ours) + scores(0.9, theirs, model="plain", seed=1))
+    wider = ordering(holds="ranked", metric="accuracy_sd", higher=["plain"], lower=["net"])
+    (found,) = judge(tmp_path, [wider])
+    assert found.verdict == expected and "single runs" not in found.sentence
+    assert dict(found.readings[0].shown)["accuracy_sd of rooms, net"] == pytest.approx(ours)
+    assert found.readings[0].in_runs is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "n", "more", "expected"),
+    [
+        (0.95, 0.90, 20, {}, "holds"),
+        (0.90, 0.95, 20, {}, "falls short"),
+        (0.90, 0.95, 20, {"two_sided": True}, "holds"),
+        (0.901, 0.90, 20, {}, "falls short"),
+        (0.95, 0.90, 8, {}, "inconclusive"),
+        (0.95, 0.90, 20, {"effect": 0.85}, "holds"),
+        (0.91, 0.90, 20, {}, "holds"),
+        (0.91, 0.90, 20, {"effect": 0.85}, "falls short"),
+        (0.90, 0.95, 20, {"effect": 0.85}, "falls short"),
+    ],
+)
+def test_what_is_called_significant_is_tested_by_signed_ranks(tmp_path, ours, theirs, n, more, expected):
+    write(tmp_path, scores(ours, 0.01, n) + scores(theirs, 0.01, n, model="plain", seed=1))
+    (found,) = judge(tmp_path, [ordering(holds="significant", **more)])
+    assert found.verdict == expected and "p = " in found.sentence and "δ = " in found.sentence
+
+
+def test_for_an_error_a_significant_gain_is_a_lower_one(tmp_path):
+    write(tmp_path, scores(4.0, 0.1, metric="rmse") + scores(5.0, 0.1, metric="rmse", model="plain", seed=1))
+    (found,) = judge(tmp_path, [ordering(holds="significant", metrics=["rmse"], effect=0.85)])
+    assert found.verdict == "holds" and "δ = +1.00" in found.sentence
 
 
 def test_only_what_fails_under_every_reading_counts_as_refuted(tmp_path):

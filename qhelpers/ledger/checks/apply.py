@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -198,6 +199,7 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
         printed = {name: _printed(claim) for name, claim in row.items()}
         for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates, runs=runs):
             results.append(result.tie(tuple(row[name].id for name in result.claims)))
+        results += _against_targets(paper, row)
         for claim in group:
             if row[claim.quantity] is not claim:
                 results.append(errors.in_range(claim.quantity, _printed(claim)).tie((claim.id,)))
@@ -397,7 +399,30 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
             pair = (claim.of["first"], claim.of["second"])
             result = _DERIVED[claim.quantity](_printed(claim), *(_printed(known[one]) for one in pair))
             results.append(result.tie((claim.id, *pair)))
+        elif claim.quantity == "runtime" and "calls" in claim.of:
+            # By each reading of which calls a run makes: the claims whose product they are, then the one with the time of each.
+            named = tuple(dict.fromkeys(one for names in claim.of["calls"].values() for one in names))
+            for reading, (*counts, each) in claim.of["calls"].items():
+                calls = math.prod((known[one].interval() for one in counts), start=Interval(1.0, 1.0))
+                found = consistency.runtime_from_calls(_printed(claim), calls, _printed(known[each]))
+                results.append(replace(found, reading=reading).tie((claim.id, *named)))
     return results
+
+
+def _against_targets(paper: Paper, row: Mapping[str, Claim]) -> list[CheckResult]:
+    """Check 6 of a relative beside an absolute error, where a text tells the range of its targets; under each reading of that."""
+    if not {"mae", "mape"} <= row.keys():
+        return []
+    data = str(row["mae"].of.get("data"))
+    mape = str(row["mape"].printed)
+    if "mape" in paper.protocol.get("percent", ()) and "%" not in mape:
+        mape += "%"
+    return [
+        errors.mape_against_data(
+            mape, _printed(row["mae"]), known["smallest"], known["largest"], known.get("zero", 0.0), name
+        ).tie((row["mae"].id, row["mape"].id))
+        for name, known in paper.protocol.get("targets", {}).get(data, {}).items()
+    ]
 
 
 def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
@@ -412,6 +437,9 @@ def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
         if claim.kind != "ordering":
             continue
         for predicate in claim.predicates:
+            if "magnitude" in predicate:
+                for check in (inference.cliffs_word, inference.cliffs_threshold):
+                    results.append(check(str(predicate["effect"]), predicate["magnitude"]).tie((claim.id,)))
             needed = terms(predicate)
             missing = [term for term in needed if term not in printed]
             if missing:  # a reading under which nothing printed contradicts the sentence

@@ -306,7 +306,9 @@ def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance
     return CheckResult(6, "r2-from-errors", "identity", passed, sentence, reading, assumed, rounding)
 
 
-def mape_against_data(mape: Printed, mae: Printed, smallest: float, largest: float) -> CheckResult:
+def mape_against_data(
+    mape: Printed, mae: Printed, smallest: float, largest: float, left_out: float = 0.0, reading: str = "one test set"
+) -> CheckResult:
     """Check 6: MAE/max|y| ≤ MAPE ≤ MAE/min|y|.
 
     Parameters
@@ -317,6 +319,11 @@ def mape_against_data(mape: Printed, mae: Printed, smallest: float, largest: flo
         In the unit of the target.
     smallest, largest : float
         Smallest and largest magnitude of the targets; a smallest of 0 leaves no upper bound.
+    left_out : float
+        Largest share of the rows whose target is 0, which have no relative error and which the MAPE may leave out. None of
+        them is missed by more than the largest target.
+    reading : str
+        Which targets these are.
 
     Returns
     -------
@@ -333,13 +340,15 @@ def mape_against_data(mape: Printed, mae: Printed, smallest: float, largest: flo
 
     def test(rounding: str) -> tuple[bool, str]:
         error = read(mae, rounding, "mae")
-        bounds = Interval(error.lo / largest, error.hi / smallest if smallest > 0 else float("inf"))
+        least = max(error.lo - left_out * largest, 0.0) / (1 - left_out)
+        bounds = Interval(least / largest, error.hi / smallest if smallest > 0 else float("inf"))
         passed = read(mape, rounding, "mape").meets(bounds)
         return passed, f"MAPE {show(mape)} {'fits' if passed else 'cannot be with'} MAE {show(mae)}: it must lie in {bounds}"
 
     passed, sentence, rounding = under_roundings(test)
-    assumed = (f"targets between {smallest:g} and {largest:g} in magnitude",)
-    return CheckResult(6, "mape-against-data", "identity", passed, sentence, "one test set", assumed, rounding)
+    zeros = (f"at most {left_out:.1%} of them are 0, and left out",) if left_out else ()
+    assumed = (f"targets between {smallest:g} and {largest:g} in magnitude", *zeros)
+    return CheckResult(6, "mape-against-data", "identity", passed, sentence, reading, assumed, rounding)
 
 
 def _variance(row: Mapping[str, Printed], rounding: str) -> Interval | None:

@@ -338,6 +338,20 @@ def cliffs_word(delta: Printed, word: str) -> CheckResult:
     return CheckResult(9, "cliffs-word", "identity", passed, sentence, "by convention", assumed, rounding)
 
 
+def cliffs_threshold(least: Printed, word: str) -> CheckResult:
+    """Check 9: from which Cliff's δ on a word is used; an identity under the convention of `CLIFF`."""
+    if word not in CLIFF:
+        raise ValueError(f"{word!r} is no word for Cliff's δ; choose one of {', '.join(CLIFF)}")
+
+    def test(rounding: str) -> tuple[bool, str]:
+        passed = read(least, rounding, "cliffs_delta").meets(CLIFF[word])
+        return passed, f"a Cliff's δ is called {word} from {CLIFF[word]:g} on by convention, printed is {show(least)}"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = (f"{word} from {CLIFF[word]:g} on",)
+    return CheckResult(9, "cliffs-word", "identity", passed, sentence, "the least that has this word", assumed, rounding)
+
+
 def cliffs_delta_of(delta: Printed, n_1: int, n_2: int) -> CheckResult:
     """Check 9: Cliff's δ of two groups is a whole number of their n₁·n₂ pairs; an identity."""
     pairs = n_1 * n_2

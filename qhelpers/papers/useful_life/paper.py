@@ -20,6 +20,7 @@ PAPER = Paper(
         "useful-life-entropy": "entropy",
         "useful-life-maintenance": "maintenance",
         "useful-life-crew": "crew",
+        "useful-life-trajectories": "trajectories",
     },
     labels={
         "qaql": "QAQL",
@@ -29,4 +30,5 @@ PAPER = Paper(
         "cmapss_fd004": "FD004",
         "device_failure": "the fleet",
     },
+    answer="answer",
 )

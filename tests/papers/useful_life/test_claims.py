@@ -10,6 +10,8 @@ from qhelpers.papers.useful_life.paper import PAPER
 from qhelpers.runs import experiment
 
 BOOK = ledger.paper(PAPER.number)
+#: Experiments that claims name and that are not here yet; a name goes as its experiment comes.
+LATER = {"useful-life-baselines", "useful-life-bins", "useful-life-cost", "useful-life-network"}
 
 
 def wanted():
@@ -18,16 +20,17 @@ def wanted():
         own = claim.measured_by or {}
         asked = [(own["experiment"], own["config"], claim.metric.removesuffix("_sd"))] if claim.kind == "number" and own else []
         for predicate in claim.predicates:
-            if not claim.awaits:
-                name = predicate.get("experiment", own.get("experiment"))
-                asked += [(name, dict(term.config), term.metric) for term in terms(predicate)]
+            name = predicate.get("experiment", own.get("experiment"))
+            asked += [(name, dict(term.config), term.metric.removesuffix("_sd")) for term in terms(predicate)]
         for name, config, metric in asked:
             model = BOOK.models.get(config.get("model"), {})
+            name = BOOK.experiment(config, name)
             yield name, {key: value for key, value in config.items() if not (model and key == "model")} | model, metric, claim.id
 
 
 def test_what_measures_a_claim_is_run():
-    named = list(wanted())
+    assert not LATER & set(PAPER.experiments)
+    named = [one for one in wanted() if one[0] not in LATER]
     assert {name for name, *_ in named} <= set(PAPER.experiments)
     grids = {name: [config for config, _ in experiment.get(name).grid("laptop")] for name, *_ in named}
     for name, config, _, claim in named:
@@ -38,16 +41,25 @@ def test_what_measures_a_claim_is_run():
 def test_small_experiments_hold_all_that_claims_ask_of_them():
     records = Evidence()
     for name, config, metric, claim in wanted():
-        if name != "useful-life-qaql":
+        if name not in {"useful-life-qaql", *LATER}:
             assert len(records.sample(name, config, metric).seeds) >= 3, (claim, config, metric)
 
 
 def test_what_the_arithmetic_finds_and_what_it_would_not_find():
     failed = failed_groups(check_claims(BOOK, sized=False))
     names = {group[0].check for group in failed}
-    assert names == {"mae-at-most-rmse", "mse-from-rmse", "one-variance", "multiples", "sentence-follows-from-tables"}
+    assert names == {
+        "mae-at-most-rmse",
+        "mape-against-data",
+        "mse-from-rmse",
+        "one-variance",
+        "multiples",
+        "sentence-follows-from-tables",
+    }
     tied = {claim for group in failed for claim in group[0].claims}
     assert "3.T6.device_failure.qaql.mae" in tied and "3.T6.cmapss_fd001.qaql.mae" not in tied
+    assert {"3.T8.cmapss_fd001.without-annealing.mape", "3.T7.cmapss_fd001.quantum-aoa.mape"} <= tied
+    assert not {"3.T8.cmapss_fd001.qaql.mape", "3.T7.cmapss_fd001.quantum-vql.mape"} & tied  # nearly, and not
     assert {"3.T11.cmapss_fd004.quantum-vql.rmse", "3.T8.device_failure.episodes-2.mse"} <= tied
     assert {group[0].claims for group in failed if group[0].check == "sentence-follows-from-tables"} == {
         ("3.ablation.order.dominates",)
@@ -59,11 +71,10 @@ def test_what_the_arithmetic_finds_and_what_it_would_not_find():
     assert "sentence-follows-from-tables" not in {group[0].check for group in again}
 
 
-def test_only_the_second_half_waits():
+def test_nothing_waits_but_for_records():
     found = {one.id: one for one in ledger.verdicts(PAPER.number)}
-    waiting = {claim.id for claim in BOOK.claims if claim.awaits}
-    baselines = {"transformer", "sarsa"}
-    assert all(claim.id in waiting for claim in BOOK.claims if claim.of.get("model") in baselines and "T6" in claim.id)
-    assert {found[name].verdict for name in waiting} <= {"pending", "cannot hold", "implausible", "lost"}
+    assert not [claim.id for claim in BOOK.claims if claim.awaits]
     assert {one.verdict for one in found.values() if one.printed is None} == {"lost"}
-    assert not [claim.id for claim in BOOK.claims if claim.awaits and claim.of.get("model") == "qaql"]
+    pending = [claim for claim in BOOK.claims if found[claim.id].verdict == "pending"]
+    lacking = {BOOK.experiment({"model": one.of.get("model")}, "") for one in pending if one.quantity in ("mse", "mape", "bias")}
+    assert lacking <= LATER

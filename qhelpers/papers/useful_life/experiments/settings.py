@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler
 from qhelpers.datasets import Series
 from qhelpers.evaluation import group_split
 from qhelpers.papers.useful_life import fleet, windows
+from qhelpers.papers.useful_life.experiments import trajectories
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.qubo import clique_embedding, get_sampler, one_hot_bqm, qpu_access_time
 from qhelpers.runs.experiment import Experiment, Outcome
@@ -145,6 +146,7 @@ ALONE: dict[str, Callable[[], float | Found]] = {
     "prefactor": lambda: _mock("prefactor"),
     "variables": lambda: float(one_hot_bqm(np.arange(N_BINS) / N_BINS).num_variables),
     "qubits": _qubits,
+    "late-share": lambda: trajectories.LATE,
     "solver": solver,
     "access": access,
 }

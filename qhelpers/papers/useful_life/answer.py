@@ -1,0 +1,265 @@
+"""The answer of part 3 in three sentences: does the quantum part help, where, and what to use instead; all computed.
+
+The main table is always there. What is recorded beside it, selectors of equal entropy and baselines, sharpens the sentences.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qhelpers import ledger
+from qhelpers.evaluation import Test, corrected_t_test
+from qhelpers.ledger.shown import key, mark, sample
+from qhelpers.papers.useful_life.windows import TEST_SHARE
+from qhelpers.runs.records import RecordsError
+
+ENGINES, FLEET = "cmapss_fd001", "device_failure"
+SETS = {f"cmapss_fd00{number}": f"FD00{number}" for number in range(1, 5)} | {FLEET: "the fleet"}
+USUAL = {"protocol": "printed", "init": "zero", "td": True, "episodes": 8}
+#: QAQL by both readings of its text, and what stands in the annealer's place or needs none.
+READINGS = {"lowest-of-1000": "of 1,000 reads the lowest", "one-read": "one read"}
+IN_ITS_PLACE = {
+    "argmax": "argmax, first of equals",
+    "argmax-random-ties": "argmax, any of equals",
+    "softmax": "softmax",
+    "epsilon-greedy": "ε-greedy",
+    "uniform": "any bin",
+}
+GUESSES = {"mean-of-state": "mean label of the state", "mean": "mean label of all"}
+#: What one would try first, the simplest first: as named in `useful-life-baselines`, and in a sentence.
+PLAIN = {
+    "mean": "the mean label",
+    "last-cycle": "a straight line on the last row",
+    "ridge": "ridge regression on window statistics",
+    "random-forest": "a random forest on window statistics",
+    "gradient-boosting": "gradient boosting on window statistics",
+}
+#: Cycles or days of RMSE within which the simpler of two models is the one to use.
+NEAR = 0.5
+
+
+def values(selector: str, data: str = ENGINES, metric: str = "rmse", **other: Any) -> NDArray[np.float64]:
+    """Recorded scores of a rule, one a run, by seed."""
+    found: NDArray[np.float64] = sample("useful-life-qaql", metric, **USUAL, selector=selector, data=data, **other).values
+    return found
+
+
+def rival(model: str, data: str = ENGINES, metric: str = "rmse", protocol: str = "printed") -> NDArray[np.float64]:
+    """Recorded scores of a baseline, one a run; empty where there are none yet."""
+    try:
+        found: NDArray[np.float64] = sample("useful-life-baselines", metric, protocol=protocol, model=model, data=data).values
+    except RecordsError:
+        return np.empty(0)
+    return found
+
+
+def of_equal_entropy() -> dict[str, NDArray[np.float64]]:
+    """RMSE of the annealer's stand-in less that of a softmax of equal entropy, by point, one a run; empty if not recorded."""
+    from qhelpers.runs import records
+
+    runs = records.measured("useful-life-entropy")
+    runs = [run for run in runs if {"data": ENGINES, "protocol": "printed", "td": True}.items() <= run.config.items()]
+    points = [
+        name.removesuffix(".annealer.rmse") for name in (runs[0].metrics if runs else ()) if name.endswith(".annealer.rmse")
+    ]
+    return {
+        one: np.array([run.metrics[f"{one}.annealer.rmse"] - run.metrics[f"{one}.softmax.rmse"] for run in runs])
+        for one in points
+    }
+
+
+def shown(selector: str, data: str = ENGINES) -> str:
+    """Mean RMSE of a rule, marked with what it is of."""
+    config = {**USUAL, "selector": selector, "data": data}
+    return mark(f"{values(selector, data).mean():.1f}", key("useful-life-qaql", config, "rmse"))
+
+
+def _rival(model: str, data: str) -> str:
+    config = {"protocol": "printed", "model": model, "data": data}
+    return mark(f"{rival(model, data).mean():.1f}", key("useful-life-baselines", config, "rmse"))
+
+
+def gain(reading: str, other: str, data: str = ENGINES) -> Test:
+    """RMSE of what stands in the annealer's place less that of QAQL, over the same splits: above 0 where the annealer helps."""
+    return corrected_t_test(values(other, data), values(reading, data), TEST_SHARE)
+
+
+def _signed(test: Test) -> str:
+    low, mean, high = (f"{value:+.1f}".replace("-", "−") for value in (test.low, test.difference, test.high))
+    return f"{mean}, 95 % interval {low} to {high}"
+
+
+def sentences() -> tuple[str, str, str]:
+    """Does the quantum part help, where, and what to use instead; HTML, every number from the records."""
+    return _help(), _where(), _instead()
+
+
+def _help() -> str:
+    tests = {one: gain(one, "uniform") for one in READINGS}
+    better = [one for one, test in tests.items() if test.low > 0]
+    worse = [one for one, test in tests.items() if test.high < 0]
+    if better:
+        first = "Yes" if len(better) == len(tests) else f"By one reading ({READINGS[better[0]]})"
+    else:
+        first = "No, it does harm" if len(worse) == len(tests) else "No" if worse else "Not that we could see"
+    best = min(READINGS, key=lambda one: values(one).mean())
+    said = (
+        f"<strong>Does the quantum part help?</strong> {first}: on engines held out QAQL errs by {shown('lowest-of-1000')} "
+        f"cycles (RMSE) with the lowest of 1,000 reads, by {shown('one-read')} with one read, and by {shown('uniform')} when any "
+        f"bin is tried at random (gain of {READINGS[best]}: {_signed(tests[best])})."
+    )
+    matched = of_equal_entropy()
+    if matched:
+        shares = [corrected_t_test(-one, np.zeros(len(one)), TEST_SHARE) for one in matched.values()]
+        ahead, behind = sum(one.low > 0 for one in shares), sum(one.high < 0 for one in shares)
+        low, high = (f"{pick(one.difference for one in shares):+.1f}".replace("-", "−") for pick in (min, max))
+        said += (
+            f" Beside a softmax of equal entropy it gains {low} to {high} cycles, at {len(shares)} entropies between a blind "
+            f"draw and an argmax; it is clearly ahead at {ahead} of them, clearly behind at {behind}."
+        )
+    return said
+
+
+def _where() -> str:
+    controls = ("uniform", "argmax-random-ties")
+    ahead = [
+        text for data, text in SETS.items() if any(all(gain(one, other, data).low > 0 for other in controls) for one in READINGS)
+    ]
+    beaten = [
+        text
+        for data, text in SETS.items()
+        if all(values("mean-of-state", data).mean() < values(one, data).mean() for one in READINGS)
+    ]
+    first = f"On {' and '.join(ahead)} by one reading it is" if ahead else f"On none of {len(SETS)} sets is it"
+    on = {len(SETS): "all", 0: "none"}.get(len(beaten), str(len(beaten)))
+    return (
+        f"<strong>Where?</strong> {first} clearly ahead of both an argmax and any bin at random. On {on} of them its table does "
+        f"better with the mean label of each state, which tries nothing: {shown('mean-of-state')} cycles on FD001, "
+        f"{shown('mean-of-state', FLEET)} days on the fleet."
+    )
+
+
+def simplest(data: str) -> str:
+    """The simplest of `PLAIN` within `NEAR` of the best of them; empty where none is recorded."""
+    means = {name: float(rival(name, data).mean()) for name in PLAIN if len(rival(name, data))}
+    return next((name for name, one in means.items() if one <= min(means.values()) + NEAR), "")
+
+
+def _instead() -> str:
+    start = "<strong>What to use instead?</strong> "
+    chosen = {data: simplest(data) for data in (ENGINES, FLEET)}
+    if not all(chosen.values()):
+        return (
+            f"{start}Group windows that are alike and take the mean label of each group: {shown('mean-of-state')} cycles on "
+            f"FD001. On the fleet begin with the mean of all labels, {shown('mean', FLEET)} days; as printed QAQL errs there by "
+            f"{shown('lowest-of-1000', FLEET)}."
+        )
+    engines, fleet = (f"{PLAIN[name]} ({_rival(name, data)}" for data, name in chosen.items())
+    return f"{start}{engines[0].upper()}{engines[1:]} cycles on FD001); on the fleet {fleet} days)."
+
+
+def sentences_judged(verdicts: Iterable[ledger.Verdict]) -> str:
+    """Those of some verdicts that are on sentences and could be judged, counted."""
+    found = Counter(one.verdict for one in verdicts if one.sort == "sentences")
+    open_ = {name: found[name] for name in ("not measurable", "pending") if found[name]}
+    kept = {name: count for name, count in found.most_common() if name not in open_}
+    apart = " and ".join(
+        f"{count} {'need a quantum annealer' if name == 'not measurable' else 'wait for runs'}" for name, count in open_.items()
+    )
+    told = ", ".join(f"{count} “{name}”" for name, count in kept.items())
+    if not apart:
+        return f"Of {found.total()} sentences all could be judged: {told}."
+    return f"Of {found.total()} sentences {apart}. Of the other {sum(kept.values())}: {told}."
+
+
+def bars() -> Mapping[str, NDArray[np.float64]]:
+    """RMSE on FD001 of each row of the picture, one a run: plain models as far as they are recorded, then the table's rules."""
+    plain = {text: rival(name) for name, text in PLAIN.items() if name != "mean" and len(rival(name))}
+    rows = GUESSES | {name: text for name, text in IN_ITS_PLACE.items() if name != "argmax"}
+    return plain | {text: values(name) for name, text in rows.items()} | {f"QAQL, {t}": values(n) for n, t in READINGS.items()}
+
+
+#: What a check that fails says, in a few words.
+ARITHMETIC = {
+    "mae-at-most-rmse": "mean absolute error above the root mean squared one",
+    "one-variance": "MSE over RSE, the variance of the labels, differs from row to row of one table",
+    "mape-against-data": "relative error too small for its absolute one and labels of at most 125",
+    "multiples": "column that is a multiple of another data set's",
+    "mse-from-rmse": "MSE that is not the square of its RMSE",
+    "sentence-follows-from-tables": "sentence that its own table contradicts",
+}
+
+
+def arithmetic() -> list[dict[str, Any]]:
+    """What the printed numbers say of each other: the checks that fail under every reading, counted by kind, with one of each."""
+    from qhelpers.ledger.checks import failed_groups
+    from qhelpers.ledger.judgement import checks_of
+
+    groups = failed_groups(checks_of("3", sized=False))
+    rows = []
+    for name in dict.fromkeys(group[0].check for group in groups):
+        some = [group for group in groups if group[0].check == name]
+        tied = {claim for group in some for claim in group[0].claims}
+        rows.append(
+            {"what": ARITHMETIC.get(name, name), "times": len(some), "claims": len(tied), "one of them": some[0][0].sentence}
+        )
+    return sorted(rows, key=lambda one: -int(one["claims"]))
+
+
+def scales() -> dict[str, tuple[float, float]]:
+    """Table 11 over Tables 6 and 7: by set the smallest and largest ratio of a rival's printed RMSE to that on FD001."""
+    printed = {
+        one.id: float(one.printed) for one in ledger.claims("3") if one.quantity == "rmse" and one.printed and ".T" in one.id
+    }
+    found = {}
+    for data in list(SETS)[1:4]:
+        ratios = []
+        for name, value in printed.items():
+            if name.startswith(f"3.T11.{data}."):
+                model = name.split(".")[3]
+                (there,) = {printed[one] for one in (f"3.T{k}.{ENGINES}.{model}.rmse" for k in (6, 7)) if one in printed}
+                ratios.append(value / there)
+        found[data] = (min(ratios), max(ratios))
+    return found
+
+
+def here(claim: str) -> str:
+    """What the main reading gives in place of a cell of a table, printed or lost: mean ± spread, and the runs if not thirty."""
+    one = ledger.claim(claim)
+    config = dict((one.measured_by or {"config": {}})["config"])
+    model = ledger.paper("3").models.get(config.pop("model", ""))
+    if one.measured_by is None or model is None:
+        return ""
+    try:
+        found = sample(one.measured_by["experiment"], one.metric, **{**model, **config}).values
+    except RecordsError:
+        return "not run"
+    digits = 0 if found.mean() >= 100 else 1
+    spread = f" ± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
+    return f"{found.mean():.{digits}f}{spread}{f' (n = {len(found)})' if len(found) != 30 else ''}"
+
+
+def beside(places: Mapping[str, str]) -> list[dict[str, str]]:
+    """A table as printed beside the same as measured, a row a model or a data set.
+
+    Parameters
+    ----------
+    places : mapping of str to str
+        What a pair of columns is called, and its claims: the numbers of the tables between bars, and ``{}`` for the row, as in
+        ``"6|7 cmapss_fd001.{}.rmse"``.
+    """
+    book = ledger.paper("3")
+    printed = {one.id: one.printed or "lost" for one in book.claims}
+    rows: dict[str, dict[str, str]] = {}
+    for label, pattern in places.items():
+        numbers, _, rest = pattern.partition(" ")
+        for name, called in book.names.items():
+            claims = [f"3.T{number}.{rest.format(name)}" for number in numbers.split("|")]
+            for claim in [one for one in claims if one in printed][:1]:
+                rows.setdefault(called, {"": called}).update({label: printed[claim], f"{label}, here": here(claim)})
+    return list(rows.values())

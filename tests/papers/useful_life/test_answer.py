@@ -1,0 +1,139 @@
+"""The three sentences of part 3 follow from the records, whichever way these go and whichever experiments are recorded."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from qhelpers import ledger
+from qhelpers.papers.useful_life import answer
+
+CLAIMS = ledger.claims("3")
+#: About what was measured, on every set.
+USUAL = {
+    "lowest-of-1000": 33.0,
+    "one-read": 24.2,
+    "uniform": 24.0,
+    "argmax-random-ties": 33.0,
+    "mean-of-state": 22.5,
+    "mean": 42.0,
+}
+
+
+@pytest.fixture
+def forged(monkeypatch):
+    """Records in which rules, baselines and selectors of equal entropy score what a test says."""
+
+    def forge(rivals=None, shares=None, **scores):
+        def scattered(name, centre, n=30):
+            own = np.random.default_rng([*map(ord, name)])
+            return centre + 0.5 * own.standard_normal(n)
+
+        def values(selector, data="cmapss_fd001", metric="rmse", **other):
+            return scattered(selector, (USUAL | {k.replace("_", "-"): v for k, v in scores.items()}).get(selector, 28.0))
+
+        def rival(model, data="cmapss_fd001", metric="rmse", protocol="printed"):
+            return scattered(model, rivals[model]) if rivals else np.empty(0)
+
+        monkeypatch.setattr(answer, "values", values)
+        monkeypatch.setattr(answer, "rival", rival)
+        monkeypatch.setattr(answer, "of_equal_entropy", lambda: {k: scattered(k, v) for k, v in (shares or {}).items()})
+        return [re.sub("<[^>]+>", "", one) for one in answer.sentences()]
+
+    return forge
+
+
+def test_an_annealer_that_is_worth_nothing(forged):
+    helps, where, instead = forged()
+    assert "help? No: on engines" in helps and "gain of one read: −0." in helps and "equal entropy" not in helps
+    assert "On none of 5 sets is it clearly ahead" in where and "On all of them its table" in where
+    assert "Group windows that are alike" in instead
+
+
+def test_an_annealer_that_helps_by_one_reading_or_by_both(forged):
+    helps, where, _ = forged(one_read=15.0)
+    assert "By one reading (one read)" in helps and "FD001 and FD002" in where and "On none of them its table" in where
+    assert "help? Yes:" in forged(one_read=15.0, lowest_of_1000=16.0)[0]
+
+
+def test_an_annealer_that_is_as_good_as_chance_or_worse_than_it(forged):
+    assert "Not that we could see" in forged(lowest_of_1000=24.1)[0]
+    assert "No, it does harm" in forged(one_read=30.0)[0]
+
+
+def test_with_selectors_of_equal_entropy_its_own_share_is_told(forged):
+    helps = forged(shares={"t0.35": 0.05, "t0.1": -1.0, "n1000": 2.0})[0]
+    assert re.search(r"gains −[12]\.\d to \+[01]\.\d cycles, at 3 entropies", helps)
+    assert "clearly ahead at 1 of them, clearly behind at 1." in helps
+
+
+def test_with_baselines_the_simplest_that_is_near_the_best_is_named(forged):
+    rivals = {"mean": 42.0, "last-cycle": 18.0, "ridge": 16.2, "random-forest": 16.0, "gradient-boosting": 15.9}
+    instead = forged(rivals)[2]
+    assert "Ridge regression on window statistics (16." in instead and "on the fleet ridge regression" in instead
+    assert "A random forest" in forged(rivals | {"random-forest": 12.0, "gradient-boosting": 11.9})[2]
+    assert list(answer.bars())[:2] == ["a straight line on the last row", "ridge regression on window statistics"]
+
+
+def test_the_page_shows_what_is_recorded():
+    """Every number of the sentences is one that the ledger finds, to one decimal."""
+    found = re.findall(r'data-of="([^"]+)">([^<]+)<', " ".join(ledger.answer("3")))
+    assert len(found) >= 7
+    for of, text in found:
+        experiment, *place, metric = of.split("; ")
+        config = dict(pair.split("=") for pair in place)
+        score = answer.values if experiment == "useful-life-qaql" else answer.rival
+        name = config["selector" if experiment == "useful-life-qaql" else "model"]
+        assert metric == "rmse" and text == f"{score(name, config['data']).mean():.1f}"
+
+
+def test_shares_at_equal_entropy_are_read_from_the_records(monkeypatch):
+    from types import SimpleNamespace
+
+    from qhelpers.runs import records
+
+    place = {"data": "cmapss_fd001", "protocol": "printed", "td": True}
+    metrics = {"t0.1.annealer.rmse": 20.0, "t0.1.softmax.rmse": 19.0, "n10.annealer.rmse": 30.0, "n10.softmax.rmse": 31.0}
+    runs = [SimpleNamespace(config=place, metrics=metrics), SimpleNamespace(config=place | {"td": False}, metrics={"rmse": 1.0})]
+    monkeypatch.setattr(records, "measured", lambda name: runs)
+    assert {name: list(one) for name, one in answer.of_equal_entropy().items()} == {"t0.1": [1.0], "n10": [-1.0]}
+    monkeypatch.setattr(records, "measured", lambda name: [])
+    assert answer.of_equal_entropy() == {}
+
+
+def test_sentences_are_counted():
+    def verdict(name, sort="sentences"):
+        return ledger.Verdict("3.a", "3", "", "performance", "words", name, sort)
+
+    some = [*map(verdict, ["holds", "holds", "falls short", "pending", "not measurable"]), verdict("holds", "results")]
+    assert answer.sentences_judged(some) == (
+        "Of 5 sentences 1 need a quantum annealer and 1 wait for runs. Of the other 3: 2 “holds”, 1 “falls short”."
+    )
+    assert answer.sentences_judged(some[:3]) == "Of 3 sentences all could be judged: 2 “holds”, 1 “falls short”."
+
+
+def test_table_11_is_one_factor_times_the_others_and_would_not_be_with_one_cell_changed(monkeypatch):
+    factors = {"cmapss_fd002": 1.40, "cmapss_fd003": 1.05, "cmapss_fd004": 1.65}
+    for data, (low, high) in answer.scales().items():
+        assert low == pytest.approx(factors[data], abs=0.0003) and high == pytest.approx(factors[data], abs=0.0003)
+    forged = [dataclasses.replace(one, printed="37.39") if one.id == "3.T11.cmapss_fd002.gru.rmse" else one for one in CLAIMS]
+    monkeypatch.setattr(ledger, "claims", lambda number: forged)
+    assert answer.scales()["cmapss_fd002"][0] < 1.1
+
+
+def test_arithmetic_is_told_in_words_and_counts_what_it_ties():
+    rows = answer.arithmetic()
+    assert {one["what"] for one in rows} == set(answer.ARITHMETIC.values())
+    assert rows[0]["what"].startswith("mean absolute error above") and rows[0]["claims"] == 2 * rows[0]["times"]
+
+
+def test_a_table_shows_what_ran_beside_what_is_printed_or_lost():
+    rows = {one[""]: one for one in answer.beside({"FD001": "6|7 cmapss_fd001.{}.rmse"})}
+    assert len(rows) == 15 and rows["QAQL"]["FD001"] == "20.86"
+    assert rows["QAQL"]["FD001, here"].startswith(f"{answer.values('lowest-of-1000').mean():.1f} ± ")
+    (fd002,) = answer.beside({"RMSE": "10 {}.qaql.rmse"})[:1]
+    assert fd002["RMSE"] == "lost" and fd002["RMSE, here"].startswith(
+        f"{answer.values('lowest-of-1000', 'cmapss_fd002').mean():.1f}"
+    )
+    assert answer.here("3.T3.bins") == ""

@@ -1,0 +1,45 @@
+"""What is kept of lives for Figures 4 to 6: of held-out units that failed, with the predictions that the scores are of."""
+
+import numpy as np
+import pytest
+
+from qhelpers import datasets
+from qhelpers.papers.useful_life.experiments import trajectories
+from qhelpers.papers.useful_life.windows import as_printed
+
+
+@pytest.fixture(scope="module")
+def engines():
+    return datasets.load("cmapss_fd001", source="twin")
+
+
+def test_lives_are_of_held_out_engines_from_short_to_long(engines):
+    _, test = as_printed(engines, 0)
+    found = trajectories.run({"data": "cmapss_fd001", "selector": "mean-of-state"}, 0, engines)
+    kept = found.arrays
+    units = trajectories.drawn(test)
+    assert len(units) == trajectories.N_KEPT and set(np.unique(kept["unit"])) == set(units) <= set(test.unit)
+    lengths = np.unique(test.unit, return_counts=True)[1]
+    own = [np.count_nonzero(kept["unit"] == unit) for unit in units]
+    assert (min(own), max(own)) == (lengths.min(), lengths.max())
+    for unit in units:
+        mine = kept["unit"] == unit
+        assert len(set(kept["life"][mine])) == 1 and np.array_equal(np.diff(kept["age"][mine]), np.ones(mine.sum() - 1))
+        np.testing.assert_array_equal(kept["y"][mine], np.minimum(kept["life"][mine] - kept["age"][mine], 125))
+    assert found.metrics["rmse"] > np.sqrt(np.mean((kept["predicted"] - kept["y"]) ** 2)) / 3
+
+
+def test_units_that_were_not_seen_to_fail_are_left_out(engines):
+    from dataclasses import replace
+
+    _, test = as_printed(engines, 0)
+    lost = np.unique(test.unit)[0]
+    some = replace(test, remaining=np.where(test.unit == lost, np.nan, test.remaining))
+    assert lost not in trajectories.drawn(some)
+    alone = trajectories.drawn(test.of([lost]))
+    assert list(alone) == [lost]
+
+
+def test_an_unknown_rule_is_refused(engines):
+    with pytest.raises(ValueError, match="selector 'none' is unknown; allowed are lowest-of-1000"):
+        trajectories.run({"data": "cmapss_fd001", "selector": "none"}, 0, engines)
