@@ -13,6 +13,8 @@ PAPER = Paper(
         "useful-life-qaql": "tables",
         "useful-life-maps": "maps",
         "useful-life-annealers": "annealers",
+        "useful-life-bins": "bins",
+        "useful-life-network": "networks",
     },
     labels={
         "qaql": "QAQL",
