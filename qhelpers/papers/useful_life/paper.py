@@ -15,6 +15,7 @@ PAPER = Paper(
         "useful-life-annealers": "annealers",
         "useful-life-bins": "bins",
         "useful-life-network": "networks",
+        "useful-life-cost": "cost",
     },
     labels={
         "qaql": "QAQL",

@@ -100,12 +100,11 @@ def walks(edges: Integers, n_actors: int, n_steps: int, rng: np.random.Generator
     n_rounds = n_steps // n_actors
     lengths = np.diff(edges)
     at = np.empty((n_actors, n_rounds), np.int64)
-    free, left = np.zeros(n_actors, np.int64), iter(())
+    free, left = np.zeros(n_actors, np.int64), list[int]()
     while free.min() < n_rounds:
         who = int(free.argmin())
-        if (record := next(left, None)) is None:
-            left = iter(rng.permutation(len(lengths)).tolist())
-            record = next(left)
+        left = left or rng.permutation(len(lengths)).tolist()
+        record = left.pop()
         start, n = int(free[who]), int(min(lengths[record], n_rounds - free[who]))
         at[who, start : start + n] = edges[record] + np.arange(n)
         free[who] += n

@@ -59,7 +59,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     """Engines, the fleet as printed and fair; each rule with and without temporal difference, and the controls."""
-    places = [{"data": ENGINES[0], "protocol": "printed"}, *({"data": FLEET, "protocol": name} for name in ("printed", "fair"))]
+    places: list[dict[str, Any]] = [
+        {"data": ENGINES[0], "protocol": "printed"},
+        *({"data": FLEET, "protocol": name} for name in ("printed", "fair")),
+    ]
     if profile == "quick":
         return [(places[0] | {"selector": how, "td": True}, 1) for how in ("one-read", "label")]
     entries = []
