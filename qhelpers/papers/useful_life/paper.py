@@ -16,6 +16,7 @@ PAPER = Paper(
         "useful-life-bins": "bins",
         "useful-life-network": "networks",
         "useful-life-cost": "cost",
+        "useful-life-entropy": "entropy",
     },
     labels={
         "qaql": "QAQL",

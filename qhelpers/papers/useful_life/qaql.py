@@ -88,14 +88,53 @@ def trajectories(windows: Windows) -> Integers:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _learn(q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, ties, epsilons, temperature, n_reads, past, rng):
+def _chances(costs, rule, ties, epsilon, beta, n_reads, chances):
+    """Write into `chances` with what probability a rule takes each action."""
+    n_actions, lowest = len(costs), costs.min()
+    if rule == 0 or rule == 1:
+        chances[:] = epsilon / n_actions if rule == 1 else 0.0
+        left = 1.0 - epsilon if rule == 1 else 1.0
+        n_equal = (costs == lowest).sum()
+        for k in range(n_actions):
+            if costs[k] == lowest and ties == 2:
+                chances[k] += left / n_equal
+            elif costs[k] == lowest:
+                first = (costs[:k] == lowest).sum() == 0
+                last = (costs[k + 1 :] == lowest).sum() == 0
+                chances[k] += left if (first if ties == 0 else last) else 0.0
+        return
+    if rule == 5:
+        chances[:] = 1.0 / n_actions
+        return
+    weights = np.exp(-beta * (costs - lowest))
+    weights /= weights.sum()
+    chances[:] = weights
+    if rule == 4:
+        for k in range(n_actions):  # no read is below it, and not all are above it; equals share
+            at_least, above, n_equal = 0.0, 0.0, 0
+            for j in range(n_actions):
+                at_least += weights[j] if costs[j] >= costs[k] else 0.0
+                above += weights[j] if costs[j] > costs[k] else 0.0
+                n_equal += costs[j] == costs[k]
+            if n_reads * (1.0 - at_least) > 40.0:  # so improbable that its power need not be taken
+                chances[k] = 0.0
+            else:
+                chances[k] = (min(at_least, 1.0) ** n_reads - above**n_reads) / n_equal
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _learn(
+    q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, ties, epsilons, temperature, n_reads, past, rng, told
+):
     """Steps 2 to 5 of Algorithm 1 along some records, at most `limit` steps; `q` and `chosen` are changed.
 
     `rewards` has a row a window and a column an action; `past` is where transitions are kept, (window, action, last), and a
-    batch of as many as its last row says is learned from at each step; no row: each step is learned from as it comes.
+    batch of as many as its last row says is learned from at each step; no row: each step is learned from as it comes. To `told`,
+    where it has a place, the entropy of each draw is added.
     """
     n_actions = q.shape[1]
     costs, weights = np.empty(n_actions), np.empty(n_actions)
+    epsilon = 0.0
     n_updates, done = 0, 0
     for j in order:
         n_updates += edges[j + 1] - edges[j]
@@ -110,10 +149,15 @@ def _learn(q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, 
                 largest = max(largest, abs(costs[k]))
             # an annealer's temperature is one of the couplings, which are set by the penalty, 2 max|c|: so in units of max|c|
             beta = 1.0 / (temperature * largest) if rule in (3, 4) and largest > 0.0 else 1.0 / temperature
+            if rule == 1:
+                epsilon = epsilons[0] + (epsilons[1] - epsilons[0]) * done / n_updates
+            if len(told):
+                _chances(costs, rule, ties, epsilon, beta, n_reads, weights)
+                for k in range(n_actions):
+                    told[0] -= weights[k] * np.log(weights[k]) if weights[k] > 0.0 else 0.0
             if rule == 0:
                 a = lowest_one(costs, ties, rng.random())
             elif rule == 1:
-                epsilon = epsilons[0] + (epsilons[1] - epsilons[0]) * done / n_updates
                 a = epsilon_one(costs, epsilon, ties, rng.random(), rng.random())
             elif rule == 4:
                 a = lowest_of_reads_one(costs, beta, n_reads, rng.random(), rng.random(), weights)
@@ -176,6 +220,8 @@ class QAQL(RegressorMixin, BaseEstimator):
         As in `States`.
     max_updates : int, optional
         Records are gone along only up to so many updates in all: samplers take long.
+    tell : bool
+        Whether the entropy of each draw is computed, for a rule of the table; no draw is changed by it.
     random_state : int
         Of states, order, and draws.
 
@@ -189,6 +235,8 @@ class QAQL(RegressorMixin, BaseEstimator):
         Remaining life that an action stands for (Eq. 22): centres of equal bins from 0 to the largest training label.
     states_ : States
     n_updates_, n_episodes_ : int
+    draw_entropy_ : float
+        With `tell`: of the distribution that an action is drawn from, in nats, the mean over all updates (deviation D3.60).
     """
 
     def __init__(
@@ -211,6 +259,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         state: Literal["means", "last row", "index"] = "means",
         n_states: int = 100,
         max_updates: int | None = None,
+        tell: bool = False,
         random_state: int = 0,
     ) -> None:
         self.selector = selector
@@ -230,6 +279,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         self.state = state
         self.n_states = n_states
         self.max_updates = max_updates
+        self.tell = tell
         self.random_state = random_state
 
     def _check(self) -> None:
@@ -248,6 +298,7 @@ class QAQL(RegressorMixin, BaseEstimator):
                 self.replay == 0 or (self.replay > 0 and not callable(self.selector)),
                 "0, or the size of a batch for a rule of the table",
             ),
+            ("tell", not (self.tell and callable(self.selector)), "False where a function chooses, whose chances nobody knows"),
         ]
         for name, fine, what in allowed:
             if not fine:
@@ -285,6 +336,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         rewards = -(((self.centres_ - X.y[:, None]) / highest) ** 2)  # Eqs. 9 and 10, for each action that could be taken
         past = np.zeros((self.n_episodes * len(X) + 1 if self.replay else 0, 3), np.int64)
         past[-1:, 1] = self.replay
+        self._told = np.zeros(1 if self.tell else 0)
         left = np.iinfo(np.int64).max if self.max_updates is None else self.max_updates
         for episode in range(self.n_episodes):
             order = way.permutation(len(edges) - 1)[: None if self.whole else 1]
@@ -295,6 +347,8 @@ class QAQL(RegressorMixin, BaseEstimator):
             if left <= 0 or np.abs(self.values_ - before).max() < self.tolerance:  # step 6
                 break
         self.n_updates_ = int(self.chosen_.sum())
+        if self.tell:
+            self.draw_entropy_ = float(self._told[0]) / self.n_updates_
         return self
 
     def _compiled(self, seen, rewards, edges, order, limit, gamma, episode, past, rng) -> None:
@@ -302,7 +356,7 @@ class QAQL(RegressorMixin, BaseEstimator):
         at = [max(last, first + (last - first) * k / (share * self.n_episodes)) for k in (episode, episode + 1)]
         rule = (RULES[str(self.selector)], TIES[self.ties], np.array(at), self.temperature, float(self.n_reads))
         rates = (self.learning_rate, gamma)
-        _learn(self.values_, self.chosen_, seen, rewards, edges, order, limit, *rates, *rule, past, rng)
+        _learn(self.values_, self.chosen_, seen, rewards, edges, order, limit, *rates, *rule, past, rng, self._told)
 
     def _with_policy(self, seen, rewards, edges, order, limit, gamma, episode, past, rng) -> None:
         """The same, a step at a time, with a function that chooses: Algorithm 1 as it is printed."""
