@@ -14,7 +14,6 @@ from qhelpers.datasets import Series
 from qhelpers.papers.useful_life.experiments.tables import SELECTORS, prepared
 from qhelpers.papers.useful_life.qaql import QAQL
 from qhelpers.qubo import (
-    clique_embedding,
     draw_lowest,
     draw_lowest_of_reads,
     draw_softmax,
@@ -105,9 +104,8 @@ def over_bins(train: Any, states: Any, bins: Sequence[int] = BINS) -> dict[str, 
         for name, (call, times) in each.items():
             curves.setdefault(name, {})[n] = quickest(call) / times
         exact[f"couplings.{n}"] = float(bqm.num_interactions)
-        qubits = sum(map(len, clique_embedding(n).values()))
-        exact[f"qubits.{n}"], exact[f"modelled_call.{n}"] = float(qubits), qpu_access_time(qubits)
-    for name in ("couplings", "qubits", "modelled_call"):
+        exact[f"modelled_call.{n}"] = qpu_access_time(n)
+    for name in ("couplings", "modelled_call"):
         exact[f"{name}_order"] = growth(bins, [exact[f"{name}.{n}"] for n in bins])
     return told(curves) | exact
 
@@ -156,8 +154,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         ``*_seconds.N`` at each size N, ``*_growth`` over all sizes and ``*_growth_of_the_largest`` over the last three; the
         largest of these is ``steepest_growth``. Over bins: of an ``argmax``; of ``one_read`` and ``lowest_of_1000`` as drawn; of
         a model as ``arrays`` of what differs and as Ocean's ``model`` with all pairs; of one ``read`` of simulated annealing; of
-        an ``update`` with each rule. Over reads: of a choice. Over windows: of a training. ``couplings``, ``qubits`` of a clique
-        on a Pegasus chip, and the ``modelled_call`` of 1,000 reads are counted or worked out.
+        an ``update`` with each rule. Over reads: of a choice. Over windows: of a training. ``couplings`` are counted; the
+        ``modelled_call`` of 1,000 reads, one qubit a bin, is worked out.
 
     Raises
     ------
