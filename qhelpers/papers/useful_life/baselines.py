@@ -420,6 +420,8 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "cnn": {"learning_rate": 1e-3, "hidden": 16},
     "bi-lstm": {"learning_rate": 1e-3, "hidden": 32},
     "transformer": {"learning_rate": 3e-3, "hidden": 32},
+    "dqn": {"learning_rate": 3e-4, "discount": 0.5},
+    "ppo": {"learning_rate": 3e-4, "discount": 0.5},
 }
 
 
