@@ -5,6 +5,7 @@ The main table is always there. What is recorded beside it, selectors of equal e
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -58,19 +59,18 @@ def rival(model: str, data: str = ENGINES, metric: str = "rmse", protocol: str =
     return found
 
 
-def of_equal_entropy() -> dict[str, NDArray[np.float64]]:
-    """RMSE of the annealer's stand-in less that of a softmax of equal entropy, by point, one a run; empty if not recorded."""
+@functools.cache
+def of_equal_entropy() -> dict[str, tuple[float, float, float]]:
+    """By how much the annealer's stand-in errs less than a softmax of equal entropy, by point: cycles and their 95 % interval, by
+    engines and runs (deviation D3.65); empty if fewer than five runs are recorded."""
+    from qhelpers.papers.useful_life.experiments import entropy
     from qhelpers.runs import records
 
     runs = records.measured("useful-life-entropy")
     runs = [run for run in runs if {"data": ENGINES, "protocol": "printed", "td": True}.items() <= run.config.items()]
-    points = [
-        name.removesuffix(".annealer.rmse") for name in (runs[0].metrics if runs else ()) if name.endswith(".annealer.rmse")
-    ]
-    return {
-        one: np.array([run.metrics[f"{one}.annealer.rmse"] - run.metrics[f"{one}.softmax.rmse"] for run in runs])
-        for one in points
-    }
+    if len(runs) < 5:
+        return {}
+    return {one: entropy.difference(runs, f"{one}.softmax", f"{one}.annealer")[:3] for one in entropy.points(ENGINES)}
 
 
 def shown(selector: str, data: str = ENGINES) -> str:
@@ -115,12 +115,11 @@ def _help() -> str:
     )
     matched = of_equal_entropy()
     if matched:
-        shares = [corrected_t_test(-one, np.zeros(len(one)), TEST_SHARE) for one in matched.values()]
-        ahead, behind = sum(one.low > 0 for one in shares), sum(one.high < 0 for one in shares)
-        low, high = (f"{pick(one.difference for one in shares):+.1f}".replace("-", "−") for pick in (min, max))
+        ahead, behind = sum(low > 0 for _, low, _ in matched.values()), sum(high < 0 for *_, high in matched.values())
+        gained = f"{np.mean([one for one, *_ in matched.values()]):+.1f}".replace("-", "−")
         said += (
-            f" Beside a softmax of equal entropy it gains {low} to {high} cycles, at {len(shares)} entropies between a blind "
-            f"draw and an argmax; it is clearly ahead at {ahead} of them, clearly behind at {behind}."
+            f" Beside a softmax of equal entropy it gains {gained} cycles, the mean over {len(matched)} entropies between a "
+            f"blind draw and an argmax; it is clearly ahead at {ahead} of them, clearly behind at {behind}."
         )
     return said
 

@@ -38,7 +38,7 @@ def forged(monkeypatch):
 
         monkeypatch.setattr(answer, "values", values)
         monkeypatch.setattr(answer, "rival", rival)
-        monkeypatch.setattr(answer, "of_equal_entropy", lambda: {k: scattered(k, v) for k, v in (shares or {}).items()})
+        monkeypatch.setattr(answer, "of_equal_entropy", lambda: shares or {})
         return [re.sub("<[^>]+>", "", one) for one in answer.sentences()]
 
     return forge
@@ -63,8 +63,8 @@ def test_an_annealer_that_is_as_good_as_chance_or_worse_than_it(forged):
 
 
 def test_with_selectors_of_equal_entropy_its_own_share_is_told(forged):
-    helps = forged(shares={"t0.35": 0.05, "t0.1": -1.0, "n1000": 2.0})[0]
-    assert re.search(r"gains −[12]\.\d to \+[01]\.\d cycles, at 3 entropies", helps)
+    helps = forged(shares={"t0.35": (0.05, -0.1, 0.2), "t0.1": (1.0, 0.5, 1.5), "n1000": (-2.05, -3.0, -1.0)})[0]
+    assert "gains −0.3 cycles, the mean over 3 entropies" in helps
     assert "clearly ahead at 1 of them, clearly behind at 1." in helps
 
 
@@ -89,17 +89,26 @@ def test_the_page_shows_what_is_recorded():
 
 
 def test_shares_at_equal_entropy_are_read_from_the_records(monkeypatch):
+    """Two engines, the one held out in each run; the annealer's squared errors are those of the softmax, times nine quarters."""
     from types import SimpleNamespace
 
+    from qhelpers.papers.useful_life.experiments import entropy
     from qhelpers.runs import records
 
+    names = entropy.learners("cmapss_fd001")
+    squared = np.full((len(names), 2), 400.0)
+    squared[[name.endswith(".annealer") for name in names]] = 900.0
+    kept = {"unit": np.array([1, 2]), "windows": np.array([1, 1]), "squared": squared}
     place = {"data": "cmapss_fd001", "protocol": "printed", "td": True}
-    metrics = {"t0.1.annealer.rmse": 20.0, "t0.1.softmax.rmse": 19.0, "n10.annealer.rmse": 30.0, "n10.softmax.rmse": 31.0}
-    runs = [SimpleNamespace(config=place, metrics=metrics), SimpleNamespace(config=place | {"td": False}, metrics={"rmse": 1.0})]
+    runs = [SimpleNamespace(config=place, arrays=lambda: kept) for _ in range(5)]
     monkeypatch.setattr(records, "measured", lambda name: runs)
-    assert {name: list(one) for name, one in answer.of_equal_entropy().items()} == {"t0.1": [1.0], "n10": [-1.0]}
-    monkeypatch.setattr(records, "measured", lambda name: [])
+    answer.of_equal_entropy.cache_clear()
+    found = answer.of_equal_entropy()
+    assert list(found) == list(entropy.points("cmapss_fd001")) and set(found.values()) == {(-10.0, -10.0, -10.0)}
+    answer.of_equal_entropy.cache_clear()
+    monkeypatch.setattr(records, "measured", lambda name: runs[:4])
     assert answer.of_equal_entropy() == {}
+    answer.of_equal_entropy.cache_clear()
 
 
 def test_sentences_are_counted():

@@ -199,7 +199,7 @@ def test_wrong_names_are_refused(parts):
 
 
 def test_what_was_chosen_is_what_the_recorded_trials_say():
-    recorded = records.load("useful-life-tuning")
+    recorded = records.measured("useful-life-tuning")
     for name, trials in TRIALS.items():
         errors = {one.config["trial"]: one.metrics["rmse"] for one in recorded if one.config["model"] == name}
         if len(errors) < len(trials) and name == "ppo":  # its trials are being recorded; the first is taken until all are

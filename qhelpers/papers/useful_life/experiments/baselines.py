@@ -17,6 +17,7 @@ from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life import windows
 from qhelpers.papers.useful_life.baselines import FAMILIES, baseline
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, FLEET, SELECTORS, prepared
+from qhelpers.papers.useful_life.experiments.trajectories import LATE
 from qhelpers.papers.useful_life.qaql import QAQL
 from qhelpers.papers.useful_life.quantum_baselines import QUANTUM
 from qhelpers.papers.useful_life.windows import Windows
@@ -38,7 +39,6 @@ MANY = (
     *("mean", "last-cycle", "ridge", "random-forest", "gradient-boosting", "sgd", "sarsa", "transformer", "quantum-vql"),
     *READINGS,
 )
-LATE = 0.3
 
 
 def late(test: Windows, dataset: Series) -> np.ndarray:
