@@ -421,7 +421,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "bi-lstm": {"learning_rate": 1e-3, "hidden": 32},
     "transformer": {"learning_rate": 3e-3, "hidden": 32},
     "dqn": {"learning_rate": 3e-4, "discount": 0.5},
-    "ppo": {"learning_rate": 3e-4, "discount": 0.5},
+    "ppo": {"learning_rate": 1e-3, "discount": 0.5},
 }
 
 
