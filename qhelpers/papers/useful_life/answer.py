@@ -104,7 +104,8 @@ def _help() -> str:
         first = "No, it does harm" if len(worse) == len(tests) else "No" if worse else "Not that we could see"
     said = (
         f"<strong>Does the quantum part help?</strong> {first}: on engines held out QAQL errs by {shown('lowest-of-1000')} "
-        f"cycles (RMSE; the lowest of 1,000 reads) or {shown('one-read')} (one read), and by {shown('uniform')} with any bin at random."
+        f"cycles (RMSE; the lowest of 1,000 reads) or {shown('one-read')} (one read), and by {shown('uniform')} "
+        "with any bin at random."
     )
     matched = of_equal_entropy()
     if matched:
