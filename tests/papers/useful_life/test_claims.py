@@ -29,7 +29,7 @@ def wanted():
 
 
 def test_what_measures_a_claim_is_run():
-    named = wanted()
+    named = list(wanted())
     assert {name for name, *_ in named} <= set(PAPER.experiments)
     grids = {name: [config for config, _ in experiment.get(name).grid("laptop")] for name, *_ in named}
     for name, config, _, claim in named:
