@@ -209,11 +209,12 @@ class Page:
     def verdicts(self, *ids: str, caption: str) -> None:
         """Show what became of claims: what was measured under the main reading, and the verdict over all readings."""
         from qhelpers import ledger
+        from qhelpers.ledger.shown import decimals, rounded
 
         rows = []
         for one in ids:
             claim, verdict = ledger.claim(one), self._judged(one)
-            value, rest = "" if verdict.measured is None else f"{verdict.measured:.3f}", ""
+            value, rest = "" if verdict.measured is None else rounded(verdict.measured), ""
             run = [reading for reading in verdict.readings if reading.verdict != "pending"]
             if claim.kind in ("ordering", "procedure") and value:
                 tries = "runs" if claim.single or verdict.readings[0].in_runs is None else "resamplings"
@@ -221,7 +222,8 @@ class Page:
                 if len(run) > 1:
                     rest = f"it holds under {sum(reading.verdict == 'holds' for reading in run)} of {len(run)} readings"
             elif verdict.sd is not None:
-                rest = f"\u00a0±\u00a0{verdict.sd:.3f} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
+                spread = f"{verdict.sd:.{decimals(verdict.measured)}f}"
+                rest = f"\u00a0±\u00a0{spread} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
             of = verdict.readings[0].of if verdict.readings else ""
             said = (value, rest, verdict.verdict, of)
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), said))

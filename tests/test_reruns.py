@@ -424,6 +424,6 @@ def test_only_times_are_left_out(name):
     times = experiment.get(name).times
     left = {key for one in again.find([name])[:400] for key in one.metrics if re.fullmatch(times(one.config), f"metrics.{key}")}
     left -= {"disagreement"}  # of the equation on sizes, whose records are among them: made of seconds
-    assert all(any(unit in key for unit in ("second", "_ms", "_wh", "_gco2")) for key in left)
+    assert all(any(unit in key for unit in ("second", "_ms", "ms_per_", "_growth", "_wh", "_gco2")) for key in left)
     assert not any(key.startswith(("superconducting", "trapped", "accuracy", "agreement")) for key in left)
     assert left or name not in ("energy", "equations")

@@ -58,7 +58,7 @@ def test_every_page_shows_one_number_for_one_quantity(board, tables):
         numbers = {name: typed(value) for name, value in config.items()}
         found_in = [evidence.sample(experiment, one, metric).values for one in (config, numbers)]
         values = next(values for values in found_in if len(values))
-        assert text == f"{values.mean():.3f}", of
+        assert text == shown.rounded(values.mean()), of
     both = collected(board.answer(rows)).keys() & collected(board.table(rows)).keys()
     assert len(both) >= 2, "the front page and the scoreboard show no quantity together; nothing was compared"
 
@@ -85,3 +85,10 @@ def test_the_answer_follows_the_records(monkeypatch):
     changed = " ".join(re.sub("<[^>]+>", "", one) for one in answer.sentences())
     assert "QNN-Q on the tracker is clearly ahead of the best classical model" in changed
     assert "is clearly above all of the nine" in changed
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.8794, "0.879"), (9.9996, "10.000"), (33.249, "33.2"), (-12.34, "-12.3"), (0, "0.000")]
+)
+def test_a_large_number_needs_fewer_decimals(value, text):
+    assert shown.rounded(value) == text

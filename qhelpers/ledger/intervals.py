@@ -141,7 +141,8 @@ class Interval:
         return Interval(hi, hi) if self.meets(other) else None
 
     def __str__(self) -> str:
-        return f"[{self.lo:.6g}, {self.hi:.6g}]"
+        low = "(−∞" if self.lo == -math.inf else f"[{self.lo:.6g}"
+        return f"{low}, ∞)" if self.hi == math.inf else f"{low}, {self.hi:.6g}]"
 
 
 def _at_most(a: float, b: float) -> bool:

@@ -51,15 +51,25 @@ def mark(text: str, of: str) -> str:
     return f'<span class="qh-value" data-of="{html.escape(of)}">{html.escape(text)}</span>' if of else html.escape(text)
 
 
+def decimals(value: float) -> int:
+    """Decimals that every page shows of a mean and of its spread: three, and one of what is 10 or more."""
+    return 1 if abs(value) >= 10 else 3
+
+
+def rounded(value: float) -> str:
+    """A mean as every page shows it, by `decimals`."""
+    return f"{value:.{decimals(value)}f}"
+
+
 def score(experiment: str, metric: str = "accuracy", **config: Any) -> str:
-    """Mean of a recorded score with three decimals, as HTML that says what it is.
+    """Mean of a recorded score by `decimals`, as HTML that says what it is.
 
     Parameters
     ----------
     experiment, metric, **config
         As in `sample`.
     """
-    return mark(f"{sample(experiment, metric, **config).values.mean():.3f}", key(experiment, config, metric))
+    return mark(rounded(sample(experiment, metric, **config).values.mean()), key(experiment, config, metric))
 
 
 def marked(markup: str) -> list[tuple[str, str]]:

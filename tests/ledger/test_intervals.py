@@ -111,3 +111,8 @@ def test_a_range_reaches_from_its_first_number_to_its_last():
     assert printed_interval("0.5 s to 2 s".replace(" s to", " to")) == Interval(0.45, 2.5)
     with pytest.raises(ValueError, match="allowed are forms like"):
         printed_interval("some to 13 minutes")
+
+
+def test_an_end_that_does_not_exist_is_no_number():
+    assert str(Interval(0.5, 2)) == "[0.5, 2]" and str(Interval(0.363354, math.inf)) == "[0.363354, ∞)"
+    assert str(Interval(-math.inf, 1)) == "(−∞, 1]" and "inf" not in str(Interval(-math.inf, math.inf))

@@ -172,12 +172,14 @@ def coverage(rows: Sequence[Any]) -> str:
 
 def measured(row: Any) -> str:
     """Return what was measured for a claim: mean, spread and runs; for what is no number how often it holds."""
+    from qhelpers.ledger.shown import decimals, rounded
+
     if row.measured is None:
         return "–"
     kind = claims()[row.id].kind
     if kind == "number":
-        spread = "" if row.sd is None else f" ± {row.sd:.3f}"
-        return f"{row.measured:.3f}{spread} (n = {row.n_seeds})"
+        spread = "" if row.sd is None else f" ± {row.sd:.{decimals(row.measured)}f}"
+        return f"{rounded(row.measured)}{spread} (n = {row.n_seeds})"
     run = [one for one in row.readings if one.verdict != "pending"]
     if len(run) > 1:
         return f"holds under {sum(one.verdict == 'holds' for one in run)} of {len(run)} readings (n = {row.n_seeds})"
@@ -190,9 +192,9 @@ def measured(row: Any) -> str:
 
 def _marked(row: Any) -> str:
     """Return what was measured, escaped, with a number marked by what it is of."""
-    from qhelpers.ledger.shown import mark
+    from qhelpers.ledger.shown import mark, rounded
 
-    text, value = measured(row), "" if row.measured is None else f"{row.measured:.3f}"
+    text, value = measured(row), "" if row.measured is None else rounded(row.measured)
     of = row.readings[0].of if row.readings else ""
     return mark(value, of) + escape(text.removeprefix(value)) if of and text.startswith(value) else escape(text)
 
@@ -323,16 +325,18 @@ def _at(value: float, question: Any) -> str:
 
 def _strip_row(question: Any, name: str, row: Any, ours: Any, one: float | None) -> str:
     """Return a row of the picture: what is printed, what was measured, and the control."""
+    from qhelpers.ledger.shown import rounded
+
     marks, words = [], [f"{name}: printed {row.printed}"]
     if ours.measured is not None:
         if ours.interval is not None:
             start, stop = ours.interval
             marks.append(f'<i class="qh-range" style="--qh-from:{_at(start, question)};--qh-to:{_at(stop, question)}"></i>')
         marks.append(f'<i class="qh-measured" style="--qh-at:{_at(ours.measured, question)}"></i>')
-        words.append(f"measured {ours.measured:.3f}")
+        words.append(f"measured {rounded(ours.measured)}")
     if one is not None:
         marks.append(f'<i class="qh-control" style="--qh-at:{_at(one, question)}"></i>')
-        words.append(f"{question.control} {one:.3f}")
+        words.append(f"{question.control} {rounded(one)}")
     marks.append(f'<i class="qh-printed" style="--qh-at:{_at(float(row.printed), question)}"></i>')
     return (
         f'<div class="qh-strip-row"><span>{escape(name)}</span>'

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qhelpers import ledger
 from qhelpers.evaluation import Test, corrected_t_test
-from qhelpers.ledger.shown import key, mark, sample
+from qhelpers.ledger.shown import key, mark, rounded, sample
 
 FLOWS = {"data": "wustl_iiot_999", "split": "random"}
 REGISTERS = {"data": "ton_iot_modbus", "features": "all"}
@@ -60,7 +60,7 @@ def values(config: Mapping[str, Any], metric: str = "mcc", **place: Any) -> NDAr
 def shown(config: Mapping[str, Any], metric: str = "mcc", **place: Any) -> str:
     """Mean of such scores, marked with what it is of."""
     whole = {**FLOWS, **config, **place}
-    return mark(f"{values(config, metric, **place).mean():.3f}", key("threats-scores", whole, metric))
+    return mark(rounded(values(config, metric, **place).mean()), key("threats-scores", whole, metric))
 
 
 def bars() -> dict[str, NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qhelpers import ledger
 from qhelpers.evaluation import Test, corrected_t_test
-from qhelpers.ledger.shown import key, mark, sample
+from qhelpers.ledger.shown import key, mark, rounded, sample
 from qhelpers.papers.useful_life.windows import TEST_SHARE
 from qhelpers.runs.records import RecordsError
 
@@ -76,12 +76,12 @@ def of_equal_entropy() -> dict[str, tuple[float, float, float]]:
 def shown(selector: str, data: str = ENGINES) -> str:
     """Mean RMSE of a rule, marked with what it is of."""
     config = {**USUAL, "selector": selector, "data": data}
-    return mark(f"{values(selector, data).mean():.1f}", key("useful-life-qaql", config, "rmse"))
+    return mark(rounded(values(selector, data).mean()), key("useful-life-qaql", config, "rmse"))
 
 
 def _rival(model: str, data: str) -> str:
     config = {"protocol": "printed", "model": model, "data": data}
-    return mark(f"{rival(model, data).mean():.1f}", key("useful-life-baselines", config, "rmse"))
+    return mark(rounded(rival(model, data).mean()), key("useful-life-baselines", config, "rmse"))
 
 
 def gain(reading: str, other: str, data: str = ENGINES) -> Test:

@@ -157,7 +157,7 @@ def _deep(known: Workshop, other: Workshop, discount: float, seed: int) -> dict[
     """The same with a deep Q-network of Stable-Baselines3, as it comes."""
     sb3 = require("stable_baselines3", "control")
     wrappers = require("gymnasium.wrappers", "control")
-    require("torch", "control").set_num_threads(1)
+    require("torch", "engine").set_num_threads(1)
     model = sb3.DQN("MlpPolicy", wrappers.RescaleObservation(known, 0.0, 1.0), gamma=discount, seed=seed, device="cpu")
     model.learn(DEEP_STEPS)
     scale = np.array([known.lives.age.max(), maintenance.CAP, 1, maintenance.CAP])
