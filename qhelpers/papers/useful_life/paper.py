@@ -16,6 +16,7 @@ PAPER = Paper(
         "useful-life-tuning": "tuning",
         "useful-life-baselines": "baselines",
         "useful-life-epochs": "epochs",
+        "useful-life-episodes": "episodes",
         "useful-life-intervals": "intervals",
         "useful-life-bins": "bins",
         "useful-life-network": "networks",

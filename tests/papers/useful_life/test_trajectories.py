@@ -15,7 +15,7 @@ def engines():
 
 def test_lives_are_of_held_out_engines_from_short_to_long(engines):
     _, test = as_printed(engines, 0)
-    found = trajectories.run({"data": "cmapss_fd001", "selector": "mean-of-state"}, 0, engines)
+    found = trajectories.run({"data": "cmapss_fd001", "model": "mean-of-state"}, 0, engines)
     kept = found.arrays
     units = trajectories.drawn(test)
     assert len(units) == trajectories.N_KEPT and set(np.unique(kept["unit"])) == set(units) <= set(test.unit)
@@ -40,6 +40,14 @@ def test_units_that_were_not_seen_to_fail_are_left_out(engines):
     assert list(alone) == [lost]
 
 
+def test_a_rival_is_scored_as_among_the_baselines(engines):
+    from qhelpers.papers.useful_life.experiments import baselines
+
+    config = {"data": "cmapss_fd001", "model": "quantum-decision-tree"}
+    alone = baselines.run(config | {"protocol": "printed"}, 0, engines)
+    assert trajectories.run(config, 0, engines).metrics["rmse"] == pytest.approx(alone.metrics["rmse"])
+
+
 def test_an_unknown_rule_is_refused(engines):
-    with pytest.raises(ValueError, match="selector 'none' is unknown; allowed are lowest-of-1000"):
-        trajectories.run({"data": "cmapss_fd001", "selector": "none"}, 0, engines)
+    with pytest.raises(ValueError, match="model 'none' is unknown; allowed are lowest-of-1000"):
+        trajectories.run({"data": "cmapss_fd001", "model": "none"}, 0, engines)
