@@ -221,9 +221,11 @@ def test_a_run_on_the_twin_scores_late_windows_and_official_engines():
 
 def test_every_model_of_the_table_is_in_the_grid_with_its_number_of_seeds():
     grid = table.grid("laptop")
-    seeds = {config["model"]: n for config, n in grid}
-    assert set(seeds) == set(table.MODELS)
-    assert seeds["transformer"] == 30 and seeds["gru"] == 5
+    seeds = {(config["model"], config["data"], config["protocol"]): n for config, n in grid}
+    assert {name for name, *_ in seeds} == set(table.MODELS)
+    for data in ("cmapss_fd001", "device_failure"):
+        assert seeds["transformer", data, "printed"] == 30 and seeds["gru", data, "printed"] == 10
+    assert seeds["transformer", "cmapss_fd004", "printed"] == seeds["gru", "device_failure", "fair"] == 5
     assert len(grid) == 6 * len(table.MODELS)
 
 

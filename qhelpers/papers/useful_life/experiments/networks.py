@@ -70,7 +70,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
         entries += [place | {"selector": how, "td": td} for td in (True, False) for how in ASKED]
         entries += [place | {"selector": "all-rewards", "td": True}]
         entries += [place | {"selector": how, "td": False} for how in CONTROLS]
-    return [(entry, 5) for entry in entries]
+    return [(entry, 10 if entry["td"] and entry["protocol"] == "printed" else 5) for entry in entries]
 
 
 EXPERIMENT = Experiment(
