@@ -35,7 +35,7 @@ MODELS: dict[str, Callable[[int], Any]] = {
         for name, rule in READINGS.items()
     },
 }
-#: Run with thirty seeds on FD001 and on the printed fleet; others with ten there, and all with five elsewhere (D3.54).
+#: Run with thirty seeds on FD001 and on the printed fleet; all else with ten (D3.54).
 MANY = ("mean", "last-cycle", "ridge", "random-forest", "gradient-boosting", "transformer", "quantum-vql", *READINGS)
 #: Processor seconds of a run, roughly, where it is more than two.
 SECONDS = {
@@ -112,7 +112,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     if profile == "quick":
         return [(main[0] | {"model": name}, 1) for name in ("mean", "last-cycle", "ridge", "gradient-boosting")]
     entries = [(place | {"model": name}, 30 if name in MANY else 10) for place in main for name in MODELS]
-    return entries + [(place | {"model": name}, 5) for place in other for name in MODELS]
+    return entries + [(place | {"model": name}, 10) for place in other for name in MODELS]
 
 
 EXPERIMENT = Experiment(
