@@ -41,7 +41,7 @@ _COMPARES = re.compile(
     r"similar\w*|balanced|essential|crucial|critical|necessary|generaliz\w*|fine-tuned|scal\w*)\b",
     re.I,
 )
-_ABBREVIATED = re.compile(r"\b(?:Fig|Figs|Eq|Eqs|Ref|i\.e|e\.g|etc|vs|al|Acc)\.$")
+_ABBREVIATED = re.compile(r"\b(?:Fig|Figs|Eq|Eqs|Ref|i\.e|e\.g|etc|vs|al|Acc)\.$|^\d+\.$")
 _DECIMAL = re.compile(r"(?<![\d.])\d*\.\d+|\d+(?:\.\d+)?%|(?<![\w-])\d{3,}\b")
 #: Numbers of a list or of an algorithm's lines that stand alone.
 _MARKER = re.compile(r"[•\s]*\d*[.)]?\s*\d*[.)]?\s*")

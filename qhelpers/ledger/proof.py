@@ -18,7 +18,8 @@ from qhelpers.ledger.statements import Claim, Paper, parts_of
 _TOKEN = r"(\d+(?:[.,]\d+)*(?:[–-]\d+(?:[.,]\d+)*)?%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
 _HEADING = re.compile(
-    r"^(Abstract|ABSTRACT|REFERENCES|Highlights|Index Terms:|Declarations|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$"
+    r"^(Abstract|ABSTRACT|Highlights|Index Terms:|Declarations|References|REFERENCES|"
+    r"[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$"
 )
 #: A heading of a text that is marked up, "## I. INTRODUCTION", or one that runs into its paragraph, "**Abstract**—…".
 _MARKED = re.compile(r"#{2,} (?P<heading>\S.*)|\*\*(?P<run_in>Abstract|Index Terms)\*\*\W*(?P<rest>.*)")
@@ -102,7 +103,9 @@ def sections(text: str) -> dict[str, str]:
         elif len(stripped) <= _LONGEST_HEADING and (_HEADING.match(stripped) or (numbered and numbered.match(stripped))):
             first = stripped.split(" ", 1)[0].removesuffix(".")
             named = ("Abstract", "Highlights", "Index", "Declarations", "References")
-            name = f"Section {first}" if first.capitalize() not in named else stripped.capitalize() if first.isupper() else stripped
+            name = (
+                f"Section {first}" if first.capitalize() not in named else stripped.capitalize() if first.isupper() else stripped
+            )
             current = found.setdefault(name, [])
         else:
             current.append(stripped)
