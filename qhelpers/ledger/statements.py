@@ -358,7 +358,8 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
 
     A row is named by its model, under the group (a data set) that it stands in; with ``row: data`` by its data set, all of one
     ``model``. Columns are quantities, or data sets where the table has one ``quantity``; a column ``data`` says what a row is
-    on, ``units`` what the heads say of their numbers, and ``none`` what stands where there is no number.
+    on, ``units`` what the heads say of their numbers, and ``none`` what stands where there is no number. ``lacking`` says what it
+    would take to measure a quantity, or what is on some data, and ``works_out`` of which others a number follows, by model.
     """
     table, names, models = content["tables"][place], content["names"], content.get("models", {})
     grouped = table["rows"] if "groups" in table else {"": table["rows"]}
@@ -386,10 +387,16 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                         "quantity": which,
                         "of": of,
                     }
+                    if how := table.get("works_out", {}).get(which, {}).get(of["model"]):
+                        entry["of"] = of | {"works_out": how}
                     metric = which.replace(quantity_, table.get("metrics", {}).get(quantity_, quantity_), 1)
                     config = {key: of[key] for key in ("model", "data")}
                     if of["model"] not in models or "experiment" not in table:
-                        entry |= {key: table[key] for key in ("awaits", "needs") if key in table}
+                        entry |= {
+                            key: table[key] for key in ("awaits", "needs") if key in table and "works_out" not in entry["of"]
+                        }
+                        lacking = [one for key in (which, of["data"]) if (one := table.get("lacking", {}).get(key))]
+                        entry |= {"needs": lacking[0]} if lacking else {}
                     else:
                         experiment = models[of["model"]].get("experiment", table["experiment"])
                         entry["measured_by"] = {"experiment": experiment, "config": config, "metric": metric}

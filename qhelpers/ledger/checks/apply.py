@@ -427,13 +427,13 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
                 found = consistency.runtime_from_calls(_printed(claim), calls, _printed(known[each]))
                 results.append(replace(found, reading=reading).tie((claim.id, *named)))
         if "works_out" in claim.of:
-            named = tuple(dict.fromkeys(one for work in claim.of["works_out"].values() for one in _named(work)))
+            named = tuple(dict.fromkeys(one for work in claim.of["works_out"].values() for one in _named(str(work))))
             for reading, work in claim.of["works_out"].items():
 
-                def value(rounding: str, work: str = work) -> Interval:
+                def value(rounding: str, work: str = str(work)) -> Interval:
                     return _worked(work, known, rounding)
 
-                results.append(consistency.worked_out(_printed(claim), value, reading, work).tie((claim.id, *named)))
+                results.append(consistency.worked_out(_printed(claim), value, reading, str(work)).tie((claim.id, *named)))
     return results
 
 
@@ -444,6 +444,8 @@ def _named(expression: str) -> tuple[str, ...]:
 
 def _worked(expression: str, known: Mapping[str, Claim], rounding: str = "rounded") -> Interval:
     """What an expression over claims gives, from their printed numbers."""
+    if not _named(expression):
+        return Interval(float(expression), float(expression))
     found = combined(expression, lambda name: known[name].interval(rounding))
     return found if isinstance(found, Interval) else Interval(float(found), float(found))
 
