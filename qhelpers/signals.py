@@ -264,12 +264,13 @@ def images(x: ArrayLike, rate: float, size: int = 32) -> np.ndarray:
         raise ValueError(
             f"images of {size} pixels; allowed are {WINDOW >> LEVEL} and more, else moments of a window fall between them"
         )
-    windows(values, math.ceil(WINDOW * rate / RATE))  # refuses what is shorter than one, before the filters do
+    # Too short or dead is said of the recording as it came: a filter rings on where nothing was.
+    length = math.ceil(WINDOW * rate / RATE)
+    if (dead := np.flatnonzero(np.ptp(windows(values, length, max(length // 2, 1)), axis=-1) == 0)).size:
+        raise ValueError(f"window {dead[0]} of the recording holds no vibration; leave out what was recorded at a standstill")
     _flag_clipped(values)
     passed = bandpass(resample(values, rate), RATE)
     cut, outline = windows(passed), windows(envelope(passed, RATE))
-    if (silent := np.flatnonzero(np.ptp(cut, axis=-1) == 0)).size:
-        raise ValueError(f"window {silent[0]} of the recording holds no vibration; leave out what was recorded at a standstill")
     result = np.empty((len(cut), len(CHANNELS), size, size), np.float32)
     for start in range(0, len(cut), 2048):  # bounds what is held at once
         block = slice(start, start + 2048)
@@ -437,17 +438,16 @@ def kurtogram(x: ArrayLike, rate: float, level: int = 5) -> Kurtogram:
     rate : float
         Samples a second.
     level : int
-        The finest rows divide into ``2**level`` and ``3 * 2**(level - 1)`` bands.
+        The finest row divides into ``2**level`` bands.
     """
     values = _signal(x, rate)
-    finest = 3 * 2 ** (level - 1) if level >= 1 else 0
-    if values.ndim != 1 or level < 1 or values.shape[-1] < 32 * finest:
+    if values.ndim != 1 or level < 1 or values.shape[-1] < 32 * 2**level:
         raise ValueError(
             f"a signal of shape {values.shape} at level {level}; allowed are one axis, a level from 1 and 32 samples a band "
-            f"({32 * max(finest, 3)} here): take a longer signal or a lower level"
+            f"({32 * 2 ** max(level, 1)} here): take a longer signal or a lower level"
         )
     transform = _fft().rfft(values - values.mean())[1:]
-    n_bands = sorted({2**k for k in range(level + 1)} | {3 * 2**k for k in range(level)})
+    n_bands = sorted({2**k for k in range(level + 1)} | {3 * 2**k for k in range(level - 1)})
     columns = 3 * 2**level
     rows, best = [], (-np.inf, 0.0, 0.0)
     for n in n_bands:
