@@ -268,8 +268,8 @@ def images(x: ArrayLike, rate: float, size: int = 32) -> np.ndarray:
     length = math.ceil(WINDOW * rate / RATE)
     if (dead := np.flatnonzero(np.ptp(windows(values, length, max(length // 2, 1)), axis=-1) == 0)).size:
         raise ValueError(f"window {dead[0]} of the recording holds no vibration; leave out what was recorded at a standstill")
-    _flag_clipped(values)
     passed = bandpass(resample(values, rate), RATE)
+    _flag_clipped(values)
     cut, outline = windows(passed), windows(envelope(passed, RATE))
     result = np.empty((len(cut), len(CHANNELS), size, size), np.float32)
     for start in range(0, len(cut), 2048):  # bounds what is held at once
@@ -460,6 +460,37 @@ def kurtogram(x: ArrayLike, rate: float, level: int = 5) -> Kurtogram:
         top = int(kurtosis.argmax())
         best = max(best, (float(kurtosis[top]), top / n, (top + 1) / n))
     return Kurtogram(tuple(n_bands), np.stack(rows), (best[1] * rate / 2, best[2] * rate / 2))
+
+
+def audible(x: ArrayLike, rate: float, slower: float = 1, to: float = 8000) -> np.ndarray:
+    """Make a short sound of a signal: as it was, or slower and as much lower.
+
+    Parameters
+    ----------
+    x : array_like of shape (n_samples,)
+    rate : float
+        Samples a second.
+    slower : float
+        How many times slower it is played.
+    to : float
+        Samples a second of the sound.
+
+    Returns
+    -------
+    numpy.ndarray
+        16-bit samples, the largest at nine tenths of the range, 20 ms faded in and out, so that its ends do not click.
+    """
+    values = _signal(x, rate)
+    if values.ndim != 1 or not slower > 0 or not to > 0:
+        raise ValueError(
+            f"a sound of shape {values.shape}, {slower:g} times slower, at {to:g}; allowed are one axis and numbers above 0"
+        )
+    # A tenth of a sample in a thousand is not heard: 48,828 needs no ratio of its own.
+    ratio = (Fraction(to) * Fraction(slower) / Fraction(rate)).limit_denominator(1000)
+    played = _scipy().resample_poly(values - values.mean(), ratio.numerator, ratio.denominator)
+    fade = np.minimum(1, np.arange(1, len(played) + 1) / (0.02 * to))
+    played = played * fade * fade[::-1]
+    return np.round(played / np.abs(played).max() * 0.9 * 32767).astype(np.int16)
 
 
 def clipped(x: ArrayLike) -> float:

@@ -272,6 +272,19 @@ def test_images_are_the_chain_step_by_step():
     np.testing.assert_allclose(made[2][[0, -1]], outline[[0, -1]], atol=1e-5)
 
 
+@pytest.mark.parametrize(("rate", "slower"), [(12_000, 1), (48_828, 1), (12_000, 8)])
+def test_a_sound_is_the_signal_slower_and_as_much_lower(rate, slower):
+    sound = signals.audible(0.01 * tone(800, rate), rate, slower)
+    assert sound.dtype == np.int16
+    assert len(sound) == pytest.approx(8000 * slower, abs=8)
+    assert 0.88 < np.abs(sound).max() / 32767 < 0.91
+    assert max(abs(sound[0]), abs(sound[-1])) < 500
+    hz, amplitude = signals.spectrum(sound.astype(float), 8000)
+    assert hz[amplitude.argmax()] == pytest.approx(800 / slower, abs=1)
+    with pytest.raises(ValueError, match="one axis"):
+        signals.audible(np.stack([tone(800), tone(800)]), rate)
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 EVERY = {
