@@ -7,7 +7,7 @@ and the speed of its shaft alone. Who knows both needs no training part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -67,12 +67,12 @@ RIGS = {
 
 @dataclass(frozen=True)
 class Piece:
-    """One recording, cut.
+    """One recording, whole or cut.
 
     Attributes
     ----------
     x : numpy.ndarray of shape (n_windows, n_samples)
-        As recorded, the mean removed; windows do not overlap.
+        As recorded, the mean taken off.
     rate, speed : float
         Samples, and turns of the shaft, a second.
     fault, bearing : str
@@ -89,49 +89,54 @@ class Piece:
     orders: dict[str, float]
 
 
-def pieces(data: Signals, rig: str, seconds: float = 1.0, faults: tuple[str, ...] = FAULTS) -> Iterator[Piece]:
-    """Yield each recording of a rig that has one of these faults, cut into windows of so many seconds.
+def recordings(data: Signals, rig: str, faults: tuple[str, ...] = FAULTS) -> Iterator[Piece]:
+    """Yield each recording of a rig that has one of these faults, whole.
 
-    Recordings that are shorter are passed over. The hours of the clock at which an outer ring was struck are one bearing: the
-    same fault size stands at each, and whether another ring was taken is not published.
+    The hours of the clock at which an outer ring was struck are one bearing: the same fault size stands at each, and whether
+    another ring was taken is not published.
 
     Raises
     ------
     ValueError
-        If the rig is unknown, or no recording is long enough.
+        If the rig is unknown, or the data set is another one, or none of its recordings has such a fault.
     """
-    if rig not in RIGS:
-        raise ValueError(f"rig {rig!r} is unknown; allowed are {', '.join(RIGS)}: pass one of them")
-    told = RIGS[rig]
-    mine = np.ones(len(data), bool) if told.rate is None else data.rate == told.rate
+    if rig not in RIGS or RIGS[rig].data != data.name:
+        allowed = [name for name, told in RIGS.items() if told.data == data.name] or list(RIGS)
+        raise ValueError(f"rig {rig!r} of the data set {data.name}; allowed are {', '.join(allowed)}, each with its own set")
+    told, about = RIGS[rig], data.about
+    assert about is not None  # every set of vibrations says the speed
+    mine = np.isin([data.meaning[int(one)] for one in data.y], faults)
+    mine &= told.rate is None or data.rate == told.rate
     for column, value in told.where.items():
-        assert data.about is not None
-        mine &= data.about[column].to_numpy() == value
-    names = [data.meaning[int(one)] for one in data.y]
-    longest, some = 0.0, False
+        mine &= about[column].to_numpy() == value
+    if not mine.any():
+        raise ValueError(f"no recording of {rig} has a fault of {', '.join(faults)}; take more of them, or all files of the set")
     for k in np.flatnonzero(mine):
-        if names[k] not in faults:
-            continue
-        assert data.about is not None
-        x, rate = data.recordings[k][:, data.channels.index(told.channel)].astype(float), float(data.rate[k])
-        n = round(seconds * rate)
-        longest = max(longest, len(x) / rate)
-        if len(x) < n:
-            continue
-        some = True
-        cut = signals.windows(x, n, n)
-        yield Piece(
-            cut - cut.mean(-1, keepdims=True),
-            rate,
-            float(data.about["speed"].iloc[k]),
-            names[k],
-            f"{rig} {str(data.groups[k]).split(' @')[0]}",
-            told.orders,
-        )
-    if not some:
-        raise ValueError(
-            f"windows of {seconds:g} s; the longest recording of {rig} with such a fault has {longest:g} s: take shorter ones"
-        )
+        x = data.recordings[k][:, data.channels.index(told.channel)].astype(float)
+        bearing = f"{rig} {str(data.groups[k]).split(' @')[0]}"
+        fault = data.meaning[int(data.y[k])]
+        yield Piece((x - x.mean())[None], float(data.rate[k]), float(about["speed"].iloc[k]), fault, bearing, told.orders)
+
+
+def pieces(data: Signals, rig: str, seconds: float = 1.0, faults: tuple[str, ...] = FAULTS) -> Iterator[Piece]:
+    """Yield `recordings` cut into windows of so many seconds, without overlap, the mean of each taken off.
+
+    Recordings that are shorter are passed over.
+
+    Raises
+    ------
+    ValueError
+        As of `recordings`, or if none is long enough.
+    """
+    longest = 0.0
+    for whole in recordings(data, rig, faults):
+        n = round(seconds * whole.rate)
+        longest = max(longest, whole.x.shape[-1] / whole.rate)
+        if whole.x.shape[-1] >= n:
+            cut = signals.windows(whole.x[0], n, n)
+            yield replace(whole, x=cut - cut.mean(-1, keepdims=True))
+    if round(longest, 6) < seconds:
+        raise ValueError(f"windows of {seconds:g} s; the longest such recording of {rig} has {longest:g} s: take shorter ones")
 
 
 def line_heights(piece: Piece, band: tuple[float, float] | None = BAND, *, whiten: bool = False) -> np.ndarray:
