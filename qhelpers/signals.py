@@ -494,11 +494,10 @@ def audible(x: ArrayLike, rate: float, slower: float = 1, to: float = 8000) -> n
 
 
 def clipped(x: ArrayLike) -> float:
-    """Return the share of samples that repeat the signal's largest or smallest value (of a batch, the worst item's)."""
+    """Return the share of samples, of all windows together, that repeat the largest or the smallest value."""
     values = np.asarray(x, dtype=float)
-    low, high = values.min(-1, keepdims=True), values.max(-1, keepdims=True)
-    at_one = ((values == low) | (values == high)).sum(-1).max()
-    return max(0.0, (float(at_one) - 2) / values.shape[-1])
+    ends = ((values == values.min()) | (values == values.max())).sum()
+    return max(0.0, (float(ends) - 2) / values.size)
 
 
 def _signal(x: ArrayLike, rate: float | None = None) -> np.ndarray:
