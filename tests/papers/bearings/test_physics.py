@@ -15,17 +15,19 @@ def cwru():
     return datasets.load("cwru", source="twin", seed=3)
 
 
-def struck(fault, rate=12_000.0, speed=29.0, seconds=3.0, noise=0.3):
-    """A recording of a 6205 bearing that is struck once an order."""
+def struck(fault, rate=12_000.0, speed=29.0, seconds=3.0, noise=0.3, slip=0.0):
+    """A recording of a 6205 bearing that is struck once an order; `slip`: how much the distances of strikes vary."""
+    rng = np.random.default_rng(1)
     orders = physics.RIGS["cwru-drive"].orders
     time = np.arange(int(rate * seconds)) / rate
-    since = np.mod(time, 1 / (orders[fault] * speed))
+    strikes = np.cumsum((1 + slip * rng.normal(size=int(seconds * 300))) / (orders[fault] * speed))
+    since = time - np.r_[0, strikes][np.searchsorted(strikes, time, side="right")]
     x = (
         np.exp(-900 * since)
         * np.sin(2 * np.pi * 3300 * since)
         * (1 + 0.5 * np.cos(2 * np.pi * speed * time) * (fault == "inner"))
     )
-    x += noise * np.random.default_rng(1).normal(size=len(time))
+    x += noise * rng.normal(size=len(time))
     return physics.Piece(signals.windows(x, int(rate), int(rate)), rate, speed, fault, f"mine {fault}", orders)
 
 
@@ -40,7 +42,8 @@ def test_the_rule_names_the_fault_that_is_there(fault, band):
 def test_whitening_helps_where_a_tone_covers_the_fault():
     time = np.arange(12_000) / 12_000
     tone = 30 * np.sin(2 * np.pi * 3000 * time) * (1 + 0.3 * np.sin(2 * np.pi * 157 * time))
-    covered = replace(struck("outer"), x=struck("outer").x + tone)
+    clear = struck("outer", noise=0.02, slip=0.01)
+    covered = replace(clear, x=clear.x + tone)
     assert (physics.named(physics.line_heights(covered, whiten=True)) == "outer").all()
     assert not (physics.named(physics.line_heights(covered)) == "outer").any()
 
