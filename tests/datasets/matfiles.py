@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from scipy.io import loadmat, savemat
 
 NOISE = np.random.default_rng(7).normal(0, 0.1, (3, 600)).round(5)
@@ -18,6 +19,22 @@ def mat(**told):
 def read(raw):
     """Its variables, as simply as can be."""
     return {name: value for name, value in loadmat(io.BytesIO(raw)).items() if not name.startswith("__")}
+
+
+class SameTwin:
+    """Made by the same code as another set's twin, on which all is tried: one seed will do."""
+
+    test_it_is_its_seed = None
+    test_ten_times_the_size_is_no_more_work = None
+    test_its_fingerprint_is_known_without_making_it = None
+
+    @pytest.mark.parametrize("size", ["smallest", "odd"])
+    def test_every_size_is_well_formed(self, item, size):
+        super().test_every_size_is_well_formed(item, size)
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_its_traps_are_there(self, seed):
+        super().test_its_traps_are_there(seed)
 
 
 class Large:
