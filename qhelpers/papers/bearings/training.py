@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 from torch import Tensor
 from tqdm import tqdm
 
+from qhelpers import signals
 from qhelpers.circuits.encodings import check_choice, check_count
 from qhelpers.models.checkpoint import Checkpoint
 from qhelpers.papers.bearings.model import LAMBDAS, Losses, Output, QEMLNet, loss
@@ -55,8 +56,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray
-    centre_, scale_ : ndarray
-        Mean and standard deviation of each channel (or feature) over the training samples (Section 3.1).
+    scores_ : qhelpers.signals.ZScores
+        Mean and spread of each pixel (or feature) over the training samples (Section 3.1, D4.2).
     module_ : QEMLNet
         In the mode for predictions.
     history_ : dict of str to list of float
@@ -125,10 +126,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"the labels hold one class, {self.classes_[0]!r}; give samples of at least two classes")
-        axes = (0, *range(2, X.ndim))
-        self.centre_ = X.mean(axes, keepdims=True, dtype=np.float64)
-        spread = X.std(axes, keepdims=True, dtype=np.float64)
-        self.scale_ = np.where(spread > 0, spread, 1.0)
+        self.scores_ = signals.ZScores.of(X)
         self.shape_ = X.shape[1:]
         validation = None if X_val is None else (self._inputs(X_val), self._labels(y_val))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -243,7 +241,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         X = np.asarray(X, np.float32)
         if X.shape[1:] != self.shape_:
             raise ValueError(f"samples have shape {X.shape[1:]}; the training's had {self.shape_}: make them alike")
-        return torch.as_tensor(((X - self.centre_) / self.scale_).astype(np.float32))
+        return torch.as_tensor(self.scores_(X), dtype=torch.float32)
 
     def _labels(self, y: ArrayLike | None) -> Tensor:
         if strange := sorted(set(np.unique(np.asarray(y)).tolist()) - set(self.classes_.tolist())):
