@@ -5,6 +5,10 @@ from qhelpers.runs.papers import Paper
 PAPER = Paper(
     number="4",
     title="Bearing faults",
-    experiments={},
+    experiments={
+        "bearings-rule": "rule",
+        "bearings-lines": "lines",
+        "bearings-images": "images",
+    },
     labels={"qeml-net": "QEML-Net"},
 )
