@@ -5,11 +5,14 @@ from qhelpers.datasets import occupancy, ton_iot_gps, ton_iot_modbus, wustl_iiot
 
 # isort: split
 from qhelpers.datasets import cmapss, device_failure  # noqa: F401
+
+# isort: split
+from qhelpers.datasets import cwru, hit_sm, ims, mfpt, pronostia, uestc  # noqa: F401
 from qhelpers.datasets.base import Dataset, DatasetError, Head, Series, Signals, entry, names
 from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status
 from qhelpers.datasets.files import data_home, folders
-from qhelpers.datasets.loading import fingerprint, load
+from qhelpers.datasets.loading import fingerprint, load, present
 
 __all__ = [
     "Dataset",
@@ -25,6 +28,7 @@ __all__ = [
     "folders",
     "load",
     "names",
+    "present",
     "record_summary",
     "recorded_summary",
     "status",

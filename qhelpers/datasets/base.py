@@ -317,6 +317,8 @@ class Entry:
     first_lines : bool
         Whether `parse` can read one file by itself, and the first lines of it: then no file is offered to be accepted that
         cannot be read.
+    parts : bool
+        Whether each file makes sense by itself, so that some of them may be loaded without the others.
     """
 
     name: str
@@ -338,6 +340,7 @@ class Entry:
     loader_version: int
     body: type[Head] = Dataset
     first_lines: bool = True
+    parts: bool = False
 
 
 _REGISTRY: dict[str, Entry] = {}

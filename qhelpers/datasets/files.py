@@ -251,7 +251,7 @@ def _too_long(limit: int) -> str:
     return f"it holds more than {limit:,} bytes, which no edition does"
 
 
-def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
+def find(item: Entry, accept: frozenset[str] = frozenset(), *, some: bool = False) -> dict[str, Found]:
     """Find the files of a data set, whatever they are called and however they are packed.
 
     Files with an expected name are hashed first. Only if these are not enough, files with other names are hashed
@@ -264,6 +264,8 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
         The data set.
     accept : frozenset of str
         SHA-256 of variants or other editions that may stand in for official files.
+    some : bool
+        Whether some of the files will do: those that are there.
 
     Returns
     -------
@@ -273,7 +275,8 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
     Raises
     ------
     DatasetError
-        If a file is missing, or only forms were found that are not the official one and were not accepted.
+        If a file is missing (all of them, where `some` will do), or only forms were found that are not the official one and
+        were not accepted.
     """
     official = {file.sha256: file.name for file in item.files}
     variants = {variant.sha256: variant for variant in item.variants}
@@ -332,6 +335,8 @@ def find(item: Entry, accept: frozenset[str] = frozenset()) -> dict[str, Found]:
             return {variants[digest].name: hits[digest]}
     chosen = _choose(item, hits, accept, variants, named)
     missing = [file.name for file in item.files if file.name not in chosen]
+    if some and chosen:
+        return {file.name: chosen[file.name] for file in item.files if file.name in chosen}
     if missing:
         raise DatasetError(_complaint(item, missing, hits, strange, broken))
     return {file.name: chosen[file.name] for file in item.files}
@@ -387,6 +392,11 @@ def _complaint(item: Entry, missing: Sequence[str], hits: dict[str, Found], stra
     lines += [_unknown(item, names[hit.stem(depth)], hit) for hit in unknown[:_NAMED]]
     lines += [f"{len(unknown) - _NAMED:,} more unknown editions."] if len(unknown) > _NAMED else []
     lines += _some(broken)
+    if item.parts and (there := len(digests) - len(missing)):
+        lines.append(
+            f"The other {there:,} of its {len(digests):,} files are there: load({item.name!r}, only=present({item.name!r})) "
+            "takes just these."
+        )
     way = "run `make data`" if item.url else f"{item.by_hand} ({data_home()})"
     lines.append(
         f"To get the official files: {way}; or name a folder that holds them in QHELPERS_DATA. Without, use source='twin'."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ def load(
     n: int | None = None,
     seed: int = 0,
     accept: str | Iterable[str] | None = None,
+    only: str | Iterable[str] | None = None,
 ) -> Any:
     """Load a data set: the official files, or their synthetic twin.
 
@@ -38,6 +41,9 @@ def load(
     accept : str or iterable of str, optional
         SHA-256 of a file that is not the official one and shall be used nevertheless: a known variant, or another
         edition that carries an official file's name. It takes the place of the official file.
+    only : str or iterable of str, optional
+        Of a set whose files are recordings by themselves: the official names of those to load, or patterns of them such as
+        ``"10?.mat"``. Then no other file is needed, and the fingerprint is that of these. `present` lists what is there.
 
     Returns
     -------
@@ -53,7 +59,7 @@ def load(
     DatasetError
         If a file is missing, is another edition than the official one, or breaks its own rules.
     """
-    item, mark, found = _identified(name, source, n, seed, accept)
+    item, mark, found = _identified(name, source, n, seed, accept, only)
     if found is None:
         arrays = item.twin(item.twin_size if n is None else int(n), np.random.default_rng(int(seed)))
         return _put_together(item, source, mark, arrays)
@@ -73,7 +79,25 @@ def load(
     return data
 
 
-def fingerprint(name: str, source: str = "real", *, n: int | None = None, seed: int = 0) -> str:
+def present(name: str) -> list[str]:
+    """Official names of the files of a set that are found in the official form.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Raises
+    ------
+    DatasetError
+        If none is.
+    """
+    return list(find(entry(name), some=True))
+
+
+def fingerprint(
+    name: str, source: str = "real", *, n: int | None = None, seed: int = 0, only: str | Iterable[str] | None = None
+) -> str:
     """The fingerprint that `load` gives a data set, without loading it: files are found by their hash and not parsed.
 
     Parameters
@@ -86,6 +110,8 @@ def fingerprint(name: str, source: str = "real", *, n: int | None = None, seed: 
         Size of the twin.
     seed : int
         Seed of the twin.
+    only : str or iterable of str, optional
+        As for `load`.
 
     Returns
     -------
@@ -97,11 +123,16 @@ def fingerprint(name: str, source: str = "real", *, n: int | None = None, seed: 
     ValueError, DatasetError
         As `load`, but for what only shows when a file is parsed.
     """
-    return _identified(name, source, n, seed, None)[1]
+    return _identified(name, source, n, seed, None, only)[1]
 
 
 def _identified(
-    name: str, source: str, n: int | None, seed: int, accept: str | Iterable[str] | None
+    name: str,
+    source: str,
+    n: int | None,
+    seed: int,
+    accept: str | Iterable[str] | None,
+    only: str | Iterable[str] | None,
 ) -> tuple[Entry, str, dict[str, Found] | None]:
     """Check all arguments; what is registered, the fingerprint, and the files of real data."""
     item = entry(name)
@@ -110,14 +141,35 @@ def _identified(
     if source == "twin":
         if accept is not None:
             raise ValueError("accept was given with source='twin'; it names a file, and a twin has none. Leave it out.")
+        if only is not None:
+            raise ValueError("only was given with source='twin'; it names files, and a twin has none. Leave it out.")
         size = item.twin_size if n is None else _whole(n, "n", item.twin_minimum)
         recipe = f"twin {item.name} version={item.twin_version} n={size} seed={_whole(seed, 'seed', 0)}"
         return item, hashlib.sha256(recipe.encode()).hexdigest(), None
     if n is not None:
         raise ValueError(f"n={n!r} was given with source='real'; real data are always whole. Leave n out.")
-    found = find(item, _digests(accept))
+    found = find(item if only is None else _part(item, [only] if isinstance(only, str) else list(only)), _digests(accept))
     hashes = [hit.sha256 for hit in found.values()]
     return item, hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest(), found
+
+
+def _part(item: Entry, only: list[str]) -> Entry:
+    """The same set with those of its files only whose official names fit one of some patterns."""
+    if not item.parts:
+        raise ValueError(f"only={only} was given; {item.name} is a whole that all its files make. Leave it out.")
+    fit = {pattern: set(fnmatch.filter((file.name for file in item.files), pattern)) for pattern in only}
+    if not only or not all(fit.values()):
+        strange = next((pattern for pattern, found in fit.items() if not found), "nothing")
+        raise ValueError(
+            f"only names {strange!r}, which no file of {item.name} is called; allowed are names and patterns such as "
+            f"{item.files[0].name!r} and '*'. Change only."
+        )
+    chosen = set().union(*fit.values())
+    return replace(
+        item,
+        files=tuple(file for file in item.files if file.name in chosen),
+        variants=tuple(variant for variant in item.variants if variant.name in chosen),
+    )
 
 
 def _put_together(item: Entry, source: str, fingerprint: str, arrays: Arrays) -> Head:

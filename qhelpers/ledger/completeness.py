@@ -19,8 +19,8 @@ import yaml
 from qhelpers.ledger import proof
 from qhelpers.ledger.statements import Claim, Paper, split_cell
 
-#: Sections that describe neither work nor results: keywords, thanks, and the works of others.
-_OUTSIDE = ("Index Terms:", "Acknowledgment", "Declarations", "References")
+#: Sections that describe neither work nor results: keywords, addresses, thanks, and the works of others.
+_OUTSIDE = ("Index Terms:", "Corresponding Author:", "Acknowledgment", "Declarations", "References")
 _MATH = re.compile(
     r"\S*(?:subscript|superscript|italic_|start_|end_|caligraphic_|roman_|over\^|ket|bra\d|bold_|delimited-|formulae-|∏|∑|⟩|⟨|⨂|†)\S*"
     r"|\S*[\\{}|^_]\S*"
@@ -41,7 +41,7 @@ _COMPARES = re.compile(
     r"similar\w*|balanced|essential|crucial|critical|necessary|generaliz\w*|fine-tuned|scal\w*)\b",
     re.I,
 )
-_ABBREVIATED = re.compile(r"\b(?:Fig|Figs|Eq|Eqs|Ref|i\.e|e\.g|etc|vs|al|Acc)\.$")
+_ABBREVIATED = re.compile(r"\b(?:Fig|Figs|Eq|Eqs|Ref|i\.e|e\.g|etc|vs|al|Acc)\.$|^\d+\.$")
 _DECIMAL = re.compile(r"(?<![\d.])\d*\.\d+|\d+(?:\.\d+)?%|(?<![\w-])\d{3,}\b")
 #: Numbers of a list or of an algorithm's lines that stand alone.
 _MARKER = re.compile(r"[•\s]*\d*[.)]?\s*\d*[.)]?\s*")
@@ -90,25 +90,30 @@ def passages(book: Paper, text: str) -> list[Passage]:
             continue
         own = [claim for claim in book.claims if claim.place == section]
         table, group, barred = "", "", False
+        head: list[str] = []
         for line, after in itertools.pairwise([*part.splitlines(), ""]):
             if proof.RULE.fullmatch(after):
                 tables, group, barred = tables + 1, "", True
-                table = f"Table {tables}"
+                table, head = f"Table {tables}", proof.row_cells(line)
                 continue
             if barred and not line.startswith("|"):
                 table, barred = "", False
             if barred and not proof.RULE.fullmatch(line):
-                label = proof.row_cells(line)[0]
-                if label in book.tables.get(table, {}).get("groups", {}):
-                    group = f"{label}, "
-                elif table in book.tables:
+                described = book.tables.get(table, {})
+                cells = proof.row_cells(line)
+                place = proof.label_place(described, head)
+                if cells[0] in described.get("groups", {}):
+                    group = f"{cells[0]}, "
+                elif described:
+                    if place:
+                        line = " | ".join([cells[place], *cells[:place], *cells[place + 1 :]]) + " |"
                     found.append(_passage(section, "table row", f"{table}, row {group}{line.removeprefix('|').strip()}"))
                 else:
                     row = _passage(section, "table row", line)
                     found += [row] if states(line) or any(_stands(book, claim, row) for claim in own) else []
             if barred:
                 continue
-            caption = re.match(r"(TABLE|Fig(?:ure|\.)) [IVX\d]+(?=:)", line)
+            caption = re.match(r"(TABLE|Table|Fig(?:ure|\.)) [IVX\d]+(?=:|\. [A-Z])", line)
             if caption:
                 named = caption[0].title().replace("Ii", "II")
                 table = named if named in book.tables else ""

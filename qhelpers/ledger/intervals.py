@@ -29,9 +29,10 @@ _SECONDS = {
     "s": Decimal(1),
 }
 _NUMBER = r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_PLAIN = re.compile(rf"^(?P<sign>[<≤>≥]\s*)?(?P<number>{_NUMBER})\s*(?P<percent>%)?$")
+_PLAIN = re.compile(rf"^(?P<sign>[<≤>≥]\s*)?(?P<number>{_NUMBER})\s*(?P<scale>[%M])?$")
+_SCALES = {"%": Decimal("0.01"), "M": Decimal(1_000_000)}
 _DURATION = re.compile(rf"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>{'|'.join(_SECONDS)})(?![a-z])")
-_RANGE = re.compile(r"(?P<first>\S*\d) to (?P<last>\S*\d)(?P<unit>\D*)")
+_RANGE = re.compile(r"(?P<first>[\d.,]*\d)(?: to |[–-])(?P<last>[\d.,]*\d)(?P<unit>\D*)")
 # Two floating-point results that differ by less than this share of their size are the same number.
 _SLACK = 1e-9
 
@@ -62,6 +63,11 @@ class Interval:
     def mid(self) -> float:
         """Centre of the interval."""
         return (self.lo + self.hi) / 2
+
+    @property
+    def middle(self) -> Interval:
+        """The interval that holds the centre alone."""
+        return Interval(self.mid, self.mid)
 
     @property
     def width(self) -> float:
@@ -179,12 +185,12 @@ def printed_interval(text: str, rounding: str = "rounded", *, exact: bool = Fals
     ----------
     text : str
         To the letter: ``"0.95"``, ``"94%"`` (a share), ``"7 min 40s"`` (seconds), ``"1,194,464"``, ``"6e-8"``, ``"< 0.05"``,
-        a range (``"11 to 13 minutes"``), or a number word up to twelve.
+        ``"25.6M"`` (millions), a range (``"11 to 13 minutes"``, ``"78–85%"``), or a number word up to twelve.
     rounding : {"rounded", "truncated", "either"}
         ``rounded``: half a unit of the last printed digit to both sides, closed; ``truncated``: up to one unit further from
         zero; ``either``: both.
     exact : bool
-        The text is a count and stands for itself alone.
+        The text is a count and stands for itself alone, unless it counts in millions.
 
     Returns
     -------
@@ -207,7 +213,7 @@ def printed_interval(text: str, rounding: str = "rounded", *, exact: bool = Fals
         return Interval(0.0 if value >= 0 else -math.inf, float(value))
     if bound == "above":
         return Interval(float(value), math.inf)
-    if exact or unit == 0:
+    if unit == 0 or (exact and unit <= 1):
         return Interval(float(value), float(value))
     half = unit / 2
     rounded = (value - half, value + half)
@@ -241,7 +247,7 @@ def _parse(text: str) -> tuple[Decimal, Decimal, str | None]:
         number = Decimal(plain["number"].replace(",", "").replace("−", "-"))
         exponent = number.as_tuple().exponent
         unit = Decimal(1).scaleb(exponent) if isinstance(exponent, int) else Decimal(0)
-        scale = Decimal("0.01") if plain["percent"] else Decimal(1)
+        scale = _SCALES.get(plain["scale"], Decimal(1))
         sign = (plain["sign"] or "").strip()
         bound = {"<": "below", "≤": "below", ">": "above", "≥": "above"}.get(sign)
         return number * scale, unit * scale, bound

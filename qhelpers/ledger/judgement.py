@@ -379,6 +379,8 @@ def _verdict(
             sentence += f" Nearest, and no substitute: {nearest['sentence']}."
     elif claim.quantity == "count" and "members" in claim.of:
         name, sentence = "holds", f"Counted in the text: {len(claim.of['members'])} {claim.of.get('things', 'things')}."
+    elif "works_out" in claim.of and not claim.measured_by and not claim.awaits:
+        name, sentence = "holds", f"It follows from what is printed beside it: {next(iter(claim.of['works_out']))}."
     elif claim.awaits:
         name, sentence = "pending", f"In scope and not yet run; it awaits {claim.awaits}."
     elif main is None:

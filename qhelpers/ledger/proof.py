@@ -7,30 +7,35 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qhelpers.ledger.quantities import GLOSSARY
-from qhelpers.ledger.statements import Claim, Paper, split_cell
+from qhelpers.ledger.statements import Claim, Paper, parts_of
 
 # A number in running text; {} in `where` stands for it. Words count too, so that "six noise models" can be read.
-_TOKEN = r"(\d+(?:[.,]\d+)*%?|[A-Za-z]+)"
+_TOKEN = r"(\d+(?:[.,]\d+)*(?:[–-]\d+(?:[.,]\d+)*)?%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
 _HEADING = re.compile(
-    r"^(Abstract|Highlights|Index Terms:|Declarations|References|[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$"
+    r"^(Abstract|ABSTRACT|Corresponding Author:|Highlights|Index Terms:|Declarations|References|REFERENCES|"
+    r"[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$"
 )
 #: A heading of a text that is marked up, "## I. INTRODUCTION", or one that runs into its paragraph, "**Abstract**—…".
 _MARKED = re.compile(r"#{2,} (?P<heading>\S.*)|\*\*(?P<run_in>Abstract|Index Terms)\*\*\W*(?P<rest>.*)")
 #: A heading with Arabic numbers; read as one only where the text has a section "1 Introduction", since lists begin like that.
 _ARABIC = re.compile(r"^\d+(?:\.\d+)* [A-Z].*$")
-_FIRST = re.compile(r"^1 Introduction\s*$", re.MULTILINE)
-#: The number of a displayed equation, at the end of its last line.
-EQUATION = re.compile(r"\((\d+)\)(?: \|)?$", re.MULTILINE)
+#: The same where the text has "1. INTRODUCTION": those with a dot behind their number are in capitals.
+_DOTTED = re.compile(r"^(?:\d+\. [A-Z ]+|\d+(?:\.\d+)+ [A-Z].*)$")
+_FIRST = re.compile(r"^1(\.?) Introduction\s*$", re.MULTILINE | re.IGNORECASE)
+#: The number of a displayed equation, at the end of its last line; behind a semicolon it counts the items of a sentence.
+EQUATION = re.compile(r"(?<!; )\((\d+)\)(?: \|)?$", re.MULTILINE)
 #: The line under the head of a table that is set with bars.
 RULE = re.compile(r"\|(?:-+\|)+")
 #: What stands behind a name in a table and is no part of it: a citation, or that it is proposed.
-_BEHIND = re.compile(r"\s*\((?:[^()]*\d{4}[a-z]?|proposed)\)$", re.IGNORECASE)
+_BEHIND = re.compile(r"\s*(?:\((?:[^()]*\d{4}[a-z]?|proposed|ours)\)|\[\d+\])$", re.IGNORECASE)
+#: The first lines of a text, one of which is its title.
+_FRONT = 40
 # A list of affiliations and the like can begin with such letters; sections of a paper come in order and are short.
 _LONGEST_HEADING = 80
 
@@ -48,16 +53,35 @@ def find_text(book: Paper, folder: Path | None = None) -> str | None:
     Returns
     -------
     str or None
-        None where no folder is named or no ``.txt`` file in it begins with the title.
+        None where no folder is named or no ``.txt`` file in it begins with the title, or has it among its first lines.
     """
     named = folder or (Path(os.environ["QHELPERS_PAPERS"]) if os.environ.get("QHELPERS_PAPERS") else None)
     if named is None or not named.is_dir():
         return None
     for path in sorted(named.glob("*.txt")):
         text = path.read_text(encoding="utf-8")
-        if text.lstrip("# \n").startswith(book.title):
+        front = [line.strip() for line in text.splitlines()[:_FRONT]]
+        if text.lstrip("# \n").startswith(book.title) or book.title in front:
             return text
     return None
+
+
+@functools.lru_cache(maxsize=8)
+def with_bars(text: str) -> str:
+    """A text whose tables are set with tabs, three columns or more, with bars in their place; others as they are."""
+    lines: list[str] = []
+    width = 0
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) > 2:
+            lines.append(f"| {' | '.join(cells)} |")
+            if len(cells) != width:
+                lines.append(f"|{'---|' * len(cells)}")
+            width = len(cells)
+        elif line.strip() or not width:  # a table may go on behind an empty line, on the next page
+            width = 0
+            lines.append(line)
+    return "\n".join(lines)
 
 
 @functools.lru_cache(maxsize=8)
@@ -65,8 +89,9 @@ def sections(text: str) -> dict[str, str]:
     """Text by section: ``Abstract``, ``Section I``, ``Section III-D`` and so on."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
-    arabic = _FIRST.search(text) is not None
-    for line in text.splitlines():
+    first_section = _FIRST.search(text)
+    numbered = (_DOTTED if first_section[1] else _ARABIC) if first_section else None
+    for line in with_bars(text).splitlines():
         stripped = " ".join(line.split())
         marked = _MARKED.fullmatch(stripped)
         if marked and marked["run_in"]:
@@ -75,10 +100,12 @@ def sections(text: str) -> dict[str, str]:
         elif marked:
             number = re.match(r"([IVX]+(?:-[A-Z]\d*)?)\.? ", marked["heading"])
             current = found.setdefault(f"Section {number[1]}" if number else marked["heading"].capitalize(), [])
-        elif len(stripped) <= _LONGEST_HEADING and (_HEADING.match(stripped) or (arabic and _ARABIC.match(stripped))):
-            first = stripped.split(" ", 1)[0]
-            named = ("Abstract", "Highlights", "Index", "Declarations", "References")
-            name = stripped if first in named else f"Section {first}"
+        elif len(stripped) <= _LONGEST_HEADING and (_HEADING.match(stripped) or (numbered and numbered.match(stripped))):
+            first = stripped.split(" ", 1)[0].removesuffix(".")
+            named = ("Abstract", "Corresponding", "Highlights", "Index", "Declarations", "References")
+            name = (
+                f"Section {first}" if first.capitalize() not in named else stripped.capitalize() if first.isupper() else stripped
+            )
             current = found.setdefault(name, [])
         else:
             current.append(stripped)
@@ -88,7 +115,7 @@ def sections(text: str) -> dict[str, str]:
 @functools.lru_cache(maxsize=8)
 def barred(text: str) -> dict[str, list[list[str]]]:
     """Tables that a text sets with bars, as rows of cells with the head first; they have no captions and count as they come."""
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in with_bars(text).splitlines()]
     found: dict[str, list[list[str]]] = {}
     current: list[list[str]] | None = None
     for line, after in itertools.pairwise([*lines, ""]):
@@ -158,22 +185,29 @@ def _barred_table(book: Paper, described: Mapping[str, Any], rows: list[list[str
     columns: dict[str, str] = described.get("columns", {})
     groups = described.get("groups", {})
     known = {plain(other): plain(book.names[key]) for key, others in book.also.items() for other in others}
-    if rows[0][1 : len(columns) + 1] != list(columns.values()):
+    head = rows[0]
+    if not set(columns.values()) <= set(head):
         return {}
+    places = {column: head.index(name) for column, name in columns.items()}
     found: dict[tuple[str, str], str] = {}
     group = ""
-    for label, *rest in rows[1:]:
-        if label in groups:
-            group = f"{label}, "
+    for cells in rows[1:]:
+        cells = cells + [""] * (len(head) - len(cells))
+        if cells[0] in groups:
+            group = f"{cells[0]}, "
             continue
+        label = cells[label_place(described, head)]
         row = plain(group) + " " * bool(group) + known.get(plain(label), plain(label))
-        printed = (rest + [""] * len(columns))[: len(columns)]
-        for column, cell in zip(columns, printed, strict=True):
-            mean, spread = split_cell(cell.strip("—"))
-            found[row, column] = mean or ""
-            if spread:
-                found[row, f"{column}_sd"] = spread
+        for column, place in places.items():
+            cell = cells[place] if described.get("none") else cells[place].strip("—")
+            parts = parts_of(column, cell, described.get("none", ""))
+            found |= {(row, quantity): printed or "" for quantity, printed in parts.items()}
     return found
+
+
+def label_place(described: Mapping[str, Any], head: Sequence[str]) -> int:
+    """Which cell of a row names it: the first, or the one under ``label``."""
+    return list(head).index(described["label"]) if described.get("label") in head else 0
 
 
 def errors(claim: Claim, book: Paper, text: str) -> list[str]:
@@ -236,6 +270,8 @@ def missing(book: Paper, text: str) -> list[str]:
         if not found:
             wrong.append(f"{name} is not found in the text as described")
         for label, column in found:
+            if column == "data" and "quantity" not in book.tables[name]:
+                continue
             times = claimed.pop((name, plain(label), column), 0)
             if times != 1:
                 wrong.append(f"{name}, row {label}, {column}: claimed {times} times")
@@ -265,6 +301,9 @@ def _table_errors(claim: Claim, book: Paper, text: str) -> list[str]:
     group = next((f"{printed}, " for printed, data in groups.items() if data == claim.of.get("data")), "")
     if label != group + book.names.get(str(claim.of.get(about)), ""):
         wrong.append(f"{about} {claim.of.get(about)!r} is not what the paper calls {label!r}")
+    on = found.get((plain(label), "data"))
+    if on is not None and "quantity" not in described and on not in book.called(str(claim.of.get("data"))):
+        wrong.append(f"{claim.where} is on {on}, not on {claim.of.get('data')!r}")
     for key in ("model", "data", "quantity"):
         own = claim.quantity if key == "quantity" else claim.of.get(key)
         if key in described and described[key] != own:

@@ -21,12 +21,13 @@ KINDS = ("number", "ordering", "procedure", "setting")
 #: What claims are counted by, apart from each other.
 SORTS = ("results", "sentences", "equations", "counts and settings")
 _SORTS = {"ordering": "sentences", "procedure": "equations", "setting": "counts and settings"}
-_SETTINGS = ("count", "setting", "points")
+_SETTINGS = ("count", "setting", "points", "citation", "year", "total")
 _LIMITS = ("at_least", "at_most", "more_than", "within", "by")
 _CLAIM_KEYS = {
     "id",
     "where",
     "printed",
+    "unit",
     "quantity",
     "of",
     "kind",
@@ -133,7 +134,7 @@ class Paper:
             same = [one for one in prints if (one.quantity, one.of) == (cell.quantity, cell.of)]
             agree = [one for one in same if one.interval().meets(cell.interval())]
             finest = min(agree, key=lambda one: one.interval().width)
-            rows.setdefault(str(cell.of.get("model")), {})[cell.quantity] = str(finest.printed)
+            rows.setdefault(str(cell.of.get("model")), {})[cell.quantity] = finest.told
         return rows
 
     def readings(self, configs: Iterable[Mapping[str, Any]], experiment: str = "") -> list[tuple[Reading, ...]]:
@@ -159,6 +160,8 @@ class Claim:
         To the letter; None where the number is lost from the text. For an ordering, the words that compare.
     quantity : str
         A name from the glossary.
+    unit : str
+        What the head of a column or the words behind a number say of it: ``"%"``, ``"M"``, ``"ms"``.
     of : mapping
         Model, data and split that the number describes, or what a check needs to know.
     kind : {"number", "ordering", "procedure", "setting"}
@@ -182,6 +185,7 @@ class Claim:
     where: str
     printed: str | None
     quantity: str
+    unit: str = ""
     of: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "number"
     measured_by: Mapping[str, Any] | None = None
@@ -217,6 +221,11 @@ class Claim:
         """Entry of the glossary."""
         return quantity(self.quantity)
 
+    @property
+    def told(self) -> str:
+        """The printed number with its unit."""
+        return f"{self.printed}{self.unit}"
+
     def interval(self, rounding: str = "rounded") -> Interval:
         """Interval of the printed number.
 
@@ -227,7 +236,7 @@ class Claim:
         """
         if self.printed is None or self.kind != "number":
             raise ValueError(f"claim {self.id} prints no number; only claims of kind 'number' that are not lost have an interval")
-        return self.meaning.interval(self.printed, rounding)
+        return self.meaning.interval(self.told, rounding)
 
 
 @functools.cache
@@ -326,11 +335,31 @@ def split_cell(cell: str) -> tuple[str | None, str | None]:
     return cell[: cell.index(".") + 1 + decimals], cell[cell.index(".") + 1 + decimals :]
 
 
+def parts_of(column: str, cell: str, none: str = "") -> dict[str, str | None]:
+    """Numbers of a cell by quantity: of a mean its spread beside it, of an interval (``ci``) both ends.
+
+    A table may have a sign for a cell that holds no number (``none``); where it has not, such a number is lost.
+    """
+    cell = cell.strip()
+    if none and cell == none:
+        return {}
+    ends = re.fullmatch(r"\[(.+), (.+)\]", cell) if column == "ci" else None
+    if ends:
+        return {"ci_low": ends[1], "ci_high": ends[2]}
+    if column == "citation":
+        cited = re.fullmatch(r"\[(\d+)\]", cell)
+        return {column: cited[1]} if cited else {}
+    mean, spread = split_cell(cell)
+    return {column: mean} | ({f"{column}_sd": spread} if spread else {})
+
+
 def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
     """Claims of a table whose ``rows`` are typed as lines, a cell for each column; an empty cell is a lost number.
 
     A row is named by its model, under the group (a data set) that it stands in; with ``row: data`` by its data set, all of one
-    ``model``. Columns are quantities, or data sets where the table has one ``quantity``.
+    ``model``. Columns are quantities, or data sets where the table has one ``quantity``; a column ``data`` says what a row is
+    on, ``units`` what the heads say of their numbers, and ``none`` what stands where there is no number. ``lacking`` says what it
+    would take to measure a quantity, or what is on some data, and ``works_out`` of which others a number follows, by model.
     """
     table, names, models = content["tables"][place], content["names"], content.get("models", {})
     grouped = table["rows"] if "groups" in table else {"": table["rows"]}
@@ -341,25 +370,36 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                 raise ValueError(f"{place}, row {name!r}: its line is {line!r}; quote it, so that it is kept to the letter")
             about = {"split": "test"}
             about |= {"model": table["model"], "data": name} if table.get("row") == "data" else {"model": name}
-            about |= {"data": table["groups"][group]} if group else {}
-            for column, cell in zip(table["columns"], [one.strip() for one in line.split("|")], strict=True):
+            about |= {"data": table["groups"][group]} if group else {"data": table["data"]} if "data" in table else {}
+            cells = dict(zip(table["columns"], [one.strip() for one in line.split("|")], strict=True))
+            if "data" in cells and "quantity" not in table:
+                also = content.get("also", {})
+                about["data"] = next(key for key in names if cells["data"] in (names[key], *also.get(key, ())))
+                del cells["data"]
+            for column, cell in cells.items():
                 of = about | ({"data": column} if "quantity" in table else {})
                 quantity_ = table.get("quantity", column)
-                mean, spread = split_cell(cell)
-                for which, printed in (("", mean), ("_sd", spread)):
-                    if which and printed is None:
-                        continue
+                for which, printed in parts_of(quantity_, cell, table.get("none", "")).items():
                     entry = {
-                        "id": f"{content['paper']}.T{place.split()[-1]}.{of['data']}.{of['model']}.{quantity_}{which}",
+                        "id": f"{content['paper']}.T{place.split()[-1]}.{of['data']}.{of['model']}.{which}",
                         "where": f"{place}, row {group}{', ' if group else ''}{names[name]}",
                         "printed": printed,
-                        "quantity": f"{quantity_}{which}",
+                        "unit": table.get("units", {}).get(quantity_, ""),
+                        "quantity": which,
                         "of": of,
                     }
-                    metric = f"{table.get('metrics', {}).get(quantity_, quantity_)}{which}"
+                    if how := table.get("works_out", {}).get(which, {}).get(of["model"]):
+                        entry["of"] = of | {"works_out": how}
+                    metric = which.replace(quantity_, table.get("metrics", {}).get(quantity_, quantity_), 1)
                     config = {key: of[key] for key in ("model", "data")}
                     if of["model"] not in models or "experiment" not in table:
-                        entry |= {key: table[key] for key in ("awaits", "needs") if key in table}
+                        entry |= {
+                            key: table[key] for key in ("awaits", "needs") if key in table and "works_out" not in entry["of"]
+                        }
+                        lacking = [one for key in (which, of["data"]) if (one := table.get("lacking", {}).get(key))]
+                        if lacking:
+                            entry.pop("awaits", None)
+                            entry["needs"] = lacking[0]
                     else:
                         experiment = models[of["model"]].get("experiment", table["experiment"])
                         entry["measured_by"] = {"experiment": experiment, "config": config, "metric": metric}
@@ -433,6 +473,7 @@ def _claim(entry: Mapping[str, Any], number: str, source: str, groups: Mapping[s
         where=entry["where"],
         printed=printed,
         quantity=entry["quantity"],
+        unit=entry.get("unit", ""),
         of=entry.get("of", {}),
         kind=kind,
         measured_by=entry.get("measured_by"),

@@ -17,7 +17,7 @@ from qhelpers.ledger.statements import near_ids
 TESTS = ("t", "wilcoxon", "sign", "permutation")
 #: What stands beside the numbers of a row: whole numbers on how they came about.
 SETTINGS = ("positives", "negatives", "runs", "folds")
-_NO_QUANTITY = ("performance", "procedure", "setting")
+_NO_QUANTITY = ("performance", "procedure", "setting", "citation", "year")
 QUANTITIES = tuple(name for name in GLOSSARY if name not in _NO_QUANTITY)
 
 # Other names, without spaces and signs.

@@ -7,6 +7,7 @@ their ranges · 7 sums and counts · 8 one number in several places · 9 statist
 
 from qhelpers.ledger.checks.apply import check_claims, check_row, check_rows, check_tables, check_together, failed_groups
 from qhelpers.ledger.checks.consistency import (
+    attention_parameters,
     copied_cells,
     count_of,
     dense_parameters,
@@ -15,9 +16,11 @@ from qhelpers.ledger.checks.consistency import (
     frames_and_latency,
     multiples,
     one_of,
+    parameters_of,
     ratio_of,
     relative_change_of,
     repeated_rows,
+    rise_of,
     runtime_from_calls,
     same_number,
     shifted_rows,
@@ -25,6 +28,7 @@ from qhelpers.ledger.checks.consistency import (
     total_of,
     training_time,
     window_count,
+    worked_out,
 )
 from qhelpers.ledger.checks.errors import (
     bias_at_most_mae,
@@ -42,6 +46,7 @@ from qhelpers.ledger.checks.inference import (
     CLIFF,
     all_statistics,
     bonferroni,
+    bonferroni_from_t,
     cliffs_delta_of,
     cliffs_threshold,
     cliffs_word,
@@ -49,6 +54,7 @@ from qhelpers.ledger.checks.inference import (
     cross_entropy_base_rate,
     cross_entropy_of_bounded_output,
     d_of_groups,
+    d_of_pairs,
     degrees_of_freedom,
     estimate_in_interval,
     eta_from_f,
@@ -61,6 +67,7 @@ from qhelpers.ledger.checks.inference import (
     t_from_differences,
     t_from_effect,
     t_from_groups,
+    t_from_interval,
 )
 from qhelpers.ledger.checks.result import LEVEL, CheckResult
 from qhelpers.ledger.checks.scores import (
@@ -78,9 +85,11 @@ __all__ = [
     "CheckResult",
     "against_trivial_rules",
     "all_statistics",
+    "attention_parameters",
     "auc_and_operating_point",
     "bias_at_most_mae",
     "bonferroni",
+    "bonferroni_from_t",
     "check_claims",
     "check_row",
     "check_rows",
@@ -96,6 +105,7 @@ __all__ = [
     "cross_entropy_base_rate",
     "cross_entropy_of_bounded_output",
     "d_of_groups",
+    "d_of_pairs",
     "degrees_of_freedom",
     "dense_parameters",
     "difference_of",
@@ -120,11 +130,13 @@ __all__ = [
     "one_variance",
     "p_from_f",
     "p_from_t",
+    "parameters_of",
     "proportion_of",
     "r2_from_errors",
     "ratio_of",
     "relative_change_of",
     "repeated_rows",
+    "rise_of",
     "runtime_from_calls",
     "same_number",
     "shifted_rows",
@@ -134,7 +146,9 @@ __all__ = [
     "t_from_differences",
     "t_from_effect",
     "t_from_groups",
+    "t_from_interval",
     "total_of",
     "training_time",
     "window_count",
+    "worked_out",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from qhelpers.ledger.checks import consistency, errors, inference, scores
 from qhelpers.ledger.checks.result import CheckResult, Printed, read
 from qhelpers.ledger.intervals import Interval
-from qhelpers.ledger.predicates import Term, evaluate, terms
+from qhelpers.ledger.predicates import Term, combined, evaluate, terms
 from qhelpers.ledger.quantities import GLOSSARY
 from qhelpers.ledger.statements import Claim, Paper
 
@@ -30,6 +31,8 @@ _PAIRS: list[tuple[tuple[str, ...], Callable[..., CheckResult]]] = [
     (("cross_entropy", "accuracy"), inference.cross_entropy_accuracy),
     (("cross_entropy", "base_rate"), inference.cross_entropy_base_rate),
 ]
+#: What of a claim's ``of`` says how it follows from others, not what it is about.
+_HOW = ("works_out", "parts", "calls")
 #: What is worked out from two printed numbers, ``first`` and ``second`` of a claim.
 _DERIVED: dict[str, Callable[..., CheckResult]] = {
     "difference": consistency.difference_of,
@@ -183,8 +186,9 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
     base_rates = list(paper.protocol.get("base_rates", []))
     numbers = [claim for claim in paper.claims if claim.kind == "number" and claim.printed is not None]
     results: list[CheckResult] = []
+    known = {claim.id: claim for claim in numbers}
     tables: dict[str, dict[str, dict[str, Claim]]] = {}
-    about: dict[str, str] = {}
+    about: dict[str, dict[str, str]] = {}
     runs = paper.runs if paper.runs > 1 else None
     for (place, _), group in _grouped(numbers, lambda claim: (claim.place, _subject(claim))).items():
         row: dict[str, Claim] = {}
@@ -195,10 +199,15 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
             # Rows on several data sets, or columns of several, are a table for each.
             data = str(group[0].of.get("data", "")) if {"groups", "quantity"} & set(paper.tables[place]) else ""
             tables.setdefault(f"{place} ({data})" if data else place, {})[label] = row
-            about[f"{place} ({data})" if data else place] = str(group[0].of.get("data", ""))
+            about.setdefault(f"{place} ({data})" if data else place, {})[label] = str(group[0].of.get("data", ""))
         printed = {name: _printed(claim) for name, claim in row.items()}
+        ids: dict[str, tuple[str, ...]] = {name: (claim.id,) for name, claim in row.items()}
+        for name, expression in paper.tables.get(place, {}).get("with", {}).items():
+            expression = expression.replace("{model}", str(group[0].of.get("model")))
+            if name not in row and set(_named(expression)) <= known.keys():
+                printed[name], ids[name] = _worked(expression, known), _named(expression)
         for result in check_row(printed, averages=averages, test_sets=test_sets, base_rates=base_rates, runs=runs):
-            results.append(result.tie(tuple(row[name].id for name in result.claims)))
+            results.append(result.tie(tuple(dict.fromkeys(one for name in result.claims for one in ids[name]))))
         results += _against_targets(paper, row)
         for claim in group:
             if row[claim.quantity] is not claim:
@@ -212,22 +221,29 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
                 label: {name: _printed(row[name]) for name in columns if name in row} for label, row in rows.items()
             }
             printed_tables[place] = cells
-            ids = {f"{label}.{name}": claim.id for label, row in rows.items() for name, claim in row.items()}
-            for result in check_together(cells):
+            own = {f"{label}.{name}": claim.id for label, row in rows.items() for name, claim in row.items()}
+            for result in check_together(cells, averages):
                 results.append(
-                    replace(result.tie(tuple(ids[cell] for cell in result.claims)), sentence=f"{place}: {result.sentence}")
+                    replace(result.tie(tuple(own[cell] for cell in result.claims)), sentence=f"{place}: {result.sentence}")
                 )
-    ids = {
+    results += _rises(paper, tables)
+    cell_ids = {
         f"{place}.{label}.{name}": claim.id
         for place in tables
         for label, row in tables[place].items()
         for name, claim in row.items()
     }
     for first, second in itertools.combinations(printed_tables, 2):
-        if about[first] != about[second]:  # tables on the same data print the same rows again
-            both = {first: printed_tables[first], second: printed_tables[second]}
-            results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in check_tables(both)]
-            results += [one.tie(tuple(ids[cell] for cell in one.claims)) for one in _multiples_between(both)]
+        # Rows on the same data are the same rows again.
+        apart = {
+            place: {
+                label: row for label, row in printed_tables[place].items() if about[first].get(label) != about[second].get(label)
+            }
+            for place in (first, second)
+        }
+        if all(apart.values()):
+            found = [*check_tables(apart), *_multiples_between(apart)]
+            results += [one.tie(tuple(cell_ids[cell] for cell in one.claims)) for one in found]
     results += _same_numbers(numbers)
     results += _counts_and_derived(numbers)
     results += _sentences(paper, numbers)
@@ -310,8 +326,11 @@ def _agree(row: Row) -> bool:
     return any(errors.mse_from_rmse(row["rmse"], row["mse"], mean).passed for mean in (False, True))
 
 
-def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
-    """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``."""
+def check_together(rows: Mapping[str, Row], averages: Sequence[str] = DEFAULT_AVERAGES) -> list[CheckResult]:
+    """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``.
+
+    One share of positives is asked of them only where scores may be those of one class against another.
+    """
     results: list[CheckResult] = []
 
     def cells(names: Iterable[str], quantities: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -319,7 +338,7 @@ def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
         return tuple(f"{name}.{quantity}" for name in names for quantity in rows[name] if chosen is None or quantity in chosen)
 
     matrix = {name: row for name, row in rows.items() if len(set(row) & set(scores.MATRIX_METRICS)) > 1}
-    if len(matrix) > 1:
+    if len(matrix) > 1 and "binary" in averages:
         together = scores.one_test_set(matrix)
         ties = cells(together.details["excluded"] or matrix, scores.MATRIX_METRICS)
         results += [together.tie(ties), scores.own_test_sets(together).tie(ties)]
@@ -359,7 +378,8 @@ def _multiples_between(tables: Mapping[str, Mapping[str, Row]]) -> list[CheckRes
     for name in next(iter(rows.values())):
         columns = [{label: row[name] for label, row in one.items() if name in row} for one in (rows, others)]
         both = [label for label in columns[0] if label in columns[1]]
-        if len(both) >= 4 and GLOSSARY[name].unit != "s":
+        copied = all(columns[0][label] == columns[1][label] for label in both)  # as check_tables says
+        if len(both) >= 4 and not copied and GLOSSARY[name].unit != "s":
             one = consistency.multiples(columns[0], columns[1], (f"{name} in {first}", f"{name} in {second}"))
             found.append(one.tie(tuple(f"{table}.{label}.{name}" for table in tables for label in both)))
     return found
@@ -393,8 +413,12 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
             found = consistency.count_of(_printed(claim), len(claim.of["members"]), str(claim.of.get("things", "things")))
             results.append(found.tie((claim.id,)))
         elif claim.quantity == "total" and "parts" in claim.of:
-            parts = {part: _printed(known[part]) for part in claim.of["parts"]}
-            results.append(consistency.total_of(_printed(claim), parts).tie((claim.id, *parts)))
+            # By each reading of what is counted; a part without a claim is a number that is not printed.
+            readings = claim.of["parts"] if isinstance(claim.of["parts"], Mapping) else {"as listed": claim.of["parts"]}
+            named = tuple(dict.fromkeys(part for parts in readings.values() for part in parts if part in known))
+            for reading, parts in readings.items():
+                values = {part: _printed(known[part]) if part in known else Interval(0.0, math.inf) for part in parts}
+                results.append(consistency.total_of(_printed(claim), values, reading).tie((claim.id, *named)))
         elif claim.quantity in _DERIVED and {"first", "second"} <= set(claim.of):
             pair = (claim.of["first"], claim.of["second"])
             result = _DERIVED[claim.quantity](_printed(claim), *(_printed(known[one]) for one in pair))
@@ -406,6 +430,47 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
                 calls = math.prod((known[one].interval() for one in counts), start=Interval(1.0, 1.0))
                 found = consistency.runtime_from_calls(_printed(claim), calls, _printed(known[each]))
                 results.append(replace(found, reading=reading).tie((claim.id, *named)))
+        if "works_out" in claim.of:
+            named = tuple(dict.fromkeys(one for work in claim.of["works_out"].values() for one in _named(str(work))))
+            for reading, work in claim.of["works_out"].items():
+
+                def value(rounding: str, work: str = str(work)) -> Interval:
+                    return _worked(work, known, rounding)
+
+                results.append(consistency.worked_out(_printed(claim), value, reading).tie((claim.id, *named)))
+    return results
+
+
+def _named(expression: str) -> tuple[str, ...]:
+    """Claims that an expression works with, as in `combined`."""
+    return tuple(dict.fromkeys(re.findall(r"\[([^\]]+)\]", expression)))
+
+
+def _worked(expression: str, known: Mapping[str, Claim], rounding: str = "rounded") -> Interval:
+    """What an expression over claims gives, from their printed numbers; a setting was chosen, and stands for itself."""
+
+    def value(name: str) -> Interval:
+        printed = known[name].interval(rounding)
+        return known[name].interval().middle if known[name].quantity == "setting" else printed
+
+    if not _named(expression):
+        return Interval(float(expression), float(expression))
+    found = combined(expression, value)
+    return found if isinstance(found, Interval) else Interval(float(found), float(found))
+
+
+def _rises(paper: Paper, tables: Mapping[str, Mapping[str, Mapping[str, Claim]]]) -> list[CheckResult]:
+    """Check 7 where a table says what each row adds to the one before it (``adds``), by each reading of that."""
+    results = []
+    for place, rows in tables.items():
+        for before, after in itertools.pairwise(rows):
+            first, second = (rows[label].get("parameters") for label in (before, after))
+            if first is None or second is None:
+                continue
+            for reading, parts in paper.tables[place].get("adds", {}).get(after, {}).items():
+                added = consistency.parameters_of(parts)
+                found = consistency.rise_of(first.told, second.told, added, str(reading))
+                results.append(found.tie((first.id, second.id)))
     return results
 
 
@@ -414,7 +479,7 @@ def _against_targets(paper: Paper, row: Mapping[str, Claim]) -> list[CheckResult
     if not {"mae", "mape"} <= row.keys():
         return []
     data = str(row["mae"].of.get("data"))
-    mape = str(row["mape"].printed)
+    mape = row["mape"].told
     if "mape" in paper.protocol.get("percent", ()) and "%" not in mape:
         mape += "%"
     return [
@@ -426,12 +491,19 @@ def _against_targets(paper: Paper, row: Mapping[str, Claim]) -> list[CheckResult
 
 
 def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
-    """Check 8 for sentences: each predicate against the numbers of the tables, else of the text."""
+    """Check 8 for sentences: each predicate against the numbers of the tables, else of the text.
+
+    Where a table contradicts the one before it on a number, a sentence may mean either.
+    """
     in_tables = sorted(numbers, key=lambda claim: claim.place not in paper.tables)
     printed: dict[Term, Claim] = {}
+    either: dict[Term, list[Claim]] = {}
     for claim in in_tables:
         if {"model", "data"} <= set(claim.of):
-            printed.setdefault(Term.at({key: claim.of[key] for key in ("model", "data")}, claim.metric), claim)
+            term = Term.at({key: claim.of[key] for key in ("model", "data")}, claim.metric)
+            first = printed.setdefault(term, claim)
+            if claim.place in paper.tables and not claim.interval().meets(first.interval()):
+                either.setdefault(term, [first]).append(claim)
     results = []
     for claim in paper.claims:
         if claim.kind != "ordering":
@@ -453,7 +525,8 @@ def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
             for rounding in ("rounded", "either"):
 
                 def ask(term: Term, how: str = rounding) -> Interval:
-                    return printed[term].interval(how)
+                    meant = [one.interval(how) for one in either.get(term, [printed[term]])]
+                    return Interval(min(one.lo for one in meant), max(one.hi for one in meant))
 
                 held = bool(evaluate(predicate, ask))
                 if held:
@@ -495,12 +568,12 @@ def _is_one_of(claim: Claim, other: Claim, open_: Sequence[str]) -> bool:
 
 
 def _subject(claim: Claim) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((key, str(value)) for key, value in claim.of.items()))
+    return tuple(sorted((key, str(value)) for key, value in claim.of.items() if key not in _HOW))
 
 
 def _printed(claim: Claim) -> Printed:
     """The letters, where rounding matters; the exact number of a count."""
-    return claim.interval() if claim.meaning.exact else str(claim.printed)
+    return claim.interval() if claim.meaning.exact else claim.told
 
 
 def _grouped(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:

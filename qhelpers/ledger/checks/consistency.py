@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from qhelpers.ledger.checks.result import LEVEL, CheckResult, Printed, read, show, under_roundings
 from qhelpers.ledger.intervals import Interval, as_interval
@@ -40,7 +41,7 @@ def count_of(printed: Printed, expected: int, what: str) -> CheckResult:
     return CheckResult(7, "count", "identity", passed, sentence, "as listed", (f"the list of {what} is complete",))
 
 
-def total_of(printed: Printed, parts: Mapping[str, Printed]) -> CheckResult:
+def total_of(printed: Printed, parts: Mapping[str, Printed], reading: str = "as listed") -> CheckResult:
     """Check 7: rows of a table against its total.
 
     Parameters
@@ -48,7 +49,9 @@ def total_of(printed: Printed, parts: Mapping[str, Printed]) -> CheckResult:
     printed : str, float or Interval
         The total as printed.
     parts : mapping of str to printed number
-        Its parts.
+        Its parts; one that is not printed is an interval from zero on.
+    reading : str
+        What the parts are.
 
     Returns
     -------
@@ -64,13 +67,123 @@ def total_of(printed: Printed, parts: Mapping[str, Printed]) -> CheckResult:
 
     passed, sentence, rounding = under_roundings(test)
     return CheckResult(
-        7, "total", "identity", passed, sentence, "as listed", ("the parts are complete and do not overlap",), rounding
+        7, "total", "identity", passed, sentence, reading, ("the parts are complete and do not overlap",), rounding
     )
 
 
 def dense_parameters(widths: Sequence[int], bias: bool = True) -> int:
     """Parameters of a dense network with given layer widths (for :func:`count_of`)."""
     return sum((a + bias) * b for a, b in itertools.pairwise(widths))
+
+
+def attention_parameters(channels: int, reduction: int, kernel: int, bias: bool = False) -> int:
+    """Parameters of channel and spatial attention in one block: a shared network of two layers, and one convolution.
+
+    Parameters
+    ----------
+    channels, reduction : int
+        Width of the block, and how much narrower the hidden layer is.
+    kernel : int
+        Side of the convolution over the mean and the maximum of the channels.
+    bias : bool
+        In both layers and the convolution.
+
+    References
+    ----------
+    Woo, S. and others (2018). CBAM: Convolutional block attention module. European Conference on Computer Vision.
+    """
+    hidden = channels // reduction
+    return dense_parameters([channels, hidden, channels], bias) + 2 * kernel**2 + bias
+
+
+def parameters_of(parts: Sequence[Mapping[str, Any]]) -> int:
+    """Parameters of some parts of a network, as a claims file describes them.
+
+    Parameters
+    ----------
+    parts : sequence of mapping
+        Each with one key: ``dense`` (widths), ``attention`` (arguments of `attention_parameters`), ``norm`` (channels, each
+        with a scale and a shift), or ``free`` (a number of them). Beside it ``times``, how often the part is there (1), and of
+        a dense part ``bias``.
+
+    Raises
+    ------
+    ValueError
+        If a part is none of these.
+    """
+    total = 0
+    for part in parts:
+        match dict(part):
+            case {"dense": widths, **rest}:
+                own = dense_parameters(widths, rest.get("bias", True))
+            case {"attention": about}:
+                own = attention_parameters(**about)
+            case {"norm": channels}:
+                own = 2 * int(channels)
+            case {"free": number}:
+                own = int(number)
+            case _:
+                raise ValueError(f"the part {part!r} is unknown; allowed are dense, attention, norm and free")
+        total += own * int(part.get("times", 1))
+    return total
+
+
+def rise_of(before: Printed, after: Printed, added: int, reading: str = "as described") -> CheckResult:
+    """Check 7: the parameters of a model are those of the model before it and of what was added to it.
+
+    Parameters
+    ----------
+    before, after : str, float or Interval
+        Parameters of both models as printed.
+    added : int
+        Parameters of what was added, see `parameters_of`.
+    reading : str
+        What was added, as the text is read.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        rise = read(after, rounding, "parameters") - read(before, rounding, "parameters")
+        passed = rise.meets(float(added))
+        verb = "can be" if passed else "cannot be"
+        found = f"{rise.lo / 1e6:.4g} to {rise.hi / 1e6:.4g} million parameters"
+        return passed, f"{show(before)} and {show(after)} differ by {found}: {verb} the {added:,} of what was added ({reading})"
+
+    passed, sentence, rounding = under_roundings(test)
+    assumed = (f"what was added is: {reading}", "nothing else was changed")
+    return CheckResult(7, "parameters-added", "identity", passed, sentence, reading, assumed, rounding)
+
+
+def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str) -> CheckResult:
+    """Check 7: a number that follows from others of the text by the arithmetic that the text describes.
+
+    Parameters
+    ----------
+    printed : str, float or Interval
+        The number as printed.
+    work : callable
+        Takes the rounding, returns what the others give.
+    reading : str
+        The arithmetic in words, as the text is read.
+
+    Returns
+    -------
+    CheckResult
+        An identity.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        expected = work(rounding)
+        passed = read(printed, rounding).meets(expected)
+        verb = "follows" if passed else "does not follow"
+        return passed, f"{show(printed)} {verb} from {reading}, which gives {show(expected)}"
+
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(7, "worked-out", "identity", passed, sentence, reading, (f"the text means: {reading}",), rounding)
 
 
 def window_count(printed: Printed, length: int, window: int, step: int) -> CheckResult:

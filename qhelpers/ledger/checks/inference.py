@@ -40,6 +40,101 @@ def t_from_effect(t: Printed, d: Printed, n: Printed) -> CheckResult:
     return CheckResult(9, "t-from-effect", "identity", passed, sentence, "paired", assumed, rounding)
 
 
+def d_of_pairs(d: Printed, t: Printed, n: Printed, mean: Printed, sd: Printed) -> CheckResult:
+    """Check 9: d of a paired test over the spread of both groups, one of which is printed.
+
+    The paired t gives the spread of the differences, mean·√n/t. The other group's spread is no further from the printed one
+    than that, whatever the correlation; d is over the root of the mean of both variances.
+
+    Parameters
+    ----------
+    d, t : str, float or Interval
+        As printed; signs do not matter.
+    n : str, int or Interval
+        Number of pairs.
+    mean : str, float or Interval
+        Mean difference.
+    sd : str, float or Interval
+        Spread of one group over the same runs, n − 1 in the denominator.
+
+    Returns
+    -------
+    CheckResult
+        An identity, and of the same name as `t_from_effect`: another reading of what d is.
+    """
+
+    def test(rounding: str) -> tuple[bool, str]:
+        centre, own = abs(read(mean, rounding)), read(sd, rounding, "sd_1")
+        spread = centre * read(n, rounding, "n").sqrt() / abs(read(t, rounding))
+        other = Interval(max(0.0, spread.lo - own.hi, own.lo - spread.hi), spread.hi + own.hi)
+        expected = centre / ((own.squared() + other.squared()) * 0.5).sqrt()
+        passed = abs(read(d, rounding)).meets(expected)
+        verb = "agrees" if passed else "cannot be"
+        told = f"t {show(t)} over {show(n)} pairs and a spread of {show(sd)} in one group"
+        return passed, f"d {show(d)} {verb} with {told}, which give {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = "over the spread of both groups"
+    assumed = ("paired test", "d is the mean difference over the root of the mean of both variances")
+    return CheckResult(9, "t-from-effect", "identity", passed, sentence, reading, assumed, rounding)
+
+
+def t_from_interval(t: Printed, low: Printed, high: Printed, n: Printed, level: float = 0.95) -> list[CheckResult]:
+    """Check 9: t against the confidence interval of the same difference, whose half is a quantile times the standard error.
+
+    Parameters
+    ----------
+    t, low, high : str, float or Interval
+        As printed; the sign of t does not matter.
+    n : str, int or Interval
+        Number of pairs, or of runs in each of two groups.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    list of CheckResult
+        Identities: by the quantile of a paired test, of two groups, and of the normal distribution.
+    """
+    from scipy import stats
+
+    pairs = round(read(n, "rounded", "n").mid)
+    quantiles = {"paired": stats.t.ppf((1 + level) / 2, max(pairs - 1, 1)), "normal": stats.norm.ppf((1 + level) / 2)}
+    quantiles["two groups"] = stats.t.ppf((1 + level) / 2, max(2 * pairs - 2, 1))
+    results = []
+    for reading, quantile in quantiles.items():
+
+        def test(rounding: str, quantile: float = float(quantile)) -> tuple[bool, str]:
+            ends = read(low, rounding), read(high, rounding)
+            half = (ends[1] - ends[0]) * 0.5
+            expected = abs((ends[0] + ends[1]) * 0.5) * quantile / Interval(max(half.lo, 0.0), max(half.hi, 0.0))
+            passed = abs(read(t, rounding)).meets(expected)
+            verb = "agrees" if passed else "cannot be"
+            return passed, f"t {show(t)} {verb} with the interval {show(low)} to {show(high)}, which gives {expected}"
+
+        passed, sentence, rounding = under_roundings(test)
+        assumed = (f"{level:.0%} interval of the same difference", f"quantile: {reading}, {quantile:.3f}")
+        results.append(CheckResult(9, "t-from-interval", "identity", passed, sentence, reading, assumed, rounding))
+    return results
+
+
+def bonferroni_from_t(adjusted: Printed, t: Printed, n: Printed, m: int, sides: int = 2) -> CheckResult:
+    """Check 9: the corrected p-value is m times that of a paired t; an identity."""
+    from scipy import stats
+
+    def test(rounding: str) -> tuple[bool, str]:
+        statistic, df = abs(read(t, rounding)), read(n, rounding, "n").mid - 1
+        ends = [min(1.0, m * sides * float(stats.t.sf(value, df))) for value in (statistic.hi, statistic.lo)]
+        expected = Interval(*ends)
+        passed = read(adjusted, rounding, "p_adjusted").meets(expected)
+        verb = "agrees" if passed else "cannot be"
+        return passed, f"corrected p {show(adjusted)} {verb} with t {show(t)} over {show(n)} pairs in {m} tests, {expected}"
+
+    passed, sentence, rounding = under_roundings(test)
+    reading = f"{m} paired tests, {sides}-sided"
+    return CheckResult(9, "bonferroni-from-t", "identity", passed, sentence, reading, (reading,), rounding)
+
+
 def t_from_differences(t: Printed, mean: Printed, sd: Printed, n: Printed) -> CheckResult:
     """Check 9: t = mean/(sd/√n) of the paired differences; an identity."""
 
@@ -661,6 +756,10 @@ def all_statistics(row: Mapping[str, Printed], test: str | None = None) -> list[
     groups = [(row[f"mean_{i}"], row[f"sd_{i}"], row[f"n_{i}"]) for i in (1, 2) if has(f"mean_{i}", f"sd_{i}", f"n_{i}")]
     if has("t", "d", "n"):
         add(("t", "d", "n"), t_from_effect(row["t"], row["d"], row["n"]))
+        if has("estimate", "sd_1"):
+            add(("t", "d", "n"), d_of_pairs(row["d"], row["t"], row["n"], row["estimate"], row["sd_1"]))
+    if has("t", "ci_low", "ci_high", "n"):
+        add(("t", "ci_low", "ci_high", "n"), *t_from_interval(row["t"], row["ci_low"], row["ci_high"], row["n"]))
     if has("t", "mean_difference", "sd_difference", "n"):
         found = t_from_differences(row["t"], row["mean_difference"], row["sd_difference"], row["n"])
         add(("t", "mean_difference", "sd_difference", "n"), found)
@@ -677,6 +776,10 @@ def all_statistics(row: Mapping[str, Printed], test: str | None = None) -> list[
     if has("p", "p_adjusted", "m"):
         found = bonferroni(row["p"], row["p_adjusted"], round(read(row["m"], "rounded").mid))
         add(("p", "p_adjusted", "m"), found)
+    if has("t", "n", "p_adjusted", "m"):
+        tests = round(read(row["m"], "rounded").mid)
+        found_both = [bonferroni_from_t(row["p_adjusted"], row["t"], row["n"], tests, sides) for sides in (2, 1)]
+        add(("p_adjusted", "t", "n", "m"), *found_both)
     if has("f_statistic", "df_between", "df_within"):
         f, *degrees = (row[name] for name in ("f_statistic", "df_between", "df_within"))
         if has("eta_squared"):

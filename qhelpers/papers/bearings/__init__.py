@@ -1,0 +1,1 @@
+"""Paper 4: faults of bearings, told from vibration by a deep network with four simulated qubits in it."""

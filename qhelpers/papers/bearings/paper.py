@@ -1,0 +1,17 @@
+"""Paper 4, for those who list papers: its number, title, experiments and labels."""
+
+from qhelpers.runs.papers import Paper
+
+PAPER = Paper(
+    number="4",
+    title="Bearing faults",
+    experiments={
+        "bearings-data": "data",
+        "bearings-settings": "settings",
+        "bearings-equations": "equations",
+        "bearings-rule": "rule",
+        "bearings-lines": "lines",
+        "bearings-images": "images",
+    },
+    labels={"qeml-net": "QEML-Net"},
+)
