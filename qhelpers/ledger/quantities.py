@@ -98,7 +98,7 @@ _ALL = [
     Quantity("t", "t statistic of a paired test", words=("t(", "t =")),
     Quantity("n", "number of pairs or runs", 1.0, exact=True),
     Quantity("d", "standardised mean difference", words=("d =", "Cohen")),
-    Quantity("p", "p-value", 0.0, 1.0, words=("p =", "p <", "p-value")),
+    Quantity("p", "p-value", 0.0, 1.0, words=("p =", "p <", "p-value", "$p ", "$P ")),
     Quantity("df", "degrees of freedom of a t test", 0.0, words=("df",)),
     Quantity("n_1", "members of the first group", 1.0, exact=True),
     Quantity("n_2", "members of the second group", 1.0, exact=True),
@@ -118,7 +118,7 @@ _ALL = [
     Quantity("eta_squared", "share of variance between groups", 0.0, 1.0, "share"),
     Quantity("df_between", "degrees of freedom between groups", 1.0, exact=True),
     Quantity("df_within", "degrees of freedom within groups", 1.0, exact=True),
-    Quantity("fps", "frames a second", 0.0, unit="1/s", better="higher", words=("FPS", "frames")),
+    Quantity("fps", "frames a second", 0.0, unit="1/s", better="higher", words=("FPS", "Fps", "frames")),
     Quantity("latency", "time for one frame", 0.0, unit="s", better="lower", words=("latency", "Latency", "ms")),
     Quantity(
         "runtime", "time for a whole run", 0.0, unit="s", better="lower", words=("Runtime", "runtime", "time", "training run")
