@@ -19,8 +19,8 @@ import yaml
 from qhelpers.ledger import proof
 from qhelpers.ledger.statements import Claim, Paper, split_cell
 
-#: Sections that describe neither work nor results: keywords, thanks, and the works of others.
-_OUTSIDE = ("Index Terms:", "Acknowledgment", "Declarations", "References")
+#: Sections that describe neither work nor results: keywords, addresses, thanks, and the works of others.
+_OUTSIDE = ("Index Terms:", "Corresponding Author:", "Acknowledgment", "Declarations", "References")
 _MATH = re.compile(
     r"\S*(?:subscript|superscript|italic_|start_|end_|caligraphic_|roman_|over\^|ket|bra\d|bold_|delimited-|formulae-|∏|∑|⟩|⟨|⨂|†)\S*"
     r"|\S*[\\{}|^_]\S*"

@@ -65,6 +65,11 @@ class Interval:
         return (self.lo + self.hi) / 2
 
     @property
+    def middle(self) -> Interval:
+        """The interval that holds the centre alone."""
+        return Interval(self.mid, self.mid)
+
+    @property
     def width(self) -> float:
         """Length of the interval."""
         return self.hi - self.lo

@@ -18,7 +18,7 @@ from qhelpers.ledger.statements import Claim, Paper, parts_of
 _TOKEN = r"(\d+(?:[.,]\d+)*(?:[–-]\d+(?:[.,]\d+)*)?%?|[A-Za-z]+)"
 _CELL = re.compile(r"\d+(?:\.\d+)?")
 _HEADING = re.compile(
-    r"^(Abstract|ABSTRACT|Highlights|Index Terms:|Declarations|References|REFERENCES|"
+    r"^(Abstract|ABSTRACT|Corresponding Author:|Highlights|Index Terms:|Declarations|References|REFERENCES|"
     r"[IVX]+(?:-[A-Z]\d*)? [A-Z].*|[IVX]+-[A-Z]\d+)$"
 )
 #: A heading of a text that is marked up, "## I. INTRODUCTION", or one that runs into its paragraph, "**Abstract**—…".
@@ -102,7 +102,7 @@ def sections(text: str) -> dict[str, str]:
             current = found.setdefault(f"Section {number[1]}" if number else marked["heading"].capitalize(), [])
         elif len(stripped) <= _LONGEST_HEADING and (_HEADING.match(stripped) or (numbered and numbered.match(stripped))):
             first = stripped.split(" ", 1)[0].removesuffix(".")
-            named = ("Abstract", "Highlights", "Index", "Declarations", "References")
+            named = ("Abstract", "Corresponding", "Highlights", "Index", "Declarations", "References")
             name = (
                 f"Section {first}" if first.capitalize() not in named else stripped.capitalize() if first.isupper() else stripped
             )

@@ -222,7 +222,7 @@ def check_claims(paper: Paper, sized: bool = True) -> list[CheckResult]:
             }
             printed_tables[place] = cells
             own = {f"{label}.{name}": claim.id for label, row in rows.items() for name, claim in row.items()}
-            for result in check_together(cells):
+            for result in check_together(cells, averages):
                 results.append(
                     replace(result.tie(tuple(own[cell] for cell in result.claims)), sentence=f"{place}: {result.sentence}")
                 )
@@ -326,8 +326,11 @@ def _agree(row: Row) -> bool:
     return any(errors.mse_from_rmse(row["rmse"], row["mse"], mean).passed for mean in (False, True))
 
 
-def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
-    """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``."""
+def check_together(rows: Mapping[str, Row], averages: Sequence[str] = DEFAULT_AVERAGES) -> list[CheckResult]:
+    """All checks of the rows of one table against each other; ``claims`` of each names cells as ``row.quantity``.
+
+    One share of positives is asked of them only where scores may be those of one class against another.
+    """
     results: list[CheckResult] = []
 
     def cells(names: Iterable[str], quantities: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -335,7 +338,7 @@ def check_together(rows: Mapping[str, Row]) -> list[CheckResult]:
         return tuple(f"{name}.{quantity}" for name in names for quantity in rows[name] if chosen is None or quantity in chosen)
 
     matrix = {name: row for name, row in rows.items() if len(set(row) & set(scores.MATRIX_METRICS)) > 1}
-    if len(matrix) > 1:
+    if len(matrix) > 1 and "binary" in averages:
         together = scores.one_test_set(matrix)
         ties = cells(together.details["excluded"] or matrix, scores.MATRIX_METRICS)
         results += [together.tie(ties), scores.own_test_sets(together).tie(ties)]
@@ -375,7 +378,8 @@ def _multiples_between(tables: Mapping[str, Mapping[str, Row]]) -> list[CheckRes
     for name in next(iter(rows.values())):
         columns = [{label: row[name] for label, row in one.items() if name in row} for one in (rows, others)]
         both = [label for label in columns[0] if label in columns[1]]
-        if len(both) >= 4 and GLOSSARY[name].unit != "s":
+        copied = all(columns[0][label] == columns[1][label] for label in both)  # as check_tables says
+        if len(both) >= 4 and not copied and GLOSSARY[name].unit != "s":
             one = consistency.multiples(columns[0], columns[1], (f"{name} in {first}", f"{name} in {second}"))
             found.append(one.tie(tuple(f"{table}.{label}.{name}" for table in tables for label in both)))
     return found
@@ -433,7 +437,7 @@ def _counts_and_derived(numbers: Sequence[Claim]) -> list[CheckResult]:
                 def value(rounding: str, work: str = str(work)) -> Interval:
                     return _worked(work, known, rounding)
 
-                results.append(consistency.worked_out(_printed(claim), value, reading, str(work)).tie((claim.id, *named)))
+                results.append(consistency.worked_out(_printed(claim), value, reading).tie((claim.id, *named)))
     return results
 
 
@@ -443,10 +447,15 @@ def _named(expression: str) -> tuple[str, ...]:
 
 
 def _worked(expression: str, known: Mapping[str, Claim], rounding: str = "rounded") -> Interval:
-    """What an expression over claims gives, from their printed numbers."""
+    """What an expression over claims gives, from their printed numbers; a setting was chosen, and stands for itself."""
+
+    def value(name: str) -> Interval:
+        printed = known[name].interval(rounding)
+        return known[name].interval().middle if known[name].quantity == "setting" else printed
+
     if not _named(expression):
         return Interval(float(expression), float(expression))
-    found = combined(expression, lambda name: known[name].interval(rounding))
+    found = combined(expression, value)
     return found if isinstance(found, Interval) else Interval(float(found), float(found))
 
 
@@ -460,7 +469,7 @@ def _rises(paper: Paper, tables: Mapping[str, Mapping[str, Mapping[str, Claim]]]
                 continue
             for reading, parts in paper.tables[place].get("adds", {}).get(after, {}).items():
                 added = consistency.parameters_of(parts)
-                found = consistency.rise_of(first.told, second.told, added, str(reading), str(reading))
+                found = consistency.rise_of(first.told, second.told, added, str(reading))
                 results.append(found.tie((first.id, second.id)))
     return results
 
@@ -482,12 +491,19 @@ def _against_targets(paper: Paper, row: Mapping[str, Claim]) -> list[CheckResult
 
 
 def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
-    """Check 8 for sentences: each predicate against the numbers of the tables, else of the text."""
+    """Check 8 for sentences: each predicate against the numbers of the tables, else of the text.
+
+    Where a table contradicts the one before it on a number, a sentence may mean either.
+    """
     in_tables = sorted(numbers, key=lambda claim: claim.place not in paper.tables)
     printed: dict[Term, Claim] = {}
+    either: dict[Term, list[Claim]] = {}
     for claim in in_tables:
         if {"model", "data"} <= set(claim.of):
-            printed.setdefault(Term.at({key: claim.of[key] for key in ("model", "data")}, claim.metric), claim)
+            term = Term.at({key: claim.of[key] for key in ("model", "data")}, claim.metric)
+            first = printed.setdefault(term, claim)
+            if claim.place in paper.tables and not claim.interval().meets(first.interval()):
+                either.setdefault(term, [first]).append(claim)
     results = []
     for claim in paper.claims:
         if claim.kind != "ordering":
@@ -509,7 +525,8 @@ def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
             for rounding in ("rounded", "either"):
 
                 def ask(term: Term, how: str = rounding) -> Interval:
-                    return printed[term].interval(how)
+                    meant = [one.interval(how) for one in either.get(term, [printed[term]])]
+                    return Interval(min(one.lo for one in meant), max(one.hi for one in meant))
 
                 held = bool(evaluate(predicate, ask))
                 if held:

@@ -128,7 +128,7 @@ def parameters_of(parts: Sequence[Mapping[str, Any]]) -> int:
     return total
 
 
-def rise_of(before: Printed, after: Printed, added: int, what: str, reading: str = "as described") -> CheckResult:
+def rise_of(before: Printed, after: Printed, added: int, reading: str = "as described") -> CheckResult:
     """Check 7: the parameters of a model are those of the model before it and of what was added to it.
 
     Parameters
@@ -137,10 +137,8 @@ def rise_of(before: Printed, after: Printed, added: int, what: str, reading: str
         Parameters of both models as printed.
     added : int
         Parameters of what was added, see `parameters_of`.
-    what : str
-        What was added.
     reading : str
-        How the text is read.
+        What was added, as the text is read.
 
     Returns
     -------
@@ -151,15 +149,16 @@ def rise_of(before: Printed, after: Printed, added: int, what: str, reading: str
     def test(rounding: str) -> tuple[bool, str]:
         rise = read(after, rounding, "parameters") - read(before, rounding, "parameters")
         passed = rise.meets(float(added))
-        verb = "are" if passed else "cannot be"
-        return passed, f"{show(before)} and {show(after)} {verb} apart by the {added:,} parameters of {what}; they are by {rise}"
+        verb = "can be" if passed else "cannot be"
+        found = f"{rise.lo / 1e6:.4g} to {rise.hi / 1e6:.4g} million parameters"
+        return passed, f"{show(before)} and {show(after)} differ by {found}: {verb} the {added:,} of what was added ({reading})"
 
     passed, sentence, rounding = under_roundings(test)
     assumed = (f"what was added is: {reading}", "nothing else was changed")
     return CheckResult(7, "parameters-added", "identity", passed, sentence, reading, assumed, rounding)
 
 
-def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str, what: str) -> CheckResult:
+def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str) -> CheckResult:
     """Check 7: a number that follows from others of the text by the arithmetic that the text describes.
 
     Parameters
@@ -169,9 +168,7 @@ def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str, 
     work : callable
         Takes the rounding, returns what the others give.
     reading : str
-        How the text is read.
-    what : str
-        The arithmetic in words.
+        The arithmetic in words, as the text is read.
 
     Returns
     -------
@@ -183,8 +180,7 @@ def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str, 
         expected = work(rounding)
         passed = read(printed, rounding).meets(expected)
         verb = "follows" if passed else "does not follow"
-        told = f"{expected.mid:g}" if expected.width == 0 else str(expected)
-        return passed, f"{show(printed)} {verb} from {what}, which is {told}"
+        return passed, f"{show(printed)} {verb} from {reading}, which gives {show(expected)}"
 
     passed, sentence, rounding = under_roundings(test)
     return CheckResult(7, "worked-out", "identity", passed, sentence, reading, (f"the text means: {reading}",), rounding)

@@ -100,4 +100,6 @@ def read(value: Printed, rounding: str, quantity: str | None = None) -> Interval
 
 def show(value: Printed) -> str:
     """A printed number as it stands, anything else shortened."""
+    if isinstance(value, Interval) and value.width == 0:
+        return f"{value.lo:,.0f}" if value.lo.is_integer() and abs(value.lo) > 9999 else f"{value.lo:.6g}"
     return value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
