@@ -260,6 +260,6 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_shape(self, X: NDArray[Any]) -> None:
         if X.ndim not in (2, 4) or (X.ndim == 4 and (X.shape[2] != X.shape[3] or X.shape[2] < 16)):
             raise ValueError(
-                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of 16 or more, and "
-                "features, (n_samples, n_features)"
+                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of 16 or "
+                "more, and features, (n_samples, n_features)"
             )

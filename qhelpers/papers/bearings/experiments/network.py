@@ -17,6 +17,7 @@ from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 from qhelpers import signals
 from qhelpers.datasets import Signals
 from qhelpers.papers.bearings import physics
+from qhelpers.papers.bearings.costs import n_parameters
 from qhelpers.papers.bearings.training import QEMLNetClassifier
 from qhelpers.runs.experiment import Experiment, Needs, Outcome
 
@@ -125,39 +126,40 @@ def parts(of: Windows, split: str, seed: int, inner: bool = False) -> Parts:
         raise ValueError(f"split {split!r} is unknown; allowed are {', '.join(SPLITS)}: pass one of them")
     rng = np.random.default_rng([seed, inner])
     healthy = sorted(set(of.recording[of.size == 0].tolist()))
-    out = SIZES[seed % len(SIZES)]
-    normal_out = healthy[seed % len(healthy)] if healthy else ""
+    held_out = [SIZES[seed % len(SIZES)], *healthy[seed % max(1, len(healthy)) :][:1]]
     left = np.ones(len(of.y), bool)
     if inner:
-        if split == "random-windows":
-            left[parts(of, split, seed).test] = False
-        else:
-            left &= (of.size != out) & (of.recording != normal_out)
-            out = SIZES[(seed + 1) % len(SIZES)]
-            # one normal recording is left, of which the last part is tested
+        left[parts(of, split, seed).test] = False
+    if inner and split == "fault-size-out":
+        left &= ~_is(of, held_out)
+        held_out = [SIZES[(seed + 1) % len(SIZES)]]
     chosen: tuple[list[Any], ...] = ([], [], [])
     for label in np.unique(of.y):
         pool = np.flatnonzero((of.y == label) & left)
-        if split == "fault-size-out":
-            held = (of.size[pool] == out) if (of.size[pool] > 0).all() else (of.recording[pool] == normal_out)
-            if inner and not held.any():
-                held = np.arange(len(pool)) >= 0.7 * len(pool)
-            known, test = rng.permutation(pool[~held]), rng.permutation(pool[held])[: QUOTA[2]]
-            n = min(len(known), QUOTA[0] + QUOTA[1])
-            edge = round(n * QUOTA[0] / (QUOTA[0] + QUOTA[1]))
-            drawn = (known[:edge], known[edge:n], test)
-        else:
-            known = rng.permutation(pool)[: sum(QUOTA)]
-            edges = np.rint(np.cumsum(QUOTA[:2]) / sum(QUOTA) * len(known)).astype(int)
-            drawn = tuple(np.split(known, edges))  # type: ignore[assignment]
+        held = _is(of, held_out)[pool]
+        if split == "random-windows":
+            held = np.zeros(len(pool), bool)
+            held[rng.permutation(len(pool))[: round(min(len(pool), sum(QUOTA)) * QUOTA[2] / sum(QUOTA))]] = True
+        elif not held.any():  # the inner split has one normal recording, whose end is tested
+            held = np.arange(len(pool)) >= len(pool) * (1 - QUOTA[2] / sum(QUOTA))
+        known, test = rng.permutation(pool[~held]), rng.permutation(pool[held])[: QUOTA[2]]
+        n = min(len(known), QUOTA[0] + QUOTA[1])
+        edge = round(n * QUOTA[0] / (QUOTA[0] + QUOTA[1]))
+        drawn = (known[:edge], known[edge:n], test)
         if not all(map(len, drawn)):
             raise ValueError(
-                f"class {label} has {', '.join(str(len(one)) for one in drawn)} windows to train on, validate and test on; allowed is "
-                "one or more of each: take more recordings of it, or another split"
+                f"class {label} has {', '.join(str(len(one)) for one in drawn)} windows to train on, validate and test on; "
+                "allowed is one or more of each: take more recordings of it, or another split"
             )
         for part, more in zip(chosen, drawn, strict=True):
             part.append(more)
     return Parts(*(np.sort(np.concatenate(part)) for part in chosen))
+
+
+def _is(of: Windows, held_out: list[Any]) -> NDArray[np.bool_]:
+    """Whether a window is of one of these fault sizes or normal recordings."""
+    held: NDArray[np.bool_] = np.isin(of.size, held_out[:1]) | ((of.size == 0) & np.isin(of.recording, held_out[1:]))
+    return held
 
 
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
@@ -177,10 +179,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     Returns
     -------
     Outcome
-        ``accuracy``, ``macro_f1``, ``macro_auc`` of the test windows, ``accuracy_bearings`` (mean over bearings), ``accuracy_`` and
-        a class; ``validation_accuracy``, ``train_accuracy``; of the last epoch ``loss``, its parts and ``h_rms``; ``fidelity`` and
-        ``q_sd`` (mean standard deviation of the four expectation values) on test windows; numbers of windows. Arrays: curves,
-        the confusion matrix, and each tested bearing's share.
+        ``accuracy``, ``macro_f1``, ``macro_auc`` of the test windows, ``accuracy_bearings`` (mean over bearings), ``accuracy_``
+        with a class; ``validation_accuracy``; of the last epoch ``train_accuracy``, ``train_loss``, its parts and ``train_h_rms``;
+        ``q_sd``, the mean standard deviation of the four expectation values on test windows; numbers of windows and parameters.
+        Arrays: curves, the confusion matrix, and each tested bearing's share.
     """
     if config["variant"] not in VARIANTS:
         raise ValueError(f"variant {config['variant']!r} is unknown; allowed are {', '.join(VARIANTS)}")
@@ -209,7 +211,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         "train_accuracy": model.history_["accuracy"][-1],
         "windows_train": float(len(part.train)),
         "windows_test": float(len(part.test)),
-        "parameters": float(sum(one.numel() for one in model.module_.parameters() if one.requires_grad)),
+        "parameters": float(n_parameters(model.module_)),
     }
     metrics |= {f"accuracy_{dataset.meaning[int(k)]}": float(np.mean(guessed[y == k] == k)) for k in model.classes_}
     for name in ("loss", "cross_entropy", "reconstruction", "fidelity", "h_rms"):
