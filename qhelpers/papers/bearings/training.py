@@ -178,7 +178,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Class of each sample, shape (n_samples,)."""
-        labels: NDArray[Any] = self.classes_[self.outputs(X).logits.argmax(1).numpy()]
+        best = self.outputs(X).logits.argmax(1).numpy()
+        labels: NDArray[Any] = self.classes_[best]
         return labels
 
     def outputs(self, X: ArrayLike) -> Output:

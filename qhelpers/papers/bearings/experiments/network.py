@@ -180,7 +180,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     -------
     Outcome
         ``accuracy``, ``macro_f1``, ``macro_auc`` of the test windows, ``accuracy_bearings`` (mean over bearings), ``accuracy_``
-        with a class; ``validation_accuracy``; of the last epoch ``train_accuracy``, ``train_loss``, its parts and ``train_h_rms``;
+        with a class; ``validation_accuracy``; of the last epoch ``train_accuracy``, ``train_loss``, its parts, ``train_h_rms``;
         ``q_sd``, the mean standard deviation of the four expectation values on test windows; numbers of windows and parameters.
         Arrays: curves, the confusion matrix, and each tested bearing's share.
     """

@@ -120,9 +120,9 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     Returns
     -------
     Outcome
-        ``lambda_1`` to ``lambda_3``, those of the best trial, ``best`` its accuracy (mean over folds); ``printed``, that of
-        the printed weights, and ``printed_sd`` over `N_REPEATS` trainings with them; ``trials_sd`` over all trials; ``as_good``: share
-        of trials within two such ``printed_sd`` of the best; ``trials`` and ``folds``. Arrays: ``lambdas`` (trials, 3),
+        ``lambda_1`` to ``lambda_3``, those of the best trial, ``best`` its accuracy (mean over folds); ``printed``, that of the
+        printed weights, and ``printed_sd`` over `N_REPEATS` trainings with them; ``trials_sd`` over all trials; ``as_good``, the
+        share of trials within two such ``printed_sd`` of the best; ``trials`` and ``folds``. Arrays: ``lambdas`` (trials, 3),
         ``accuracies`` and ``entropies`` (trials, folds), ``printed_accuracies`` (repeats, folds).
     """
     X, y = features(config, seed, dataset, scratch)
