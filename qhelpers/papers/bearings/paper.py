@@ -6,6 +6,7 @@ PAPER = Paper(
     number="4",
     title="Bearing faults",
     experiments={
+        "bearings-data": "data",
         "bearings-rule": "rule",
         "bearings-lines": "lines",
         "bearings-images": "images",
