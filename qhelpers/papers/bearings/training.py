@@ -37,7 +37,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         The network's, see `qhelpers.papers.bearings.model.QEMLNet`.
     lambdas : tuple of three floats, default=(0.55, 0.28, 0.17)
         Weights of cross-entropy, reconstruction and infidelity (Section 3.6).
-    epochs : int, default=6
+    epochs : int, default=4
         Passes over the samples; the paper has 200.
     batch_size, learning_rate : int, float, default=64, 0.001
         Samples of an update at most, and first step of Adam, which falls to 0 along half a cosine (D4.25).
@@ -73,7 +73,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         decoder: bool = True,
         target: str = "class",
         lambdas: tuple[float, float, float] = LAMBDAS,
-        epochs: int = 6,
+        epochs: int = 4,
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         precision: str = "bfloat16",

@@ -3,87 +3,87 @@
 import numpy as np
 import pytest
 
+from qhelpers import datasets, signals
+from qhelpers.papers.bearings import benchmark
 from qhelpers.papers.bearings.experiments import built, network, weights
 from qhelpers.papers.bearings.model import LAMBDAS
 from qhelpers.papers.bearings.training import QEMLNetClassifier
 from qhelpers.runs import experiment
 
 
-def made_up(n=120, side=16, normals=("100.mat", "97.mat")):
-    """Windows of three faults in three sizes, and of two normal recordings; a class is a level, so that it can be learned."""
+def made_up(n=120, side=16):
+    """Windows of three faults in three sizes, and of both normal recordings; a class is a level, so that it can be learned."""
     rng = np.random.default_rng(0)
-    kinds = [(label, size) for label in (1, 2, 3) for size in network.SIZES]
-    y = np.repeat([0] * len(normals) + [label for label, _ in kinds], n)
-    size = np.repeat([0.0] * len(normals) + [size for _, size in kinds], n)
-    names = [*normals, *(f"{label}-{size}" for label, size in kinds)]
-    recording = np.repeat(np.array(names, "U12"), n)
-    bearing = np.where(size == 0, "normal", recording)
-    images = rng.normal(size=(len(y), 3, side, side)) + y[:, None, None, None]
-    return network.Windows(images.astype("float32"), y, size, recording, bearing)
-
-
-@pytest.mark.parametrize("inner", [False, True])
-@pytest.mark.parametrize("split", network.SPLITS)
-@pytest.mark.parametrize("seed", range(4))
-def test_parts_have_nothing_in_common(split, seed, inner):
-    of = made_up(400)
-    part = network.parts(of, split, seed, inner)
-    everything = np.concatenate(part)
-    assert len(np.unique(everything)) == len(everything)
-    for rows, most in zip(part, network.QUOTA, strict=True):
-        counts = np.bincount(of.y[rows], minlength=4)
-        assert (counts > 0).all() and (counts <= most).all()
-    learned = np.concatenate([part.train, part.validation])
-    if split == "fault-size-out":
-        faulty = of.y[part.test] > 0
-        assert set(of.size[part.test][faulty].tolist()) == {network.SIZES[(seed + inner) % 3]}
-        assert not set(of.bearing[part.test][faulty].tolist()) & set(of.bearing[learned].tolist())
-        if not inner:
-            assert not set(of.recording[part.test].tolist()) & set(of.recording[learned].tolist())
-    if inner:
-        outer = network.parts(of, split, seed).test
-        assert not set(outer.tolist()) & set(everything.tolist())
-        if split == "fault-size-out":
-            assert not set(of.recording[outer].tolist()) & set(of.recording[everything].tolist())
-
-
-def test_quotas_are_70_15_15_where_there_are_enough():
-    part = network.parts(made_up(400), "random-windows", 0)
-    assert [len(rows) / 4 for rows in part] == [560, 120, 120] or all(
-        abs(len(rows) / len(np.concatenate(part)) - share) < 0.01 for rows, share in zip(part, (0.7, 0.15, 0.15), strict=True)
+    kinds = [(label, size) for label in (1, 2, 3) for size in (0.007, 0.014, 0.021)]
+    y = np.repeat([0, 0] + [label for label, _ in kinds], n)
+    recording = np.repeat(np.array([*benchmark.HEALTHY, *(f"{label}-{size}" for label, size in kinds)], "U12"), n)
+    return benchmark.Windows(
+        x=(rng.normal(size=(len(y), 3, side, side)) + y[:, None, None, None]).astype("float32"),
+        y=y,
+        bearing=np.where(y == 0, "normal", recording),
+        recording=recording,
+        size=np.repeat([0.0, 0.0] + [size for _, size in kinds], n),
+        place=np.tile(np.arange(n), len(kinds) + 2),
     )
 
 
-def test_a_class_without_windows_to_test_is_refused():
-    of = made_up(40, normals=("97.mat",))
-    with pytest.raises(ValueError, match="class 0 has 0, 0, 40 windows to train on"):
-        network.parts(of, "fault-size-out", 0)
+def pairs(of):
+    return set(zip(of.recording.tolist(), of.place.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_windows_at_random_are_70_15_15_and_have_nothing_in_common(seed):
+    part = network.parts(made_up(400), "random-windows", seed)
+    train, validation, test = map(pairs, part)
+    assert len(train | validation | test) == len(train) + len(validation) + len(test) == network.N_WINDOWS
+    assert [len(one) for one in (train, validation, test)] == [2800, 600, 600]
+    assert all((np.bincount(one.y, minlength=4) > 80).all() for one in part)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fault_size_that_is_tested_is_never_met(seed, inner):
+    of = made_up(400)
+    part = network.parts(of, "fault-size-out", seed, inner)
+    assert len(part.train) <= 2800
+    assert len(part.test) <= 600
+    learned = set(part.train.recording.tolist()) | set(part.validation.recording.tolist())
+    assert not learned & set(part.test.recording.tolist())
+    assert len(set(part.test.size[part.test.y > 0].tolist())) == 1
+    assert set(part.test.y.tolist()) == ({1, 2, 3} if inner else {0, 1, 2, 3})
+    outer = network.parts(of, "fault-size-out", seed).test
+    if inner:
+        assert not (learned | set(part.test.recording.tolist())) & set(outer.recording.tolist())
+    else:
+        assert network.parts(of, "fault-size-out", seed + 1).test.size.max() != part.test.size.max()
+
+
+def test_splits_that_are_none_are_refused():
     with pytest.raises(ValueError, match="allowed are random-windows, fault-size-out"):
-        network.parts(of, "random", 0)
+        network.parts(made_up(20), "random", 0)
+    with pytest.raises(ValueError, match="the last one with inner=True"):
+        network.parts(made_up(20), "random-windows", 0, inner=True)
 
 
-def test_windows_of_the_twin_are_those_of_the_drive_end():
-    from qhelpers import datasets
-
+def test_images_belong_to_the_windows_of_the_drive_end():
     data = datasets.load("cwru", source="twin")
     of = network.windows(data, 32)
-    assert of.images.shape[1:] == (3, 32, 32)
-    assert set(of.size.tolist()) == {0.0, *network.SIZES}
+    assert of.x.shape[1:] == (3, 32, 32)
+    assert len(of.x) == len(of.y)
+    assert set(of.size.tolist()) == {0.0, 0.007, 0.014, 0.021}
     assert set(np.unique(of.y)) == {0, 1, 2, 3}
-    assert set(of.recording[of.size == 0].tolist()) == {"97.mat", "100.mat"}
-    assert not any(one.startswith("fan") for one in of.bearing)
+    assert set(of.recording[of.y == 0].tolist()) == set(benchmark.HEALTHY)
     assert network.windows(data, 32) is of  # kept
-
-
-class _Data:
-    meaning = {0: "normal", 1: "ball", 2: "inner", 3: "outer"}
+    k = int(np.flatnonzero(data.labels == of.recording[-1])[0])
+    own = signals.images(data.recordings[k][:, 0], float(data.rate[k]), 32)
+    np.testing.assert_array_equal(of.x[of.recording == of.recording[-1]], own)
 
 
 def test_a_run_trains_tests_and_goes_on(tmp_path, monkeypatch):
     of = made_up(24)
     monkeypatch.setattr(network, "windows", lambda data, size: of)
     config = {"variant": "full", "split": "fault-size-out", "size": 16, "epochs": 1}
-    first = network.run(config, 0, _Data(), scratch=tmp_path)
+    first = network.run(config, 0, None, scratch=tmp_path)
     metrics = first.metrics
     assert metrics["windows_test"] == first.arrays["confusion"].sum() == 24 * 4
     assert metrics["accuracy"] == pytest.approx(np.trace(first.arrays["confusion"]) / 96)
@@ -91,10 +91,10 @@ def test_a_run_trains_tests_and_goes_on(tmp_path, monkeypatch):
     assert set(first.arrays["bearing"].tolist()) == {"1-0.007", "2-0.007", "3-0.007", "normal"}
     assert {"train_fidelity", "train_reconstruction", "q_sd", "train_h_rms"} <= metrics.keys()
     monkeypatch.setattr(QEMLNetClassifier, "_epoch", lambda *_: pytest.fail("it was trained already"))
-    again = network.run(config, 0, _Data(), scratch=tmp_path)
+    again = network.run(config, 0, None, scratch=tmp_path)
     assert again.metrics == metrics
     with pytest.raises(ValueError, match="variant 'none' is unknown; allowed are full, without circuit"):
-        network.run(config | {"variant": "none"}, 0, _Data())
+        network.run(config | {"variant": "none"}, 0, None)
 
 
 @pytest.mark.parametrize("profile", ["quick", "laptop", "paper"])

@@ -16,6 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from qhelpers._extras import require
 from qhelpers.datasets import Signals
+from qhelpers.papers.bearings import benchmark
 from qhelpers.papers.bearings.experiments import network
 from qhelpers.papers.bearings.model import LAMBDAS
 from qhelpers.papers.bearings.training import QEMLNetClassifier
@@ -24,8 +25,8 @@ from qhelpers.runs.experiment import Experiment, Needs, Outcome
 NAMES = ("lambda_1", "lambda_2", "lambda_3")
 #: Section 3.6.
 N_TRIALS, N_FOLDS = 120, 5
-#: Windows of a class in the folds; none of them trained the backbone.
-PER_CLASS = 400
+#: Windows of the folds, classes in equal shares as far as there are; none of them trained the backbone.
+N_SAMPLES = 1600
 #: Trainings with the printed weights, each with folds and first weights of its own: what differs without any reason.
 N_REPEATS = 10
 #: Of a head.
@@ -56,18 +57,17 @@ def scored(X: NDArray[np.float32], y: NDArray[np.int64], lambdas: tuple[float, f
 
 
 def features(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None) -> tuple[Any, Any]:
-    """Features of windows of the training bearings that the backbone has not met, and their classes."""
+    """Features of windows that neither trained the backbone nor are its split's others, and their classes."""
     of = network.windows(dataset, config["size"])
     part = network.parts(of, config["split"], seed)
     checkpoint = None if scratch is None else scratch / "training"
     model = QEMLNetClassifier(epochs=config["epochs"], checkpoint=checkpoint, random_state=seed)
-    model.fit(of.images[part.train], of.y[part.train])
-    rng = np.random.default_rng(seed)
-    known = np.isin(of.recording, np.unique(of.recording[part.train]))
-    known[part.train] = known[part.test] = False
-    new = [rng.permutation(np.flatnonzero(known & (of.y == label)))[:PER_CLASS] for label in np.unique(of.y)]
-    rows = np.sort(np.concatenate(new))
-    return model.features(of.images[rows]), of.y[rows]
+    model.fit(part.train.x, part.train.y)
+    met = {(one, place) for some in part for one, place in zip(some.recording.tolist(), some.place.tolist(), strict=True)}
+    new = [pair not in met for pair in zip(of.recording.tolist(), of.place.tolist(), strict=True)]
+    some = of[np.flatnonzero(new)]
+    some = benchmark.balanced(some, min(N_SAMPLES, len(some)), seed)
+    return model.features(some.x), some.y
 
 
 def search(X: Any, y: Any, n_trials: int, seed: int, folder: Path | None) -> list[tuple[tuple[float, float, float], Scores]]:
