@@ -12,6 +12,9 @@ PAPER = Paper(
         "bearings-rule": "rule",
         "bearings-lines": "lines",
         "bearings-images": "images",
+        "bearings-network": "network",
+        "bearings-lambda": "weights",
+        "bearings-built": "built",
     },
     labels={"qeml-net": "QEML-Net"},
 )
