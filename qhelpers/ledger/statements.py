@@ -397,7 +397,9 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                             key: table[key] for key in ("awaits", "needs") if key in table and "works_out" not in entry["of"]
                         }
                         lacking = [one for key in (which, of["data"]) if (one := table.get("lacking", {}).get(key))]
-                        entry |= {"needs": lacking[0]} if lacking else {}
+                        if lacking:
+                            entry.pop("awaits", None)
+                            entry["needs"] = lacking[0]
                     else:
                         experiment = models[of["model"]].get("experiment", table["experiment"])
                         entry["measured_by"] = {"experiment": experiment, "config": config, "metric": metric}

@@ -7,6 +7,8 @@ PAPER = Paper(
     title="Bearing faults",
     experiments={
         "bearings-data": "data",
+        "bearings-settings": "settings",
+        "bearings-equations": "equations",
         "bearings-rule": "rule",
         "bearings-lines": "lines",
         "bearings-images": "images",
