@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import nn
 
-from qhelpers.papers.bearings.model import FEATURES, QEMLNet, ResNet50, circuit
+from qhelpers.papers.bearings.model import FEATURES, QEMLNet, ResNet50
 
 #: Rows of Table 4 in their order, and what each adds to the one above.
 STEPS = {
@@ -88,47 +88,6 @@ def sizes(n_classes: int = 8, cbam: tuple[int, ...] = (3, 4)) -> pd.DataFrame:
         )
         before = float(text) if text else math.nan
     return pd.DataFrame(rows).set_index("step")
-
-
-def built(n_classes: int = 8) -> dict[str, float]:
-    """Dimensions of the network as it is built, each read off its parts, by the claim that prints it."""
-    net = QEMLNet(n_classes)
-    assert net.backbone is not None
-    assert net.head.encode is not None
-    head, planned = net.head, circuit()
-    first, second, third = (one for one in head.classifier if isinstance(one, nn.Linear))
-    dropouts = [one.p for one in head.classifier if isinstance(one, nn.Dropout)]
-    stages = sorted(map(int, net.backbone.attention))
-    mlp, places = net.backbone.attention["3"].mlp, net.backbone.attention["3"].conv
-    encode = head.encode
-    found = {
-        "cbam.stage.first": stages[0],
-        "cbam.stage.second": stages[1],
-        "cbam.reduction": mlp[0].in_features / mlp[0].out_features,
-        "cbam.kernel": places.kernel_size[0],
-        "pqc.pooled": head.projection.in_features,
-        "pqc.h": head.projection.out_features,
-        "pqc.encoder.in": encode.in_features,
-        "pqc.encoder.out": encode.out_features,
-        "pqc.encoded": planned.n_features,
-        "pqc.wires": planned.n_qubits,
-        "pqc.layers": planned.ansatz.reps,
-        "pqc.width": len(planned.qiskit_observables()),
-        "pqc.parameters": n_parameters(head.circuit),
-        "head.descriptor": planned.n_qubits + head.projection.out_features,
-        "head.q": planned.n_qubits,
-        "head.h": head.projection.out_features,
-        "head.logits": third.out_features,
-        "head.in": first.in_features,
-        "head.first": first.out_features,
-        "head.first.dropout": dropouts[0],
-        "head.second.in": second.in_features,
-        "head.second": second.out_features,
-        "head.second.dropout": dropouts[1],
-        "head.third.in": third.in_features,
-        "head.classes": third.out_features,
-    }
-    return {f"4.{name}": float(value) for name, value in found.items()}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
-        "bearings-built": "built",
     },
     labels={"qeml-net": "QEML-Net"},
 )

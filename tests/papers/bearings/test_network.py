@@ -5,7 +5,7 @@ import pytest
 
 from qhelpers import datasets, signals
 from qhelpers.papers.bearings import benchmark
-from qhelpers.papers.bearings.experiments import built, network, weights
+from qhelpers.papers.bearings.experiments import network, weights
 from qhelpers.papers.bearings.model import LAMBDAS
 from qhelpers.papers.bearings.training import QEMLNetClassifier
 from qhelpers.runs import experiment
@@ -99,7 +99,7 @@ def test_a_run_trains_tests_and_goes_on(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("profile", ["quick", "laptop", "paper"])
 def test_grids_hold_what_can_be_run(profile):
-    for module in (network, weights, built):
+    for module in (network, weights):
         entries = [tuple(sorted(config.items())) for config, _ in module.grid(profile)]
         assert len(set(entries)) == len(entries) > 0
         assert all(module.EXPERIMENT.estimate(dict(one)) > 0 for one in entries)
@@ -109,11 +109,8 @@ def test_grids_hold_what_can_be_run(profile):
 
 
 def test_the_paper_finds_its_experiments():
-    assert {experiment.get(name).name for name in ("bearings-network", "bearings-lambda", "bearings-built")} == {
-        "bearings-network",
-        "bearings-lambda",
-        "bearings-built",
-    }
+    for name, module in {"bearings-network": network, "bearings-lambda": weights}.items():
+        assert experiment.get(name) is module.EXPERIMENT
 
 
 # --- the weights of the loss -----------------------------------------------------------------------------------------
@@ -147,10 +144,3 @@ def test_scores_are_those_of_five_folds():
     accuracies, entropies = weights.scored(X, y, LAMBDAS, 0)
     assert len(accuracies) == len(entropies) == 5
     assert np.mean(accuracies) > 0.6 and min(entropies) > 0
-
-
-def test_settings_are_read_off_the_network():
-    assert built.run({"setting": "pqc.parameters"}, 0).metrics == {"value": 72.0}
-    assert built.run({"setting": "parameters resnet-50"}, 0).metrics["value"] == pytest.approx(25.557032)
-    with pytest.raises(ValueError, match="setting 'depth' is unknown; allowed are cbam"):
-        built.run({"setting": "depth"}, 0)
