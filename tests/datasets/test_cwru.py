@@ -5,7 +5,7 @@ from dataclasses import replace
 import contract
 import numpy as np
 import pytest
-from matfiles import NOISE, Large, NoTables, mat, read
+from matfiles import NOISE, Large, NoTables, SameTwin, mat, read
 
 from qhelpers import datasets
 from qhelpers.datasets import base
@@ -97,7 +97,7 @@ FACTS = contract.Facts(
 )
 
 
-class TestTwin(contract.Twin):
+class TestTwin(SameTwin, contract.Twin):
     facts = FACTS
 
 

@@ -355,6 +355,7 @@ def labellings(n_classes: int = 8) -> list[tuple[tuple[str, ...], tuple[str, ...
         Which choice of files and attributes that tell classes apart, in words; the classes. Each set of classes once.
     """
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    bearings = {told._replace(load=0, rate=0.0, name="") for told in RECORDED.values() if told.fault != "normal"}
     for by, sizes, faults, positions, ends, normal in product(
         [(), *_subsets(("size", "position", "end"))],
         _subsets((0.007, 0.014, 0.021, 0.028)),
@@ -363,8 +364,7 @@ def labellings(n_classes: int = 8) -> list[tuple[tuple[str, ...], tuple[str, ...
         (("drive",), ("fan",), ("drive", "fan")),
         (True, False),
     ):
-        some = [told for told in RECORDED.values() if told.fault != "normal" and told.end in ends]
-        some = [told for told in some if _fits(told, sizes, faults, positions, (0, 1, 2, 3))]
+        some = [told for told in bearings if told.end in ends and _fits(told, sizes, faults, positions, (0,))]
         classes = {" ".join([told.fault, *(_said(told, one) for one in by)]).strip() for told in some}
         classes |= {"normal"} if normal else set()
         if len(classes) == n_classes:

@@ -52,12 +52,12 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
 
 
 def counts(data: Signals) -> dict[str, float]:
-    """Recordings, physical bearings, classes with a label, minutes, rates, and windows as recorded and at 12 kHz."""
+    """Recordings, groups (bearings; of IMS shafts), classes with a label, minutes, rates, windows as recorded and at 12 kHz."""
     labelled = data.y is not None and bool(data.meaning)
     at_12 = [int(np.ceil(len(one) * signals.RATE / rate)) for one, rate in zip(data.recordings, data.rate, strict=True)]
     found = {
         "recordings": len(data),
-        "bearings": len(set(data.groups.tolist())),
+        "groups": len(set(data.groups.tolist())),
         "classes": len(set(data.y.tolist())) if labelled else 0,
         "minutes": sum(len(one) / rate for one, rate in zip(data.recordings, data.rate, strict=True)) / 60,
         "lowest_rate": data.rate.min(),
