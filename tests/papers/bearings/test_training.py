@@ -28,7 +28,7 @@ def stripes(n, side=16, seed=0):
     return images.astype("float32"), y
 
 
-@parametrize_with_checks([QEMLNetClassifier(epochs=12, batch_size=16, learning_rate=0.01)])
+@parametrize_with_checks([QEMLNetClassifier(epochs=8, batch_size=16, learning_rate=0.01)])
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
 
