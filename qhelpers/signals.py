@@ -77,7 +77,7 @@ class Geometry:
 GEOMETRIES = {
     "6205": Geometry(9, 0.3126, 1.537),
     "6203": Geometry(8, 0.2656, 1.122),
-    "mfpt": Geometry(8, 0.235, 1.245),
+    "nice": Geometry(8, 0.235, 1.245),
     "za-2115": Geometry(16, 0.331, 2.815, contact=15.17),
     "femto": Geometry(13, 3.5, 25.6),
 }
@@ -237,7 +237,7 @@ def images(x: ArrayLike, rate: float, size: int = 32) -> np.ndarray:
     (columns); the 256 lines of the Hann spectrum, each row those that lie within that row's band; the envelope, each column its
     16 samples of that moment. So a row means one band in the first two channels and a column one moment in the first and third.
     Values are log10 of the size, over a floor of a tenth of the channel's root mean square in its window: twice the signal adds
-    0.3 to every pixel and changes nothing else. (Deviations D4.1 and D4.2: the paper does not say what its image is.)
+    0.3 to every pixel and changes nothing else.
 
     Parameters
     ----------
