@@ -92,7 +92,7 @@ class Windows:
     y : numpy.ndarray of shape (n_windows,)
         Places in `CLASSES`.
     bearing, recording : numpy.ndarray of str
-        The physical bearing, its machine before it; the file. An outer ring struck at other hours of the clock is one bearing.
+        The physical bearing, its machine before it; the file.
     size : numpy.ndarray of float
         Of the fault, in the set's unit; 0 of healthy bearings, NaN where none is told.
     place : numpy.ndarray of int
@@ -153,7 +153,7 @@ def windows(data: Signals, machine: str, n: int = signals.WINDOW, hop: int = sig
         except ValueError as error:
             raise ValueError(f"{data.name}, {data.labels[k]}: {error}") from error
         size = float(about["fault_size"].iloc[k]) if "fault_size" in about else np.nan
-        bearing = f"{machine} {str(data.groups[k]).partition(' @')[0]}"
+        bearing = f"{machine} {data.groups[k]}"
         rows = len(cut)
         parts.append(
             Windows(

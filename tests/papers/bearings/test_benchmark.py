@@ -282,7 +282,7 @@ def test_counts_at_12_khz():
 
 def test_the_experiment_counts_what_is_there(cwru):
     found = experiment.run({"what": "counts"}, 0, cwru).metrics
-    assert (found["recordings"], found["groups"], found["classes"]) == (120, 29, 4)
+    assert (found["recordings"], found["groups"], found["classes"]) == (120, 21, 4)
     assert (found["lowest_rate"], found["highest_rate"]) == (12_000, 48_000) and found["recordings_normal"] == 2
     assert found["windows_12k"] == 120 * 45 < found["windows"]
     assert experiment.run({"what": "counts"}, 0, datasets.load("ims", source="twin")).metrics["classes"] == 0
