@@ -446,7 +446,9 @@ def kurtogram(x: ArrayLike, rate: float, level: int = 5) -> Kurtogram:
             f"a signal of shape {values.shape} at level {level}; allowed are one axis, a level from 1 and 32 samples a band "
             f"({32 * 2 ** max(level, 1)} here): take a longer signal or a lower level"
         )
-    transform = _fft().rfft(values - values.mean())[1:]
+    # An FFT takes a signal's end for the neighbour of its start: untapered, the jump there is the one impulse of a quiet band.
+    taper = _scipy().get_window(("tukey", 0.02), len(values))
+    transform = _fft().rfft((values - values.mean()) * taper)[1:]
     n_bands = sorted({2**k for k in range(level + 1)} | {3 * 2**k for k in range(level - 1)})
     columns = 3 * 2**level
     rows, best = [], (-np.inf, 0.0, 0.0)

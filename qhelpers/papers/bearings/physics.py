@@ -222,6 +222,7 @@ def statistics(piece: Piece) -> np.ndarray:
 #: What a plain model may read of a window.
 FEATURES: dict[str, Callable[[Piece], np.ndarray]] = {
     "lines": lambda piece: line_heights(piece).reshape(len(piece.x), -1),
+    "line means": lambda piece: line_heights(piece).mean(-1),
     "spectrum": spectrum_bands,
     "statistics": statistics,
 }

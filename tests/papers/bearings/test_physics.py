@@ -122,7 +122,7 @@ def test_the_rule_is_recorded_by_bearing(cwru):
 def test_images_are_of_windows_that_share_no_sample(cwru):
     pixels, fault, _ = images.seen(cwru)
     assert pixels.shape[1:] == (3, 32, 32)
-    per_recording = len(range(0, 1 + (12_000 - 512) // 256, 2))
+    per_recording = len(range(0, 1 + (12_000 - 512) // 256, images.STEP))
     assert len(pixels) == len(fault) == per_recording * len(list(physics.recordings(cwru, images.RIG)))
     assert set(fault) == set(physics.FAULTS)
 
