@@ -57,17 +57,21 @@ def scored(X: NDArray[np.float32], y: NDArray[np.int64], lambdas: tuple[float, f
 
 
 def features(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None) -> tuple[Any, Any]:
-    """Features of windows that neither trained the backbone nor are its split's others, and their classes."""
+    """Features of windows that neither trained the backbone nor are its split's test, and their classes."""
     of = network.windows(dataset, config["size"])
     part = network.parts(of, config["split"], seed)
     checkpoint = None if scratch is None else scratch / "training"
     model = QEMLNetClassifier(epochs=config["epochs"], checkpoint=checkpoint, random_state=seed)
     model.fit(part.train.x, part.train.y)
-    met = {(one, place) for some in part for one, place in zip(some.recording.tolist(), some.place.tolist(), strict=True)}
-    new = [pair not in met for pair in zip(of.recording.tolist(), of.place.tolist(), strict=True)]
-    some = of[np.flatnonzero(new)]
+    met = {pair for some in (part.train, part.test) for pair in _names(some)}
+    some = of[np.flatnonzero([pair not in met for pair in _names(of)])]
     some = benchmark.balanced(some, min(N_SAMPLES, len(some)), seed)
     return model.features(some.x), some.y
+
+
+def _names(some: benchmark.Windows) -> list[tuple[str, int]]:
+    """Which window of which recording."""
+    return list(zip(some.recording.tolist(), some.place.tolist(), strict=True))
 
 
 def search(X: Any, y: Any, n_trials: int, seed: int, folder: Path | None) -> list[tuple[tuple[float, float, float], Scores]]:
