@@ -33,7 +33,7 @@ def train(hz, rate=RATE, seconds=2.0, ring=3300.0, decay=900.0, load=None, noise
         # The makers' and publishers' own figures: factors of the speed, or hertz at a stated one.
         ("6205", 1.0, {"bpfo": 3.5848, "bpfi": 5.4152, "bsf": 2.357, "ftf": 0.39828}),
         ("6203", 1.0, {"bpfo": 3.053, "bpfi": 4.9469, "bsf": 3.9874 / 2}),
-        ("mfpt", 25.0, {"bpfo": 81.12, "bpfi": 118.88, "bsf": 63.86, "ftf": 10.14}),
+        ("nice", 25.0, {"bpfo": 81.12, "bpfi": 118.88, "bsf": 63.86, "ftf": 10.14}),
         ("za-2115", 2000 / 60, {"bpfo": 236.4, "bpfi": 296.9, "bsf": 139.9, "ftf": 14.78}),
         ("femto", 30.0, {"bpfo": 168.3, "bpfi": 221.7, "bsf": 107.7}),
     ],

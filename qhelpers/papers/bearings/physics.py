@@ -59,7 +59,7 @@ class Rig:
 RIGS = {
     "cwru-drive": Rig("CWRU, drive end", "cwru", "6205", "DE", {"fan_end": 0}, 12_000.0),
     "cwru-fan": Rig("CWRU, fan end", "cwru", "6203", "FE", {"fan_end": 1}, 12_000.0),
-    "mfpt": Rig("MFPT", "mfpt", "mfpt", "gs"),
+    "mfpt": Rig("MFPT", "mfpt", "nice", "gs"),
     "hit-mfs": Rig("HIT-SM, fault simulator", "hit_sm", "6205", "vertical", {"self_built": 0}),
     "hit-own": Rig("HIT-SM, self-built", "hit_sm", "6205", "vertical", {"self_built": 1}),
 }
