@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike
 
 from qhelpers._extras import require
 
-#: Samples a second to which everything is brought, and the window: 512 samples, half of them also in the next (paper 4, §3.1).
+#: Samples a second to which everything is brought, and the window: 512 samples, half of them also in the next.
 RATE, WINDOW, HOP = 12_000.0, 512, 256
-#: Wavelet and depth of the packet tree (§3.1): 2**4 bands of 375 Hz each at 12 kHz.
+#: Wavelet and depth of the packet tree: 2**4 bands of 375 Hz each at 12 kHz.
 WAVELET, LEVEL = "db8", 4
 #: Channels of a window's image, in order.
 CHANNELS = ("wavelet packet", "spectrum", "envelope")
@@ -73,7 +73,7 @@ class Geometry:
         }
 
 
-#: Bearings of the public rigs, by type or, where the type is not published, by rig. Inches, but femto's, which are millimetres.
+#: The bearing of each public rig, by type or, where the type is not published, by rig. Inches, but femto's are millimetres.
 GEOMETRIES = {
     "6205": Geometry(9, 0.3126, 1.537),
     "6203": Geometry(8, 0.2656, 1.122),
@@ -114,7 +114,7 @@ def resample(x: ArrayLike, rate: float, to: float = RATE) -> np.ndarray:
 
 
 def bandpass(x: ArrayLike, rate: float, low: float = 500, high: float = 5000, order: int = 4) -> np.ndarray:
-    """Butterworth band-pass, forward and backward, so that nothing is delayed (§3.1, step 1).
+    """Butterworth band-pass, forward and backward, so that nothing is delayed.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def bandpass(x: ArrayLike, rate: float, low: float = 500, high: float = 5000, or
 
 
 def envelope(x: ArrayLike, rate: float, low_pass: float | None = 500) -> np.ndarray:
-    """Size of the analytic signal (Hilbert), smoothed by a fourth-order low-pass (§3.1, step 2).
+    """Size of the analytic signal (Hilbert), smoothed by a fourth-order low-pass.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def envelope(x: ArrayLike, rate: float, low_pass: float | None = 500) -> np.ndar
 
 
 def spectrum(x: ArrayLike, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """Amplitude spectrum under a Hann window, the mean removed (§3.1, step 3).
+    """Amplitude spectrum under a Hann window, the mean removed.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def spectrum(x: ArrayLike, rate: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wavelet_packet(x: ArrayLike, wavelet: str = WAVELET, level: int = LEVEL) -> np.ndarray:
-    """Wavelet-packet coefficients of every band of one level, low frequencies first (§3.1, step 3).
+    """Wavelet-packet coefficients of every band of one level, low frequencies first.
 
     The same as PyWavelets' ``WaveletPacket(..., mode="periodization").get_level(level, order="freq")``, for a whole batch
     at once. Periodised at its ends, the transform is orthogonal: the bands' energies sum to the signal's.
@@ -230,7 +230,7 @@ def windows(x: ArrayLike, n: int = WINDOW, hop: int = HOP) -> np.ndarray:
 
 
 def images(x: ArrayLike, rate: float, size: int = 32) -> np.ndarray:
-    """Return a recording's windows as the images that a network sees: the chain of paper 4, §3.1, from end to end.
+    """Return a recording's windows as the images that a network sees: the whole chain, from end to end.
 
     Resampled to 12 kHz, band-passed, its envelope taken; then cut into windows of 512 samples. Each makes three channels
     (`CHANNELS`) of 16 rows that are stretched to `size`: the 16 bands of the wavelet packet (rows) over its 32 moments
@@ -285,7 +285,7 @@ def images(x: ArrayLike, rate: float, size: int = 32) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ZScores:
-    """Mean and spread of a training part, put on whatever comes later (§3.1, step 4).
+    """Mean and spread of a training part, put on whatever comes later.
 
     Attributes
     ----------

@@ -139,14 +139,14 @@ def pieces(data: Signals, rig: str, seconds: float = 1.0, faults: tuple[str, ...
         raise ValueError(f"windows of {seconds:g} s; the longest such recording of {rig} has {longest:g} s: take shorter ones")
 
 
-def line_heights(piece: Piece, band: tuple[float, float] | None = BAND, *, whiten: bool = False) -> np.ndarray:
+def line_heights(piece: Piece, band: tuple[float, float] | str = BAND, *, whiten: bool = False) -> np.ndarray:
     """Natural logarithm of the height of each fault's line and its multiples over their background, window by window.
 
     Parameters
     ----------
     piece : Piece
-    band : (float, float) or None
-        In Hz; ``None``: each window's most impulsive one, by the kurtogram with eight bands at most.
+    band : (float, float) or {"kurtogram", "no envelope"}
+        In Hz; each window's most impulsive one, of eight at most; or none: the lines of the signal's own spectrum, as a control.
     whiten : bool
         Whether the cepstrum is pre-whitened first.
 
@@ -156,13 +156,22 @@ def line_heights(piece: Piece, band: tuple[float, float] | None = BAND, *, white
         Faults in the order of `FAULTS`, then multiples.
     """
     x = signals.cepstral_prewhitening(piece.x) if whiten else piece.x
-    if band is None:
-        return np.concatenate([_in_band(one[None], piece, _rings(one, piece.rate)) for one in x])
-    return _in_band(x, piece, band)
+    if isinstance(band, tuple):
+        return _heights(*signals.envelope_orders(x, piece.rate, piece.speed, band), piece.orders)
+    if band == "kurtogram":
+        own = ((one[None], _rings(one, piece.rate)) for one in x)
+        parts = [_heights(*signals.envelope_orders(one, piece.rate, piece.speed, rings), piece.orders) for one, rings in own]
+        return np.concatenate(parts)
+    if band == "no envelope":
+        hz, amplitude = signals.spectrum(x, piece.rate)
+        return _heights(hz / piece.speed, amplitude, piece.orders)
+    raise ValueError(
+        f"band {band!r} is unknown; allowed are two frequencies in Hz, 'kurtogram' and 'no envelope': pass one of them"
+    )
 
 
-def _in_band(x: np.ndarray, piece: Piece, band: tuple[float, float]) -> np.ndarray:
-    found = signals.lines(*signals.envelope_orders(x, piece.rate, piece.speed, band), piece.orders, HARMONICS)
+def _heights(orders: np.ndarray, amplitude: np.ndarray, at: dict[str, float]) -> np.ndarray:
+    found = signals.lines(orders, amplitude, at, HARMONICS)
     return np.log(np.stack([found[fault] for fault in FAULTS], axis=1))
 
 

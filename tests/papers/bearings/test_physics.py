@@ -32,7 +32,7 @@ def struck(fault, rate=12_000.0, speed=29.0, seconds=3.0, noise=0.3, slip=0.0):
 
 
 @pytest.mark.parametrize("fault", physics.FAULTS)
-@pytest.mark.parametrize("band", [physics.BAND, (500.0, 5000.0), None])
+@pytest.mark.parametrize("band", [physics.BAND, (500.0, 5000.0), "kurtogram"])
 def test_the_rule_names_the_fault_that_is_there(fault, band):
     heights = physics.line_heights(struck(fault), band)
     assert heights.shape == (3, 3, 3)
@@ -46,6 +46,15 @@ def test_whitening_helps_where_a_tone_covers_the_fault():
     covered = replace(clear, x=clear.x + tone)
     assert (physics.named(physics.line_heights(covered, whiten=True)) == "outer").all()
     assert not (physics.named(physics.line_heights(covered)) == "outer").any()
+
+
+def test_the_rhythm_of_what_rings_is_in_the_envelope_alone():
+    piece = struck("outer", noise=0.02)
+    ringing = replace(piece, x=signals.bandpass(piece.x, piece.rate, 2000, 5500) + struck("inner", noise=1.0).x * 0.1)
+    assert (physics.named(physics.line_heights(ringing)) == "outer").all()
+    assert physics.line_heights(ringing, "no envelope")[:, 1].mean() < 0.5 * physics.line_heights(ringing)[:, 1].mean()
+    with pytest.raises(ValueError, match="band 'wide' is unknown"):
+        physics.line_heights(piece, "wide")
 
 
 def test_only_those_faults_are_named_that_may_be():

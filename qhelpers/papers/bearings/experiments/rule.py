@@ -16,8 +16,13 @@ from qhelpers.signals import RATE, WINDOW
 SAMPLES = (WINDOW, 1024, 2048, 4096, 6000, 12_000, 24_000, 36_000)
 #: One second.
 SECOND = 12_000
-#: Bands in Hz: ours, the paper's, and each window's most impulsive one.
-BANDS = {"2000-5500": physics.BAND, "500-5000": (500.0, 5000.0), "kurtogram": None}
+#: Bands in Hz: ours, the paper's, each window's most impulsive one; and, as a control, the signal's own spectrum.
+BANDS: dict[str, tuple[float, float] | str] = {
+    "2000-5500": physics.BAND,
+    "500-5000": (500.0, 5000.0),
+    "kurtogram": "kurtogram",
+    "no envelope": "no envelope",
+}
 RINGS = ("inner", "outer")
 
 
@@ -80,7 +85,8 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
                 place | {"band": band, "whiten": whiten, "samples": SECOND}
                 for band in BANDS
                 for whiten in (False, True)
-                if (band, whiten) != ("2000-5500", False)
+                # Whitened, a spectrum has no lines.
+                if (band, whiten) not in (("2000-5500", False), ("no envelope", True))
             ]
     return [(entry, 1) for entry in entries]
 
