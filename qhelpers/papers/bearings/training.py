@@ -42,7 +42,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     batch_size, learning_rate : int, float, default=64, 0.001
         Samples of an update at most, and first step of Adam, which falls to 0 along half a cosine (D4.25).
     precision : {"bfloat16", "float32"}, default="bfloat16"
-        Of the convolutions in training; all else, and every prediction, is float32.
+        Of the convolutions in training; all else is float32, and predictions without a backbone float64.
     device : str, default="cpu"
         As torch names it, for instance ``"cuda"``.
     checkpoint : path-like, optional
@@ -156,6 +156,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
             bar.set_postfix({"loss": noted["loss"], "accuracy": noted["accuracy"]})
             checkpoint.save(self.module_, optimiser, self.history_, seed)
         self.module_.eval()
+        if self.module_.backbone is None:  # so that a score does not depend on its neighbours
+            self.module_.double()
         return self
 
     def network(self, n_classes: int, shape: tuple[int, ...], seed: int = 0) -> QEMLNet:
@@ -235,7 +237,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     def _outputs(self, inputs: Tensor) -> Output:
         self.module_.eval()
         with torch.no_grad():
-            found = [self.module_(part.to(self.device)) for part in inputs.split(_CHUNK)]
+            like = next(self.module_.parameters())
+            found = [self.module_(part.to(like)) for part in inputs.split(_CHUNK)]
         return Output(*(None if parts[0] is None else torch.cat(parts).cpu() for parts in zip(*found, strict=True)))
 
     def _inputs(self, X: ArrayLike) -> Tensor:
