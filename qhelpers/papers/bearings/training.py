@@ -24,6 +24,8 @@ from qhelpers.papers.bearings.model import LAMBDAS, Losses, Output, QEMLNet, los
 #: What a training notes of each epoch.
 NOTED = ("loss", "cross_entropy", "reconstruction", "fidelity", "accuracy", "h_rms")
 PRECISIONS = ("float32", "bfloat16")
+#: Least side of an image. With 16 pixels the last stage gets a single place, of which some builds of torch make NaN.
+SIDE = 32
 #: Samples that are predicted at a time.
 _CHUNK = 256
 
@@ -120,7 +122,10 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
             a class that training lacks, or `checkpoint` holds another training.
         """
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True, ensure_min_samples=2)
+        checked: tuple[NDArray[np.float32], NDArray[Any]] = validate_data(
+            self, X, y, dtype=np.float32, allow_nd=True, ensure_min_samples=2
+        )
+        X, y = checked
         check_classification_targets(y)
         self._check_shape(X)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -226,7 +231,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
                     output = self.module_(x)
                 losses: Losses = loss(self.module_.head, output, y, self.lambdas)
                 optimiser.zero_grad()
-                losses.total.backward()  # type: ignore[no-untyped-call]
+                losses.total.backward()
                 optimiser.step()
                 hits = (output.logits.argmax(1) == y).float().mean()
                 seen = torch.stack([*losses, hits, output.h.square().mean().sqrt()]).detach().tolist()
@@ -239,7 +244,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         with torch.no_grad():
             like = next(self.module_.parameters())
             found = [self.module_(part.to(like)) for part in inputs.split(_CHUNK)]
-        return Output(*(None if parts[0] is None else torch.cat(parts).cpu() for parts in zip(*found, strict=True)))
+        parts: Any = zip(*found, strict=True)
+        return Output(*(None if one[0] is None else torch.cat(one).cpu() for one in parts))  # type: ignore[arg-type]
 
     def _inputs(self, X: ArrayLike) -> Tensor:
         X = np.asarray(X, np.float32)
@@ -262,8 +268,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"lambdas are {self.lambdas}; allowed are three numbers from 0, the first above it")
 
     def _check_shape(self, X: NDArray[Any]) -> None:
-        if X.ndim not in (2, 4) or (X.ndim == 4 and (X.shape[2] != X.shape[3] or X.shape[2] < 16)):
+        if X.ndim not in (2, 4) or (X.ndim == 4 and (X.shape[2] != X.shape[3] or X.shape[2] < SIDE)):
             raise ValueError(
-                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of 16 or "
+                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of {SIDE} or "
                 "more, and features, (n_samples, n_features)"
             )

@@ -19,7 +19,7 @@ X, Y = make_classification(120, 10, n_informative=5, n_classes=3, n_clusters_per
 FEW = {"epochs": 3, "batch_size": 40, "random_state": 0}
 
 
-def shades(n, side=16, seed=0):
+def shades(n, side=32, seed=0):
     """Images of three shades, in noise."""
     y = np.arange(n) % 3
     images = y[:, None, None, None] + 0.3 * np.random.default_rng(seed).normal(size=(n, 2, side, side))
@@ -47,8 +47,8 @@ def test_images_are_learned_end_to_end_in_half_precision():
     np.testing.assert_allclose(model.predict_proba(images[:5]).sum(1), 1)
     # a sample's answer does not depend on its neighbours
     np.testing.assert_allclose(model.decision_function(images[:1]), model.decision_function(images[:5])[:1], atol=1e-4)
-    with pytest.raises(ValueError, match=r"(?s)shape \(2, 32, 32\).*had \(2, 16, 16\)"):
-        model.predict(shades(3, side=32)[0])
+    with pytest.raises(ValueError, match=r"(?s)shape \(2, 48, 48\).*had \(2, 32, 32\)"):
+        model.predict(shades(3, side=48)[0])
 
 
 def test_features_are_scaled_by_the_training_samples():
@@ -170,8 +170,8 @@ def test_arguments_that_mean_nothing_are_refused(arguments, says):
 
 
 def test_samples_that_are_no_images_are_refused():
-    with pytest.raises(ValueError, match="sides of 16 or more"):
-        QEMLNetClassifier(**FEW).fit(np.zeros((6, 1, 8, 8)), np.arange(6) % 2)
+    with pytest.raises(ValueError, match="sides of 32 or more"):
+        QEMLNetClassifier(**FEW).fit(np.zeros((6, 1, 16, 16)), np.arange(6) % 2)
     with pytest.raises(ValueError, match=r"\(6, 4, 4\); allowed are images"):
         QEMLNetClassifier(**FEW).fit(np.zeros((6, 4, 4)), np.arange(6) % 2)
     images, y = shades(6)

@@ -30,7 +30,7 @@ N_SAMPLES = 1600
 #: Trainings with the printed weights, each with folds and first weights of its own: what differs without any reason.
 N_REPEATS = 10
 #: Of a head.
-HEAD = {"epochs": 4, "batch_size": 128, "learning_rate": 3e-3}
+HEAD: dict[str, Any] = {"epochs": 4, "batch_size": 128, "learning_rate": 3e-3}
 
 Scores = tuple[list[float], list[float]]
 
