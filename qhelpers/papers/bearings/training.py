@@ -137,7 +137,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         free = ("checkpoint", "progress", "random_state", "device")
         same = sorted((name, str(value)) for name, value in self.get_params().items() if name not in free)
-        content = hashlib.sha256(np.ascontiguousarray(X)).hexdigest() + hashlib.sha256(labels).hexdigest()
+        content = hashlib.sha256(X.tobytes() + labels.tobytes()).hexdigest()
         checkpoint = Checkpoint(self.checkpoint, f"{same} {validation is None} {content}")
         if kept := checkpoint.load(self.epochs, None if self.random_state is None else seed):
             seed = kept["seed"]
