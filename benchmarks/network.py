@@ -58,7 +58,7 @@ def stepper(told: tuple[str, ...], size: int, stem: str) -> Callable[[], float]:
         torch.manual_seed(1)  # dropouts
         found = loss(net.head, net.head(features.float()), y).total
         optimiser.zero_grad()
-        found.backward()  # type: ignore[no-untyped-call]
+        found.backward()
         optimiser.step()
         return float(found.detach())
 

@@ -24,6 +24,8 @@ from qhelpers.papers.bearings.model import LAMBDAS, Losses, Output, QEMLNet, los
 #: What a training notes of each epoch.
 NOTED = ("loss", "cross_entropy", "reconstruction", "fidelity", "accuracy", "h_rms")
 PRECISIONS = ("float32", "bfloat16")
+#: Least side of an image. With 16 pixels the last stage gets a single place, of which some builds of torch make NaN.
+SIDE = 32
 #: Samples that are predicted at a time.
 _CHUNK = 256
 
@@ -42,7 +44,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     batch_size, learning_rate : int, float, default=64, 0.001
         Samples of an update at most, and first step of Adam, which falls to 0 along half a cosine (D4.25).
     precision : {"bfloat16", "float32"}, default="bfloat16"
-        Of the convolutions in training; all else, and every prediction, is float32.
+        Of the convolutions in training; all else is float32, and predictions without a backbone float64.
     device : str, default="cpu"
         As torch names it, for instance ``"cuda"``.
     checkpoint : path-like, optional
@@ -120,7 +122,10 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
             a class that training lacks, or `checkpoint` holds another training.
         """
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True, ensure_min_samples=2)
+        checked: tuple[NDArray[np.float32], NDArray[Any]] = validate_data(
+            self, X, y, dtype=np.float32, allow_nd=True, ensure_min_samples=2
+        )
+        X, y = checked
         check_classification_targets(y)
         self._check_shape(X)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -132,7 +137,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         free = ("checkpoint", "progress", "random_state", "device")
         same = sorted((name, str(value)) for name, value in self.get_params().items() if name not in free)
-        content = hashlib.sha256(np.ascontiguousarray(X)).hexdigest() + hashlib.sha256(labels).hexdigest()
+        content = hashlib.sha256(X.tobytes() + labels.tobytes()).hexdigest()
         checkpoint = Checkpoint(self.checkpoint, f"{same} {validation is None} {content}")
         if kept := checkpoint.load(self.epochs, None if self.random_state is None else seed):
             seed = kept["seed"]
@@ -156,6 +161,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
             bar.set_postfix({"loss": noted["loss"], "accuracy": noted["accuracy"]})
             checkpoint.save(self.module_, optimiser, self.history_, seed)
         self.module_.eval()
+        if self.module_.backbone is None:  # so that a score does not depend on its neighbours
+            self.module_.double()
         return self
 
     def network(self, n_classes: int, shape: tuple[int, ...], seed: int = 0) -> QEMLNet:
@@ -224,7 +231,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
                     output = self.module_(x)
                 losses: Losses = loss(self.module_.head, output, y, self.lambdas)
                 optimiser.zero_grad()
-                losses.total.backward()  # type: ignore[no-untyped-call]
+                losses.total.backward()
                 optimiser.step()
                 hits = (output.logits.argmax(1) == y).float().mean()
                 seen = torch.stack([*losses, hits, output.h.square().mean().sqrt()]).detach().tolist()
@@ -235,8 +242,10 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     def _outputs(self, inputs: Tensor) -> Output:
         self.module_.eval()
         with torch.no_grad():
-            found = [self.module_(part.to(self.device)) for part in inputs.split(_CHUNK)]
-        return Output(*(None if parts[0] is None else torch.cat(parts).cpu() for parts in zip(*found, strict=True)))
+            like = next(self.module_.parameters())
+            found = [self.module_(part.to(like)) for part in inputs.split(_CHUNK)]
+        parts: Any = zip(*found, strict=True)
+        return Output(*(None if one[0] is None else torch.cat(one).cpu() for one in parts))  # type: ignore[arg-type]
 
     def _inputs(self, X: ArrayLike) -> Tensor:
         X = np.asarray(X, np.float32)
@@ -259,8 +268,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"lambdas are {self.lambdas}; allowed are three numbers from 0, the first above it")
 
     def _check_shape(self, X: NDArray[Any]) -> None:
-        if X.ndim not in (2, 4) or (X.ndim == 4 and (X.shape[2] != X.shape[3] or X.shape[2] < 16)):
+        if X.ndim not in (2, 4) or (X.ndim == 4 and (X.shape[2] != X.shape[3] or X.shape[2] < SIDE)):
             raise ValueError(
-                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of 16 or "
+                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of {SIDE} or "
                 "more, and features, (n_samples, n_features)"
             )

@@ -11,7 +11,7 @@ from qhelpers.papers.bearings.training import QEMLNetClassifier
 from qhelpers.runs import experiment
 
 
-def made_up(n=120, side=16):
+def made_up(n=120, side=4):
     """Windows of three faults in three sizes, and of both normal recordings; a class is a level, so that it can be learned."""
     rng = np.random.default_rng(0)
     kinds = [(label, size) for label in (1, 2, 3) for size in (0.007, 0.014, 0.021)]
@@ -80,9 +80,9 @@ def test_images_belong_to_the_windows_of_the_drive_end():
 
 
 def test_a_run_trains_tests_and_goes_on(tmp_path, monkeypatch):
-    of = made_up(24)
+    of = made_up(24, side=32)
     monkeypatch.setattr(network, "windows", lambda data, size: of)
-    config = {"variant": "full", "split": "fault-size-out", "size": 16, "epochs": 1}
+    config = {"variant": "full", "split": "fault-size-out", "size": 32, "epochs": 1}
     first = network.run(config, 0, None, scratch=tmp_path)
     metrics = first.metrics
     assert metrics["windows_test"] == first.arrays["confusion"].sum() == 24 * 4

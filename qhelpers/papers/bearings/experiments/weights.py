@@ -30,7 +30,7 @@ N_SAMPLES = 1600
 #: Trainings with the printed weights, each with folds and first weights of its own: what differs without any reason.
 N_REPEATS = 10
 #: Of a head.
-HEAD = {"epochs": 4, "batch_size": 128, "learning_rate": 3e-3}
+HEAD: dict[str, Any] = {"epochs": 4, "batch_size": 128, "learning_rate": 3e-3}
 
 Scores = tuple[list[float], list[float]]
 
@@ -96,7 +96,7 @@ def search(X: Any, y: Any, n_trials: int, seed: int, folder: Path | None) -> lis
     def objective(trial: Any) -> float:
         drawn = [trial.suggest_float(name, 0.01, 1.0) for name in NAMES]
         lambdas = tuple(one / sum(drawn) for one in drawn)
-        accuracies, entropies = scored(X, y, lambdas, seed)  # type: ignore[arg-type]
+        accuracies, entropies = scored(X, y, lambdas, seed)
         for name, value in {"lambdas": list(lambdas), "accuracies": accuracies, "entropies": entropies}.items():
             trial.set_user_attr(name, value)
         return float(np.mean(accuracies))
