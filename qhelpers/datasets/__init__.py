@@ -7,7 +7,7 @@ from qhelpers.datasets import occupancy, ton_iot_gps, ton_iot_modbus, wustl_iiot
 from qhelpers.datasets import cmapss, device_failure  # noqa: F401
 
 # isort: split
-from qhelpers.datasets import cwru, hit_sm, mfpt, uestc  # noqa: F401
+from qhelpers.datasets import cwru, hit_sm, ims, mfpt, pronostia, uestc  # noqa: F401
 from qhelpers.datasets.base import Dataset, DatasetError, Head, Series, Signals, entry, names
 from qhelpers.datasets.comparison import compare, record_summary, recorded_summary, summary
 from qhelpers.datasets.download import fetch, status

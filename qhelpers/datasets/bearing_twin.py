@@ -85,23 +85,23 @@ def _one(
     noise = _coloured(n, len(told.far), resonance, told.rate, rng)
     phase = rng.uniform(0, 2 * np.pi, 3)
     turns = sum(np.sin(2 * np.pi * (k + 1) * told.speed * t + phase[k]) / (k + 1) for k in range(3))
-    rest = noise + 0.15 * turns[:, None]
-    rest = (rest - rest.mean(axis=0)) / rest.std(axis=0)
+    rest = noise + 0.15 * turns
+    rest = (rest - rest.mean(axis=1, keepdims=True)) / rest.std(axis=1, keepdims=True)
     if told.order is not None and told.snr is not None:
         ringing = _ringing(told, n, resonance, damping, slip, rng)
-        rest += 10 ** ((told.snr + severity) / 20) * ((ringing - ringing.mean()) / ringing.std())[:, None]
-    rest *= told.level * np.array(told.far) / rest.std(axis=0)
+        rest += 10 ** ((told.snr + severity) / 20) * (ringing - ringing.mean()) / ringing.std()
+    rest *= told.level * np.array(told.far)[:, None] / rest.std(axis=1, keepdims=True)
     rest += told.offset
     if told.step:
         rest = np.rint(rest / told.step) * told.step
-    return rest.astype("float32")
+    return np.ascontiguousarray(rest.T, "float32")
 
 
 def _coloured(n: int, channels: int, resonance: float, rate: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of several channels, stronger around the resonance, as a machine that hums by itself."""
-    spectrum = np.fft.rfft(rng.standard_normal((n, channels)), axis=0)
+    spectrum = np.fft.rfft(rng.standard_normal((channels, n)))
     hz = np.fft.rfftfreq(n, 1 / rate)
-    return np.fft.irfft(spectrum * (1 + 1.5 * np.exp(-(((hz - resonance) / 600.0) ** 2)))[:, None], n, axis=0)
+    return np.fft.irfft(spectrum * (1 + 1.5 * np.exp(-(((hz - resonance) / 600.0) ** 2))), n)
 
 
 def _ringing(told: Told, n: int, resonance: float, damping: float, slip: float, rng: np.random.Generator) -> np.ndarray:

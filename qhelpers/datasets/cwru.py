@@ -70,10 +70,11 @@ class Recorded(NamedTuple):
 
     @property
     def bearing(self) -> str:
-        """One physical bearing, as far as is known: where it sits, what is wrong with it, how much, and where."""
-        if self.fault == "normal":
-            return "normal"
-        return f"{self.end} {self.fault} {self.size:.3f}" + (f" @{self.position}" if self.position else "")
+        """One physical bearing: where it sits, what is wrong with it, and how much.
+
+        An outer ring struck at 3, 6 and 12 o'clock counts as one: nobody says that there were several.
+        """
+        return "normal" if self.fault == "normal" else f"{self.end} {self.fault} {self.size:.3f}"
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -179,7 +180,7 @@ def _put_together(names: list[str], recordings: list[np.ndarray], in_file: np.nd
         channels=CHANNELS,
         rate=np.array([one.rate for one in told]),
         y=np.array([list(MEANING.values()).index(one.fault) for one in told], "int64"),
-        groups=np.array([one.bearing for one in told], "U24"),
+        groups=np.array([one.bearing for one in told], "U17"),
         labels=np.array(names, "U8"),
         about=pd.DataFrame(
             {
@@ -274,8 +275,8 @@ ENTRY = register(
         twin=_twin,
         twin_size=len(RECORDED),
         twin_minimum=12,
-        twin_version=1,
-        loader_version=1,
+        twin_version=2,
+        loader_version=2,
         body=Signals,
         first_lines=False,
         parts=True,

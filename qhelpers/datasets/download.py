@@ -348,11 +348,21 @@ def _go_through(items: Sequence[Entry], seconds: float | None) -> int:
     return 1 if failed else 0
 
 
+def _present(item: Entry) -> int:
+    """How many of the official files of a set are found."""
+    try:
+        return len(find(item, some=True))
+    except DatasetError:
+        return 0
+
+
 def _bring(item: Entry, seconds: float | None) -> bool:
     """Print whether the files of a set are here, download them if asked, and tell whether that failed."""
     if where := status(item.name):
         print(f"  present  {where}")
         return False
+    if item.parts and (there := _present(item)):
+        print(f"  in part  {there:,} of {len(item.files):,} files; load({item.name!r}, only=present({item.name!r})) takes these")
     # Flushed, so that the licence is read before the first byte is asked for, wherever the output goes.
     print(f"  MISSING  {'from ' + item.url if item.url else 'by hand: ' + item.by_hand}", flush=True)
     if seconds is None or item.url is None:

@@ -63,7 +63,8 @@ def load(
     if found is None:
         arrays = item.twin(item.twin_size if n is None else int(n), np.random.default_rng(int(seed)))
         return _put_together(item, source, mark, arrays)
-    if accept is None and (before := kept(item, mark)) is not None:
+    whole = accept is None and only is None  # what is kept of other choices would pile up
+    if whole and (before := kept(item, mark)) is not None:
         try:
             return _put_together(item, source, mark, before)
         except (TypeError, ValueError):  # it was kept, but does not hold what it should
@@ -74,7 +75,7 @@ def load(
         forget_all(found.values())  # what is remembered of them may be what was wrong
         raise
     data = _put_together(item, source, mark, arrays)
-    if accept is None:
+    if whole:
         keep(item, mark, arrays)
     return data
 

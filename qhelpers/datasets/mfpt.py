@@ -1,9 +1,9 @@
 """Bearings with a fault on one race under varying load (MFPT society, 2013): loader and twin.
 
-Fourteen recordings of three seconds: seven loads of one bearing with an outer race's fault, seven of one with an inner race's. What fools
-a reader: level, kurtosis and offset separate the two file by file; the load is written as a word. The society's archive also holds
-three healthy recordings and three more of the outer race at 97,656 Hz; these were not to be had, are no part of the set, and
-would be told by their rate.
+Fourteen recordings of three seconds: seven loads of one bearing with an outer race's fault, seven of one with an inner race's.
+What fools a reader: level, kurtosis and offset separate the two file by file; the load is written as a word. The society's
+archive also holds three healthy recordings and three more of the outer race, at 97,656 Hz. These were not to be had and are no
+part of the set; their rate would tell them.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ KINDS = ("number", "ordering", "procedure", "setting")
 #: What claims are counted by, apart from each other.
 SORTS = ("results", "sentences", "equations", "counts and settings")
 _SORTS = {"ordering": "sentences", "procedure": "equations", "setting": "counts and settings"}
-_SETTINGS = ("count", "setting", "points")
+_SETTINGS = ("count", "setting", "points", "citation", "year", "total")
 _LIMITS = ("at_least", "at_most", "more_than", "within", "by")
 _CLAIM_KEYS = {
     "id",
@@ -373,7 +373,8 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
             about |= {"data": table["groups"][group]} if group else {"data": table["data"]} if "data" in table else {}
             cells = dict(zip(table["columns"], [one.strip() for one in line.split("|")], strict=True))
             if "data" in cells and "quantity" not in table:
-                about["data"] = next(key for key, printed in names.items() if printed == cells["data"])
+                also = content.get("also", {})
+                about["data"] = next(key for key in names if cells["data"] in (names[key], *also.get(key, ())))
                 del cells["data"]
             for column, cell in cells.items():
                 of = about | ({"data": column} if "quantity" in table else {})
@@ -396,7 +397,9 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                             key: table[key] for key in ("awaits", "needs") if key in table and "works_out" not in entry["of"]
                         }
                         lacking = [one for key in (which, of["data"]) if (one := table.get("lacking", {}).get(key))]
-                        entry |= {"needs": lacking[0]} if lacking else {}
+                        if lacking:
+                            entry.pop("awaits", None)
+                            entry["needs"] = lacking[0]
                     else:
                         experiment = models[of["model"]].get("experiment", table["experiment"])
                         entry["measured_by"] = {"experiment": experiment, "config": config, "metric": metric}

@@ -9,7 +9,7 @@ from qhelpers import datasets
 
 ALL = ["occupancy", "ton_iot_gps", "ton_iot_gps_38960", "ton_iot_modbus", "wustl_iiot", "wustl_iiot_999"]
 ALL += ["cmapss_fd001", "cmapss_fd002", "cmapss_fd003", "cmapss_fd004", "device_failure"]
-ALL += ["cwru", "hit_sm", "mfpt", "uestc"]
+ALL += ["cwru", "hit_sm", "ims", "ims_statistics", "mfpt", "pronostia", "uestc"]
 
 
 def test_names_are_those_of_the_book():

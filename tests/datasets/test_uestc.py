@@ -5,7 +5,7 @@ from dataclasses import replace
 import contract
 import numpy as np
 import pytest
-from matfiles import NOISE, Large, Same, SameTwin, mat, read
+from matfiles import NOISE, Large, Same, mat, read
 
 from qhelpers import datasets
 from qhelpers.datasets import base
@@ -48,7 +48,7 @@ FACTS = contract.Facts(
 )
 
 
-class TestTwin(SameTwin, contract.Twin):
+class TestTwin(contract.Twin):
     facts = FACTS
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qhelpers.ledger import checks, paper
+from qhelpers.ledger import Interval, checks, paper
 from qhelpers.ledger.checks import check_claims, check_row, check_rows, failed_groups
 
 
@@ -292,6 +292,44 @@ def test_counts_totals_windows_and_dimensions():
         checks.window_count("9", 100, 20, 0)
 
 
+def test_parameters_of_parts():
+    assert checks.attention_parameters(64, 16, 7) == 64 * 4 + 4 * 64 + 2 * 7 * 7
+    assert checks.attention_parameters(64, 16, 7, bias=True) == 64 * 4 + 4 + 4 * 64 + 64 + 2 * 7 * 7 + 1
+    parts = [{"dense": [10, 6, 2]}, {"norm": 6}, {"free": 5, "times": 2}, {"dense": [3, 4], "bias": False, "times": 2}]
+    assert checks.parameters_of(parts) == (10 * 6 + 6 + 6 * 2 + 2) + 12 + 10 + 24
+    # As published by those who proposed the attention: 25.56 M without it, 28.09 M with it in each block of a 50-layer network.
+    blocks = {256: 3, 512: 4, 1024: 6, 2048: 3}
+    whole = [{"attention": {"channels": c, "reduction": 16, "kernel": 7, "bias": True}, "times": n} for c, n in blocks.items()]
+    assert checks.rise_of("25.56M", "28.09M", checks.parameters_of(whole)).passed
+    with pytest.raises(ValueError, match="allowed are dense, attention, norm and free"):
+        checks.parameters_of([{"convolution": 3}])
+
+
+def test_a_rise_of_parameters_is_what_was_added():
+    assert checks.rise_of("25.6M", "26.0M", 400_000).passed
+    assert checks.rise_of("25.6M", "26.0M", 300_000).passed  # 25.649 and 25.951
+    assert not checks.rise_of("25.6M", "26.0M", 655_556).passed
+    assert not checks.rise_of("31.2M", "31.4M", 96).passed
+    assert "4.7 to 4.9 million parameters: cannot be the 2,052" in checks.rise_of("26.0M", "30.8M", 2052).sentence
+
+
+def test_a_number_that_is_worked_out():
+    def product(rounding):
+        return Interval(6, 6) * 3 * 4
+
+    assert checks.worked_out("72", product, "an angle a gate").passed
+    found = checks.worked_out("96", product, "an angle a gate")
+    assert (found.passed, found.kind) == (False, "identity")
+    assert found.sentence == "96 does not follow from an angle a gate, which gives 72"
+
+
+def test_a_total_of_which_a_part_is_not_printed():
+    parts = {"a": Interval(15520, 15520), "b": Interval(984, 984)}
+    assert not checks.total_of("57,164", parts).passed
+    assert checks.total_of("57,164", parts | {"b": Interval(0.0, np.inf)}, "b is not printed").passed
+    assert not checks.total_of("14,000", parts | {"b": Interval(0.0, np.inf)}).passed
+
+
 # 8 one number in several places
 
 
@@ -352,12 +390,44 @@ def test_paired_t():
     row = {"t": t, "d": d, "n": "12", "p": p, "mean_difference": f"{mean:.3f}", "sd_difference": f"{sd:.3f}"}
     row |= {"ci_low": f"{interval.low:.3f}", "ci_high": f"{interval.high:.3f}"}
     results = checks.all_statistics(row)
-    names = {"t-from-effect", "t-from-differences", "p-from-t", "interval-from-differences", "estimate-in-interval"}
+    names = {"t-from-effect", "t-from-differences", "t-from-interval", "p-from-t", "interval-from-differences"}
+    names |= {"estimate-in-interval"}
     assert {one.check for one in results} == names
     assert failed(one.tie(("x",)) for one in results) == set()
     for name, forged in (("t", "9.00"), ("d", "2.000"), ("p", "0.900"), ("ci_low", "-4.000"), ("mean_difference", "5.000")):
         wrong = [one.tie(("x",)) for one in checks.all_statistics({**row, name: forged})]
         assert failed(wrong), name
+
+
+def paired(seed, n=5):
+    """Accuracies in per cent of two models over as many runs, whose spreads differ; t, d by both meanings, and the interval."""
+    from scipy import stats
+
+    rng = np.random.default_rng(seed)
+    ours, theirs = rng.normal(97, 0.3, n), rng.normal(94, 1.2, n)
+    outcome = stats.ttest_rel(ours, theirs)
+    d = outcome.statistic / np.sqrt(n)
+    pooled = (ours.mean() - theirs.mean()) / np.sqrt((ours.var(ddof=1) + theirs.var(ddof=1)) / 2)
+    return ours, theirs, outcome, d, pooled
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_honest_paired_test_is_passed_and_a_forged_one_is_not(seed):
+    ours, theirs, outcome, d, pooled = paired(seed)
+    interval = outcome.confidence_interval()
+    row = {"t": f"{outcome.statistic:.2f}", "n": "5", "estimate": f"{(ours - theirs).mean():.2f}", "m": "9"}
+    row |= {"ci_low": f"{interval.low:.2f}", "ci_high": f"{interval.high:.2f}", "sd_1": f"{ours.std(ddof=1):.2f}"}
+    row |= {"p_adjusted": f"{min(1.0, 9 * outcome.pvalue):.4f}", "p": f"{outcome.pvalue:.5f}"}
+    for meant in (d, pooled):
+        honest = [one.tie(("x",)) for one in checks.all_statistics(row | {"d": f"{meant:.2f}"})]
+        assert failed(honest) == set()
+        assert {"t-from-effect", "t-from-interval", "bonferroni-from-t", "estimate-in-interval"} <= {one.check for one in honest}
+    half = (interval.high - interval.low) / 10
+    middle = (interval.high + interval.low) / 2
+    narrow = {"ci_low": f"{middle - half:.2f}", "ci_high": f"{middle + half:.2f}"}
+    forged = {"d": f"{d / 3:.2f}", "p_adjusted": f"{outcome.pvalue / 2:.6f}", **narrow}
+    wrong = failed(one.tie(("x",)) for one in checks.all_statistics(row | forged))
+    assert {"t-from-effect", "t-from-interval", "bonferroni-from-t"} <= wrong
 
 
 def test_smallest_p_of_few_pairs():
@@ -697,3 +767,98 @@ def test_a_relative_error_stands_alone_against_two_that_agree():
     }
     (found,) = [one for one in check_rows(rows) if one.check == "one-variance"]
     assert not found.passed and set(found.claims) == {"a.rse", "b.rse", "c.rse", "c.mse", "c.rmse"}
+
+
+NETWORK = """
+paper: "9"
+title: A title
+names: {plain: Plain, wide: + Layer, other: Other, one: One, two: Two}
+protocol: {averages: [macro, mean]}
+tables:
+  Table 1:
+    columns: {data: Where, accuracy: Acc, fps: FPS}
+    rows: {plain: "One | 0.90 | 30", wide: "Two | 0.95 | 20", other: "Two | 0.80 | 11"}
+  Table 2:
+    columns: {accuracy: Acc, fps: FPS, parameters: Params (M), ci: CI (%), t: t}
+    units: {parameters: M, ci: "%"}
+    none: "—"
+    data: one
+    with: {n: "[9.n]", estimate: "[9.T2.one.wide.accuracy] - [9.T2.one.{model}.accuracy]"}
+    adds: {wide: {one layer: [{dense: [632, 632]}], none: []}}
+    rows:
+      plain: "0.90 | 30 | 25.6 | [4.0, 6.0] | 13.9"
+      wide: "0.95 | 20 | 26.0 | — | —"
+      other: "0.80 | 12 | — | [14.0, 16.0] | 41.6"
+claims:
+  - rows_of: Table 1
+  - rows_of: Table 2
+  - {id: 9.n, where: Section 1, printed: five, quantity: n}
+  - {id: 9.layers, where: Section 1, printed: "6", quantity: setting}
+  - {id: 9.gates, where: Section 1, printed: "18", quantity: parameters, of: {works_out: {three a layer: "[9.layers] * 3"}}}
+  - id: 9.best
+    where: Section 1
+    printed: best
+    quantity: performance
+    kind: ordering
+    predicates: [{reading: so, holds: beats, better: wide, than: [plain], metrics: [accuracy], data: [one]}]
+"""
+
+
+def network(*changes):
+    """Checks that fail in `NETWORK` with some words changed."""
+    from qhelpers.ledger import statements
+
+    text = NETWORK
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return failed_groups(check_claims(statements.parse(text)))
+
+
+def test_an_honest_network_passes():
+    assert network() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "check", "tied"),
+    [
+        ('wide: "0.95 | 20 | 26.0', 'wide: "0.95 | 20 | 27.0', "parameters-added", {"9.T2.one.plain.parameters"}),
+        ("13.9", "2.9", "t-from-interval", {"9.T2.one.plain.t", "9.n", "9.T2.one.plain.ci_low"}),
+        ("[4.0, 6.0]", "[7.0, 9.0]", "estimate-in-interval", {"9.T2.one.wide.accuracy", "9.T2.one.plain.ci_high"}),
+        ('printed: "18"', 'printed: "24"', "worked-out", {"9.gates", "9.layers"}),
+        ('plain: "One | 0.90', 'plain: "One | 0.70', "same-number", {"9.T1.one.plain.accuracy", "9.T2.one.plain.accuracy"}),
+        ("better: wide, than: [plain]", "better: plain, than: [wide]", "sentence-follows-from-tables", {"9.best"}),
+    ],
+)
+def test_what_is_forged_in_a_network_is_found(before, after, check, tied):
+    found = [group for group in network((before, after)) if group[0].check == check]
+    assert found and any(tied <= set(group[0].claims) for group in found)
+
+
+def test_rows_that_another_table_has_on_other_data_are_found():
+    rows = {f"m{i}": (f"0.{71 + i}", f"{20 + 3 * i}") for i in range(8)}
+    names = f"names: {{{', '.join(f'{name}: {name.upper()}' for name in rows)}, one: One, two: Two}}"
+
+    def paper_of(second):
+        tables = []
+        for place, table, on in (("Table 1", rows, "data: one"), ("Table 2", second, "data: two")):
+            lines = ", ".join(f"{name}: '{a} | {f}'" for name, (a, f) in table.items())
+            tables.append(f"  {place}: {{columns: {{accuracy: Acc, fps: FPS}}, {on}, rows: {{{lines}}}}}")
+        from qhelpers.ledger import statements
+
+        places = "claims: [{rows_of: Table 1}, {rows_of: Table 2}]"
+        return statements.parse("\n".join(["paper: '9'", "title: A title", names, "tables:", *tables, places]))
+
+    def found(second):
+        return {group[0].check for group in failed_groups(check_claims(paper_of(second)))}
+
+    honest = {name: (f"0.{81 - (i * 7) % 13}", f"{50 - (i * 5) % 11}") for i, name in enumerate(rows)}
+    assert found(honest) == set()
+    assert found(honest | {name: rows[name] for name in ("m1", "m2", "m3", "m4")}) == {"copied-cells"}
+
+
+def test_where_tables_contradict_each_other_a_sentence_may_mean_either():
+    lower = ('plain: "One | 0.90', 'plain: "One | 0.97')
+    assert {group[0].check for group in network(lower)} == {"same-number"}
+    both = network(lower, ('plain: "0.90 | 30 | 25.6 | [4.0, 6.0] | 13.9"', 'plain: "0.98 | 30 | 25.6 | — | —"'))
+    assert "sentence-follows-from-tables" in {group[0].check for group in both}

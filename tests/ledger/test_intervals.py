@@ -37,6 +37,19 @@ def test_truncation_reaches_one_unit_further_from_zero():
     assert printed_interval("0.95", "either") == Interval(0.945, 0.96)
 
 
+@pytest.mark.parametrize(
+    ("text", "lo", "hi"),
+    [("25.6M", 25.55e6, 25.65e6), ("2M", 1.5e6, 2.5e6), ("78-85%", 0.775, 0.855), ("12–22", 11.5, 22.5)],
+)
+def test_millions_and_ranges_with_a_dash(text, lo, hi):
+    assert printed_interval(text).lo == pytest.approx(lo) and printed_interval(text).hi == pytest.approx(hi)
+
+
+def test_a_count_in_millions_is_rounded_and_another_is_not():
+    assert quantity("parameters").interval("25.6M").width == pytest.approx(1e5)
+    assert quantity("parameters").interval("96") == Interval(96.0, 96.0)
+
+
 @pytest.mark.parametrize("text", ["", "many", "0.9.5", "1 fortnight", "0,9"])
 def test_what_is_no_number_is_refused_with_what_is_allowed(text):
     with pytest.raises(ValueError, match="allowed are forms like"):

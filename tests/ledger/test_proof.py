@@ -232,3 +232,92 @@ def test_a_line_of_a_table_is_kept_to_the_letter():
 
 def test_lists_are_no_sections_where_no_introduction_has_a_number():
     assert proof.sections("Abstract\n2 Take the second.\n") == {"Abstract": "2 Take the second."}
+
+
+TABBED = """Research Paper
+
+A title
+ABSTRACT
+
+The Net is right in 97.3% of cases, others in 78–85%, with accuracy 91.4-94.6%.
+
+Corresponding Author:
+Somebody, 4.0.
+
+1. INTRODUCTION
+
+1. A list that is no section, since its words are not in capitals.
+Sampling ends; (3)
+
+2.1 A Part
+Table 1. What Others Did
+Ref.\tYear\tMethod\tWhere\tAcc (%)\tCI (%)\tSize (M)
+[5]\t2021\tNet-1\tRooms\t78.4\t[77.9, 78.9]\t—
+
+Proposed\t2025\tNet (Ours)\tHalls\t97.3\t[97.0, 97.6]\t31.4
+The end.
+REFERENCES
+[5] Someone, 2017.
+"""
+TABBED_CLAIMS = """
+paper: "9"
+title: A title
+names: {net: Net, first: Net-1, rooms: Rooms, halls: Halls}
+tables:
+  Table 1:
+    label: Method
+    columns: {citation: Ref., year: Year, data: Where, accuracy: Acc (%), ci: CI (%), parameters: Size (M)}
+    units: {accuracy: "%", ci: "%", parameters: M}
+    none: "—"
+    awaits: a chapter
+    lacking: {rooms: the rooms, year: a list}
+    works_out: {year: {first: {the list: 2017}}}
+    rows: {first: "[5] | 2021 | Rooms | 78.4 | [77.9, 78.9] | —", net: "Proposed | 2025 | Halls | 97.3 | [97.0, 97.6] | 31.4"}
+claims:
+  - rows_of: Table 1
+  - {id: 9.net, where: 'Abstract, "The Net is right in {} of"', printed: "97.3%", quantity: setting}
+  - {id: 9.others, where: 'Abstract, "others in {}, with"', printed: "78–85%", quantity: setting}
+  - {id: 9.low, where: 'Abstract, "with accuracy {}-94.6%"', printed: "91.4", unit: "%", quantity: accuracy}
+"""
+
+
+def tabbed():
+    return statements.parse(TABBED_CLAIMS)
+
+
+def test_a_text_with_tables_set_with_tabs_is_read():
+    book = tabbed()
+    assert list(proof.sections(TABBED)) == ["Abstract", "Corresponding Author:", "Section 1", "Section 2.1", "References"]
+    assert {claim.id: found for claim in book.claims if (found := proof.errors(claim, book, TABBED))} == {}
+    assert proof.missing(book, TABBED) == []
+    found = {claim.id: claim for claim in book.claims}
+    assert found["9.T1.rooms.first.ci_low"].told == "77.9%" and found["9.T1.halls.net.parameters"].interval().hi == 31.45e6
+    assert "9.T1.rooms.first.parameters" not in found and "9.T1.halls.net.citation" not in found
+    assert found["9.T1.rooms.first.accuracy"].needs == "the rooms" and found["9.T1.halls.net.accuracy"].awaits == "a chapter"
+    assert found["9.T1.rooms.first.year"].of["works_out"] == {"the list": 2017}
+    assert found["9.low"].interval().mid == pytest.approx(0.914) and found["9.others"].interval().lo == pytest.approx(0.775)
+    assert proof.equations(book, TABBED) == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "claim"),
+    [
+        ("2021\tNet-1", "2022\tNet-1", "9.T1.rooms.first.year"),
+        ("[5]\t2021", "[6]\t2021", "9.T1.rooms.first.citation"),
+        ("77.9, 78.9", "77.9, 79.9", "9.T1.rooms.first.ci_high"),
+        ("Net (Ours)\tHalls", "Net (Ours)\tRooms", "9.T1.halls.net.accuracy"),
+        ("Acc (%)", "Acc", "9.T1.halls.net.accuracy"),
+        ("others in 78–85%", "others in 78–86%", "9.others"),
+        ("91.4-94.6%", "91.5-94.6%", "9.low"),
+    ],
+)
+def test_a_change_of_a_tabbed_text_is_noticed(before, after, claim):
+    book = tabbed()
+    assert TABBED.count(before) == 1
+    one = next(one for one in book.claims if one.id == claim)
+    assert proof.errors(one, book, TABBED.replace(before, after)) != []
+
+
+def test_a_number_behind_a_dash_is_a_cell_without_a_claim():
+    book = tabbed()
+    assert proof.missing(book, TABBED.replace("78.9]\t—", "78.9]\t2.8")) == ["Table 1, row net 1, parameters: claimed 0 times"]

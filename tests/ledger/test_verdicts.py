@@ -829,12 +829,22 @@ def test_a_number_of_points_is_judged_by_the_sizes_that_rows_allow(tmp_path):
     assert "none gives Net in Table I" in none.sentence
 
 
+#: Papers of which a part is not yet run, so that claims may await it.
+UNFINISHED = {"4"}
+
+
+def test_an_unfinished_paper_has_claims_that_wait():
+    assert {number for number in ledger.papers() if any(claim.awaits for claim in ledger.claims(number))} == UNFINISHED
+
+
 @pytest.mark.parametrize("number", ledger.papers())
 def test_no_claim_waits_for_a_chapter(number):
     """Every claim names what measures it, what it would need, or is counted in the text."""
     for claim in ledger.claims(number):
+        if number in UNFINISHED and claim.awaits:
+            continue
         assert claim.awaits is None, claim.id
-        known = "members" in claim.of or "first" in claim.of or claim.quantity == "points"
+        known = {"members", "first", "works_out"} & claim.of.keys() or claim.quantity == "points"
         assert claim.measured_by or claim.needs or known, claim.id
         if claim.kind != "number":
             assert claim.predicates or claim.needs, claim.id

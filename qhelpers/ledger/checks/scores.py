@@ -116,8 +116,9 @@ def confusion_matrix(
     Returns
     -------
     CheckResult
-        An identity; ``details`` holds a matrix or the possible share of positives, and for a failure of one class the smallest
-        sets of metrics that exclude each other (``conflict``) and the rearrangements that would be possible (``rearranged``).
+        An identity; ``details`` holds a matrix or the possible share of positives, and for a failure of one class or
+        of means the smallest sets of metrics that exclude each other (``conflict``), of one class also the rearrangements that
+        would be possible (``rearranged``).
 
     Raises
     ------
@@ -157,8 +158,9 @@ def confusion_matrix(
 
     passed, sentence, rounding = under_roundings(test)
     details = {key: value for key, value in found.items() if key != "possible"}
-    if not passed and average == "binary":
+    if not passed and average in ("binary", "mean"):
         details["conflict"] = _conflicts(metrics, test_set)
+    if not passed and average == "binary":
         details["rearranged"] = _rearrangements(metrics, test_set)
         if len(metrics) > 1:
             sentence += f"; in conflict: {' or '.join(' with '.join(names) for names in details['conflict'])}"

@@ -6,6 +6,9 @@ PAPER = Paper(
     number="4",
     title="Bearing faults",
     experiments={
+        "bearings-data": "data",
+        "bearings-settings": "settings",
+        "bearings-equations": "equations",
         "bearings-rule": "rule",
         "bearings-lines": "lines",
         "bearings-images": "images",

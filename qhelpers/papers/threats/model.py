@@ -27,7 +27,7 @@ from tqdm import tqdm
 from qhelpers._extras import require
 from qhelpers.circuits import Ansatz, Encoding, QuantumLayer, VariationalCircuit
 from qhelpers.circuits.encodings import check_choice, check_count
-from qhelpers.papers.threats.checkpoint import Checkpoint
+from qhelpers.models.checkpoint import Checkpoint
 from qhelpers.papers.threats.rows import ArrayRows, Rows, statistics
 
 Array = NDArray[np.float64]
@@ -361,8 +361,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         names = ("loss", "accuracy", "val_loss", "val_accuracy") if validation is not None else ("loss", "accuracy")
         self.history_: dict[str, list[float]] = kept["history"] if kept else {name: [] for name in names}
         if kept:
-            self.module_.load_state_dict(kept["module"])
-            optimiser.load_state_dict(kept["optimiser"])
+            checkpoint.restore(kept, self.module_, optimiser)
         done = len(self.history_["loss"])
         bar = tqdm(
             range(done, self.epochs), "Pure-HQML", self.epochs, initial=done, unit="epoch", disable=not self.progress, leave=False

@@ -56,6 +56,21 @@ class Checkpoint:
             raise self._wrong(f"a training of {done} epochs, more than {epochs}")
         return kept
 
+    def restore(self, kept: dict[str, Any], module: torch.nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Put what `load` returned into a network and its optimizer.
+
+        Raises
+        ------
+        ValueError
+            If its weights have other names or shapes.
+        """
+        try:
+            module.load_state_dict(kept["module"])
+            optimiser.load_state_dict(kept["optimiser"])
+        except (RuntimeError, ValueError) as error:
+            first = str(error).strip().splitlines()[-1].strip()
+            raise self._wrong(f"a network of another shape ({first})") from error
+
     def save(self, module: torch.nn.Module, optimiser: torch.optim.Optimizer, history: dict[str, list[float]], seed: int) -> None:
         """Keep an epoch in place of the one before; a kill leaves the one or the other."""
         if self.folder is None:
