@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve test data records bench growth spreading annealing lock release clean
+.PHONY: help set-up book lab serve test data records bench growth spreading annealing network lock release clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -75,6 +75,9 @@ spreading: set-up ## time a sweep in one process, in several, and on a Dask clus
 
 annealing: set-up ## time models, reads and draws of a choice among sixteen bins
 	@$(BIN)/python benchmarks/annealing.py $(ARGS)
+
+network: set-up ## time a training step of QEML-Net by image size, precision and memory format
+	@$(BIN)/python benchmarks/network.py $(ARGS)
 
 lock: set-up ## resolve pyproject.toml anew into requirements.lock
 	@$(PYTHON) book/bootstrap.py lock

@@ -1,10 +1,11 @@
 r"""QEML-Net, the network of the bearing paper (Sections 3.3 to 3.6), in PyTorch.
 
-A window of vibration comes as a small image. ResNet-50 with two attention modules (CBAM) makes 2,048 numbers of it, a projection
-512, :math:`h`. An encoding :math:`v = W_{enc} h` turns four qubits, six layers of rotations and CNOTs follow, and ⟨Z⟩ of each qubit
-is read, :math:`q`. A head of three layers classifies :math:`[q; h]`, and a decoder tries to make :math:`h` of :math:`v`:
+A window of vibration comes as a small image. ResNet-50 with two attention modules (CBAM) makes 2,048 numbers of it, a
+projection 512, :math:`h`. An encoding :math:`v = W_{enc} h` turns four qubits, six layers of rotations and CNOTs follow, and ⟨Z⟩
+of each qubit is read, :math:`q`. A head of three layers classifies :math:`[q; h]`, and a decoder tries to make :math:`h` of
+:math:`v`:
 
-.. math:: L = \lambda_1 L_{CE} + \lambda_2 \tfrac{1}{d} \lVert h - Dec(v)\rVert^2 + \lambda_3 (1 - |\langle\psi_{target}|\psi\rangle|^2)
+.. math:: \lambda_1 L_{CE} + \lambda_2 \tfrac{1}{d} \|h - Dec(v)\|^2 + \lambda_3 (1 - |\langle\psi_{target}|\psi\rangle|^2)
 
 What the paper leaves open is an argument, with a numbered deviation (D4.20 to D4.25). How it is trained is in `training.py`, how
 its size compares with the printed one in `costs.py`.

@@ -12,6 +12,8 @@ PAPER = Paper(
         "bearings-rule": "rule",
         "bearings-lines": "lines",
         "bearings-images": "images",
+        "bearings-network": "network",
+        "bearings-lambda": "weights",
     },
     labels={"qeml-net": "QEML-Net"},
 )

@@ -37,7 +37,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         The network's, see `qhelpers.papers.bearings.model.QEMLNet`.
     lambdas : tuple of three floats, default=(0.55, 0.28, 0.17)
         Weights of cross-entropy, reconstruction and infidelity (Section 3.6).
-    epochs : int, default=6
+    epochs : int, default=4
         Passes over the samples; the paper has 200.
     batch_size, learning_rate : int, float, default=64, 0.001
         Samples of an update at most, and first step of Adam, which falls to 0 along half a cosine (D4.25).
@@ -73,7 +73,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         decoder: bool = True,
         target: str = "class",
         lambdas: tuple[float, float, float] = LAMBDAS,
-        epochs: int = 6,
+        epochs: int = 4,
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         precision: str = "bfloat16",
@@ -178,7 +178,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Class of each sample, shape (n_samples,)."""
-        labels: NDArray[Any] = self.classes_[self.outputs(X).logits.argmax(1).numpy()]
+        best = self.outputs(X).logits.argmax(1).numpy()
+        labels: NDArray[Any] = self.classes_[best]
         return labels
 
     def outputs(self, X: ArrayLike) -> Output:
@@ -260,6 +261,6 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     def _check_shape(self, X: NDArray[Any]) -> None:
         if X.ndim not in (2, 4) or (X.ndim == 4 and (X.shape[2] != X.shape[3] or X.shape[2] < 16)):
             raise ValueError(
-                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of 16 or more, and "
-                "features, (n_samples, n_features)"
+                f"samples have shape {X.shape}; allowed are images, (n_samples, n_channels, side, side) with sides of 16 or "
+                "more, and features, (n_samples, n_features)"
             )

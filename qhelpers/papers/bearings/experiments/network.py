@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
 from qhelpers import signals
 from qhelpers.datasets import Signals
-from qhelpers.papers.bearings import physics
+from qhelpers.papers.bearings import benchmark, physics
+from qhelpers.papers.bearings.benchmark import Windows
+from qhelpers.papers.bearings.costs import n_parameters
 from qhelpers.papers.bearings.training import QEMLNetClassifier
 from qhelpers.runs.experiment import Experiment, Needs, Outcome
 
 SPLITS = ("random-windows", "fault-size-out")
-#: Fault sizes at the drive end, in inches, that all kinds of fault were made in.
-SIZES = (0.007, 0.014, 0.021)
-#: Windows of a class that are trained on, that validate, and that are tested on, at most: 70:15:15 (D4.27).
-QUOTA = (700, 150, 150)
+#: Faults that all kinds were made in: those of .028 in have no outer race (D4.26).
+LARGEST = 0.021
+#: Windows of all parts together, at most (D4.27); 15 % of them, 600, are tested.
+N_WINDOWS = 4000
 #: What differs from the network as printed, by name (D4.29).
 VARIANTS: dict[str, dict[str, Any]] = {
     "full": {},
@@ -39,45 +41,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "fine stem": {"stem": "fine"},
 }
 #: Passes over the training windows by profile (D4.28); the paper has 200.
-EPOCHS = {"quick": 1, "laptop": 6, "paper": 200}
-
-
-class Windows(NamedTuple):
-    """Windows as images, and what is known of each.
-
-    Attributes
-    ----------
-    images : ndarray of shape (n_windows, 3, size, size)
-    y : ndarray of shape (n_windows,)
-        Normal, ball, inner, outer, as the data set numbers them.
-    size : ndarray of shape (n_windows,)
-        Of the fault, in inches; of the normal bearing 0.
-    recording, bearing : ndarray of shape (n_windows,)
-        Name of the file; physical bearing.
-    """
-
-    images: NDArray[np.float32]
-    y: NDArray[np.int64]
-    size: NDArray[np.float64]
-    recording: NDArray[np.str_]
-    bearing: NDArray[np.str_]
+EPOCHS = {"quick": 1, "laptop": 4, "paper": 200}
 
 
 class Parts(NamedTuple):
-    """Numbers of the windows that are trained on, that validate, and that are tested on."""
+    """Windows that are trained on, that validate, and that are tested on; `Windows.x` holds their images."""
 
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    test: NDArray[np.int64]
+    train: Windows
+    validation: Windows
+    test: Windows
 
 
 _last: list[Any] = []
 
 
 def windows(data: Signals, size: int) -> Windows:
-    """Images of all windows of the drive end's sensor: faults of `SIZES` at 12 kHz, and the normal recordings (D4.26).
+    """All windows of the drive end, normal and faulty, with images in the place of samples (D4.26).
 
-    The last one asked for is kept.
+    The last ones asked for are kept.
 
     Parameters
     ----------
@@ -88,76 +69,51 @@ def windows(data: Signals, size: int) -> Windows:
     """
     key = (data.fingerprint, size)
     if not _last or _last[0] != key:
-        assert data.about is not None
-        at_drive, of = data.about["fan_end"].to_numpy() == 0, data.about["fault_size"].to_numpy()
-        mine = at_drive & np.where(of == 0, data.rate == 48_000.0, (data.rate == 12_000.0) & np.isin(of, SIZES))
-        made, numbers = [], []
-        for k in np.flatnonzero(mine):
-            x = data.recordings[k][:, data.channels.index("DE")].astype(float)
-            made.append(signals.images(x - x.mean(), float(data.rate[k]), size))
-            numbers += [k] * len(made[-1])
-        at = np.array(numbers)
-        bearing = np.array([str(one).split(" @")[0] for one in data.groups])
-        _last[:] = [key, Windows(np.concatenate(made), data.y[at], of[at], data.labels[at], bearing[at])]
+        cut = benchmark.windows(data, "cwru-drive")
+        cut = cut[cut.size <= LARGEST]
+        channel, made = data.channels.index(benchmark.channel_of("cwru-drive")), []
+        for name in dict.fromkeys(cut.recording.tolist()):
+            k = int(np.flatnonzero(data.labels == name)[0])
+            made.append(signals.images(data.recordings[k][:, channel], float(data.rate[k]), size))
+        _last[:] = [key, replace(cut, x=np.concatenate(made))]
     found: Windows = _last[1]
     return found
 
 
 def parts(of: Windows, split: str, seed: int, inner: bool = False) -> Parts:
-    """Draw training, validation and test windows, at most `QUOTA` of each class (D4.27).
+    """Draw `N_WINDOWS`, classes in equal shares as far as there are, and split them 70:15:15 (D4.27).
 
     Parameters
     ----------
     of : Windows
     split : {"random-windows", "fault-size-out"}
-        Windows at random; or all windows of one fault size, that is of other bearings, and one of the normal recordings are
-        left for the test. The seed turns through sizes and recordings.
+        `benchmark.splits` by its protocol ``"random"``, or ``"size"``: the seed turns through the sizes.
     seed : int
     inner : bool
-        Put the test windows of that split aside, and split what is left in the same way once more: for choices (D4.30).
+        Of the second split: put its test windows and all healthy ones aside, and hold another size out of what is left, for
+        choices (D4.30).
 
     Raises
     ------
     ValueError
-        If the split is unknown, or a part lacks a class.
+        If the split is unknown or has no inner one, or a part lacks a class.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown; allowed are {', '.join(SPLITS)}: pass one of them")
-    rng = np.random.default_rng([seed, inner])
-    healthy = sorted(set(of.recording[of.size == 0].tolist()))
-    out = SIZES[seed % len(SIZES)]
-    normal_out = healthy[seed % len(healthy)] if healthy else ""
-    left = np.ones(len(of.y), bool)
+    if split not in SPLITS or (inner and split != SPLITS[1]):
+        raise ValueError(f"split {split!r}, inner={inner}; allowed are {', '.join(SPLITS)}, the last one with inner=True too")
+    if split == SPLITS[0]:
+        some = benchmark.balanced(of, min(N_WINDOWS, len(of)), seed)
+        drawn = next(benchmark.splits(some, "random", seed))
+        return Parts(some[drawn.train], some[drawn.validation], some[drawn.test])
+    turns = list(benchmark.splits(of, "size", seed))
+    drawn = turns[seed % len(turns)]
     if inner:
-        if split == "random-windows":
-            left[parts(of, split, seed).test] = False
-        else:
-            left &= (of.size != out) & (of.recording != normal_out)
-            out = SIZES[(seed + 1) % len(SIZES)]
-            # one normal recording is left, of which the last part is tested
-    chosen: tuple[list[Any], ...] = ([], [], [])
-    for label in np.unique(of.y):
-        pool = np.flatnonzero((of.y == label) & left)
-        if split == "fault-size-out":
-            held = (of.size[pool] == out) if (of.size[pool] > 0).all() else (of.recording[pool] == normal_out)
-            if inner and not held.any():
-                held = np.arange(len(pool)) >= 0.7 * len(pool)
-            known, test = rng.permutation(pool[~held]), rng.permutation(pool[held])[: QUOTA[2]]
-            n = min(len(known), QUOTA[0] + QUOTA[1])
-            edge = round(n * QUOTA[0] / (QUOTA[0] + QUOTA[1]))
-            drawn = (known[:edge], known[edge:n], test)
-        else:
-            known = rng.permutation(pool)[: sum(QUOTA)]
-            edges = np.rint(np.cumsum(QUOTA[:2]) / sum(QUOTA) * len(known)).astype(int)
-            drawn = tuple(np.split(known, edges))  # type: ignore[assignment]
-        if not all(map(len, drawn)):
-            raise ValueError(
-                f"class {label} has {', '.join(str(len(one)) for one in drawn)} windows to train on, validate and test on; allowed is "
-                "one or more of each: take more recordings of it, or another split"
-            )
-        for part, more in zip(chosen, drawn, strict=True):
-            part.append(more)
-    return Parts(*(np.sort(np.concatenate(part)) for part in chosen))
+        left = of[np.sort(np.concatenate([drawn.train, drawn.validation]))]
+        of = left[left.y > 0]
+        turns = list(benchmark.splits(of, "size", seed))
+        drawn = turns[seed % len(turns)]
+    most = (0.7 * N_WINDOWS, 0.15 * N_WINDOWS, 0.15 * N_WINDOWS)
+    rows = (drawn.train, drawn.validation, drawn.test)
+    return Parts(*(benchmark.balanced(of[one], min(round(n), len(one)), seed) for one, n in zip(rows, most, strict=True)))
 
 
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
@@ -177,15 +133,14 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     Returns
     -------
     Outcome
-        ``accuracy``, ``macro_f1``, ``macro_auc`` of the test windows, ``accuracy_bearings`` (mean over bearings), ``accuracy_`` and
-        a class; ``validation_accuracy``, ``train_accuracy``; of the last epoch ``loss``, its parts and ``h_rms``; ``fidelity`` and
-        ``q_sd`` (mean standard deviation of the four expectation values) on test windows; numbers of windows. Arrays: curves,
-        the confusion matrix, and each tested bearing's share.
+        ``accuracy``, ``macro_f1``, ``macro_auc`` of the test windows, ``accuracy_bearings`` (mean over bearings), ``accuracy_``
+        with a class; ``validation_accuracy``; of the last epoch ``train_accuracy``, ``train_loss``, its parts, ``train_h_rms``;
+        ``q_sd``, the mean standard deviation of the four expectation values on test windows; numbers of windows and parameters.
+        Arrays: curves, the confusion matrix, and each tested bearing's share.
     """
     if config["variant"] not in VARIANTS:
         raise ValueError(f"variant {config['variant']!r} is unknown; allowed are {', '.join(VARIANTS)}")
-    of = windows(dataset, config["size"])
-    part = parts(of, config["split"], seed, bool(config.get("inner")))
+    part = parts(windows(dataset, config["size"]), config["split"], seed, bool(config.get("inner")))
     model = QEMLNetClassifier(
         **VARIANTS[config["variant"]],
         epochs=config["epochs"],
@@ -193,13 +148,13 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         random_state=seed,
     )
     start = time.perf_counter()
-    model.fit(of.images[part.train], of.y[part.train], of.images[part.validation], of.y[part.validation])
+    model.fit(part.train.x, part.train.y, part.validation.x, part.validation.y)
     seconds = time.perf_counter() - start
-    y = of.y[part.test]
-    output = model.outputs(of.images[part.test])
+    y = part.test.y
+    output = model.outputs(part.test.x)
     shares = output.logits.softmax(1).double().numpy()
     guessed = model.classes_[shares.argmax(1)]
-    bearings = physics.by_bearing(guessed == y, of.bearing[part.test])
+    bearings = physics.by_bearing(guessed == y, part.test.bearing)
     metrics = {
         "accuracy": float(np.mean(guessed == y)),
         "macro_f1": float(f1_score(y, guessed, average="macro")),
@@ -209,9 +164,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         "train_accuracy": model.history_["accuracy"][-1],
         "windows_train": float(len(part.train)),
         "windows_test": float(len(part.test)),
-        "parameters": float(sum(one.numel() for one in model.module_.parameters() if one.requires_grad)),
+        "parameters": float(n_parameters(model.module_)),
     }
-    metrics |= {f"accuracy_{dataset.meaning[int(k)]}": float(np.mean(guessed[y == k] == k)) for k in model.classes_}
+    named = {number: name for name, number in benchmark.UNIFIED.items()}
+    metrics |= {f"accuracy_{named[int(k)]}": float(np.mean(guessed[y == k] == k)) for k in model.classes_ if (y == k).any()}
     for name in ("loss", "cross_entropy", "reconstruction", "fidelity", "h_rms"):
         if np.isfinite(value := model.history_[name][-1]):
             metrics[f"train_{name}"] = value
@@ -229,7 +185,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     """Four variants on both splits; then other readings on the harder one; before them the image's size, by an inner split."""
     quick = profile == "quick"
-    n_seeds = 1 if quick else 3
+    n_seeds = {"quick": 1, "laptop": 3, "paper": 5}[profile]
     base = {"data": "cwru", "size": 32, "epochs": EPOCHS[profile]}
     main = list(VARIANTS)[:4]
     entries = [(base | {"split": split, "variant": name}, n_seeds) for name in main[: 1 if quick else None] for split in SPLITS]

@@ -1,0 +1,55 @@
+"""Printed settings are found in what is built, counts in the sets, and another network would be seen."""
+
+import pytest
+
+from qhelpers import ledger
+from qhelpers.datasets import load
+from qhelpers.papers.bearings import model
+from qhelpers.papers.bearings.experiments import settings
+from qhelpers.papers.bearings.model import QEMLNet
+from qhelpers.papers.bearings.paper import PAPER
+
+CLAIMS = [
+    claim
+    for claim in ledger.claims(PAPER.number)
+    if (claim.measured_by or {}).get("experiment") == "bearings-settings" and claim.kind == "number"
+]
+#: Where what is built, or a set, is not as printed.
+OTHERWISE = {"4.pqc.depth", "4.pqc.pooled", "4.pqc.parameters"}
+
+
+def found(name, dataset=None):
+    return settings.run({"setting": name}, 0, dataset).metrics["value"]
+
+
+@pytest.mark.parametrize("claim", [one for one in CLAIMS if "data" not in one.measured_by["config"]], ids=lambda one: one.id)
+def test_what_is_built_has_the_printed_settings(claim):
+    value = found(claim.measured_by["config"]["setting"])
+    assert claim.interval().meets(value) is (claim.id not in OTHERWISE)
+
+
+def test_where_it_is_otherwise():
+    assert (found("depth"), found("pooled"), found("angles")) == (50, 2048, 72)
+
+
+def test_another_network_is_seen(monkeypatch):
+    monkeypatch.setattr(settings, "network", lambda: QEMLNet(5, cbam=(2, 4)))
+    assert (found("logits"), found("stage-first"), found("stage-second")) == (5, 2, 4)
+    monkeypatch.setattr(model, "N_LAYERS", 3)
+    assert (found("layers"), found("angles")) == (3, 36)
+
+
+@pytest.mark.parametrize("name", ["cwru", "mfpt", "ims"])
+def test_counts_of_a_set_are_found_on_its_twin(name):
+    data = load(name, "twin")
+    for setting in settings.ON_DATA[name]:
+        assert found(setting, data) > 0, setting
+    if name == "cwru":
+        assert found("fastest", data) == 1797 and found("loads", data) == 4
+
+
+def test_an_unknown_setting_is_refused():
+    with pytest.raises(ValueError, match="setting 'colour' is unknown without data; allowed are depth"):
+        settings.run({"setting": "colour"}, 0)
+    with pytest.raises(ValueError, match="setting 'depth' is unknown of mfpt; allowed are classes, speed"):
+        settings.run({"setting": "depth"}, 0, load("mfpt", "twin"))
