@@ -349,7 +349,7 @@ def test_the_command_makes_one_record_again(capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["nothing"], "'nothing' is neither the id of a record nor an experiment that has records; there are: bearings-data, bearings"),
+        (["nothing"], "'nothing' is neither the id of a record nor an experiment that has records; there are: bearings-data,"),
         (["picking", "--seeds", "0"], "no record of picking has {} and a seed below 0"),
         (["picking", "--only", "labels"], "is not KEY=VALUE"),
         (["picking", "--only", "labels=odd"], "no record of picking has {'labels': 'odd'}"),
