@@ -435,13 +435,15 @@ def _someone_runs_this() -> bool:
 
 def _where(claim: Any) -> str:
     """Place of a claim, with the printed number in the words that surround it."""
-    return str(claim.where).replace("{}", _printed(claim))
+    from qhelpers.ledger.shown import plain
+
+    return plain(str(claim.where).replace("{}", "lost" if claim.printed is None else str(claim.printed)))
 
 
 def _printed(claim: Any) -> str:
-    if claim.printed is None:
-        return "lost"
-    return str(claim.printed)
+    from qhelpers.ledger.shown import plain
+
+    return "lost" if claim.printed is None else plain(str(claim.printed))
 
 
 def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str, str, str] | None]], caption: str) -> None:

@@ -92,3 +92,16 @@ def test_the_answer_follows_the_records(monkeypatch):
 )
 def test_a_large_number_needs_fewer_decimals(value, text):
     assert shown.rounded(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("45% of the runs", "45% of the runs"),
+        ("a share of $97.3 \\pm 0.21\\%$", "a share of 97.3 ±0.21%"),
+        ('weights, $\\lambda_1 = 0.55$"', 'weights, λ_1 = 0.55"'),
+        ("= $0.05/9 = 5%", "= 0.05/9 = 5%"),
+    ],
+)
+def test_a_paper_that_is_typeset_is_quoted_in_plain_words(text, words):
+    assert shown.plain(text) == words

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from qhelpers._extras import require
 from qhelpers.ledger.evidence import Evidence, Sample
 
 _MARKED = re.compile(r'<span class="qh-value" data-of="([^"]+)">([^<]+)</span>')
@@ -49,6 +50,18 @@ def key(experiment: str, config: Mapping[str, Any], metric: str) -> str:
 def mark(text: str, of: str) -> str:
     """A shown number as HTML that says what it is of, a `key`; the text itself, escaped, where that is empty."""
     return f'<span class="qh-value" data-of="{html.escape(of)}">{html.escape(text)}</span>' if of else html.escape(text)
+
+
+def plain(text: str) -> str:
+    """A paper's words without TeX: ``$\\lambda_1 = 0.55$`` as λ_1 = 0.55; words without a dollar or a backslash as they are.
+
+    Quotes may cut a formula, so that dollars need not pair.
+    """
+    if "$" not in text and "\\" not in text:
+        return text
+    latex = require("pylatexenc.latex2text", "circuits")
+    bare = re.sub(r"(?<!\\)%", r"\\%", text.replace("$", ""))
+    return str(latex.LatexNodes2Text().latex_to_text(bare))
 
 
 def decimals(value: float) -> int:

@@ -201,20 +201,27 @@ def _marked(row: Any) -> str:
 
 def printed(row: Any) -> str:
     """Return what is printed, escaped: the letters, or a formula."""
+    from qhelpers.ledger.shown import plain
+
     text = row.printed or "lost"
-    if ", Eq. " not in row.where:
-        return escape(text)
-    formula = text.replace("% ", "").rstrip(",.")
+    whole = text[:1] == text[-1:] == "$" and text.count("$") == 2
+    if not whole and ", Eq. " not in row.where:
+        return escape(plain(text))
+    formula = text.replace("% ", "").rstrip(",.").strip("$")
     return f'<span class="math notranslate nohighlight">\\({escape(formula)}\\)</span>'
 
 
 def place(row: Any) -> str:
     """Return where a claim stands; the number takes its place in the words quoted around it."""
-    return row.where.replace("{}", row.printed or "…")
+    from qhelpers.ledger.shown import plain
+
+    return plain(row.where.replace("{}", row.printed or "…"))
 
 
 def reason(row: Any) -> str:
     """Return a verdict's sentence and what was assumed, to be unfolded; nothing where no run is recorded yet."""
+    from qhelpers.ledger.shown import plain
+
     if row.verdict == "pending" or not row.sentence:
         return ""
     notes = [row.sentence]
@@ -224,7 +231,7 @@ def reason(row: Any) -> str:
         notes.append("By reading: " + "; ".join(f"{one.reading}: {one.verdict}" for one in row.readings) + ".")
     if row.assumptions:
         notes.append("Assumed: " + "; ".join(row.assumptions) + ".")
-    return "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return "".join(f"<p>{escape(plain(note))}</p>" for note in notes)
 
 
 def table(rows: Sequence[Any]) -> str:
