@@ -111,12 +111,11 @@ def _help() -> str:
     if matched:
         gained = float(np.mean([one for one, *_ in matched.values()]))
         clear = sum(low > 0 for _, low, _ in matched.values())
-        side = "lower" if gained > 0 else "higher"
         argmax, qaql = (float(ledger.claim(f"3.ablation.{one}.fd001.rmse").printed or "nan") for one in ("argmax", "qaql"))
         said += (
-            f" Beside a softmax that is as random its error is {abs(gained):.1f} cycles {side}, the mean over "
-            f"{len(matched)} entropies, and clearly lower at {clear}; printed is a gain of {argmax - qaql:.1f}."
-        )
+            f" Its gain on a softmax that is as random is {gained:.1f} cycles (mean of {len(matched)} entropies, clear at {clear}); "
+            f"printed is {argmax - qaql:.1f}."
+        ).replace("-", "−")
     return said
 
 

@@ -64,7 +64,7 @@ def test_an_annealer_that_is_as_good_as_chance_or_worse_than_it(forged):
 
 def test_with_selectors_of_equal_entropy_its_own_share_is_told(forged):
     helps = forged(shares={"t0.35": (0.05, -0.1, 0.2), "t0.1": (1.0, 0.5, 1.5), "n1000": (-2.05, -3.0, -1.0)})[0]
-    assert "its error is 0.3 cycles higher, the mean over 3 entropies, and clearly lower at 1; printed is a gain of 7.1." in helps
+    assert "is −0.3 cycles (mean of 3 entropies, clear at 1); printed is 7.1." in helps
 
 
 def test_with_baselines_the_simplest_that_is_near_the_best_is_named(forged):
