@@ -309,7 +309,7 @@ def cheap(name, *keys):
 
 
 #: Experiments whose smallest run takes a minute: what they train is trained by others too.
-LONG = {"exploration"}
+LONG = {"exploration", "bearings-lambda"}
 
 
 @pytest.mark.needs_data

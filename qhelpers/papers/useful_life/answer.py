@@ -113,8 +113,8 @@ def _help() -> str:
         clear = sum(low > 0 for _, low, _ in matched.values())
         argmax, qaql = (float(ledger.claim(f"3.ablation.{one}.fd001.rmse").printed or "nan") for one in ("argmax", "qaql"))
         said += (
-            f" Its gain on a softmax that is as random is {gained:.1f} cycles (mean of {len(matched)} entropies, clear at {clear}); "
-            f"printed is {argmax - qaql:.1f}."
+            f" Its gain on a softmax that is as random is {gained:.1f} cycles (mean of {len(matched)} entropies, clear at "
+            f"{clear}); printed is {argmax - qaql:.1f}."
         ).replace("-", "−")
     return said
 

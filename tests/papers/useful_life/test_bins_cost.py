@@ -22,9 +22,9 @@ def engines():
 
 
 def test_grids_hold_what_the_deviations_say():
-    for module, runs, seeds in ((bins, 2520, 30), (networks, 225, 5)):
+    for module, runs, seeds in ((bins, 2520, {30}), (networks, 295, {5, 10})):
         entries = module.grid("laptop")
-        assert sum(n for _, n in entries) == runs and {n for _, n in entries} == {seeds}
+        assert sum(n for _, n in entries) == runs and {n for _, n in entries} == seeds
         keys = [tuple(sorted(config.items())) for config, _ in entries]
         assert len(keys) == len(set(keys))
         assert 0 < len(module.grid("quick")) < len(entries) / 2
