@@ -308,8 +308,9 @@ def cheap(name, *keys):
     return [sorted(kind, key=lambda record: record.cpu_seconds)[len(kind) // 3] for kind in kinds.values()]
 
 
-#: Experiments whose smallest run takes a minute: what they train is trained by others too.
-LONG = {"exploration", "bearings-lambda"}
+#: Experiments whose smallest run takes a minute or more: what they train is trained by other tests too. Those of the bearings
+#: train in bfloat16, which processors with and without it round in their own ways.
+LONG = {"exploration", "bearings-lambda", "bearings-network"}
 
 
 @pytest.mark.needs_data
