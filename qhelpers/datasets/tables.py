@@ -234,7 +234,9 @@ def _header(label: str, line: bytes, columns: Sequence[Column], *, bom: bool) ->
     given = [_unquoted(name) for name in (text.removeprefix(_BOM) if bom else text).split(b",")]
     if given != [name.encode() for name in names]:
         why = _header_fault(text, given, columns)
-        raise DatasetError(f"{label}, line 1: the header is {_shown(text)}; allowed is {','.join(names)!r}. {why}")
+        allowed = ",".join(names)
+        allowed = allowed if len(allowed) <= 400 else f"{allowed[:300]}..."
+        raise DatasetError(f"{label}, line 1: the header is {_shown(text)}; allowed is {allowed!r}. {why}")
     return ending
 
 
