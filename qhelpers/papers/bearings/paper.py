@@ -14,6 +14,7 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
+        "bearings-comparison": "comparison",
     },
     labels={"qeml-net": "QEML-Net"},
 )
