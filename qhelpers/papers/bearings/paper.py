@@ -15,6 +15,7 @@ PAPER = Paper(
         "bearings-network": "network",
         "bearings-lambda": "weights",
         "bearings-comparison": "comparison",
+        "bearings-statistics": "statistics",
     },
     labels={"qeml-net": "QEML-Net"},
 )
