@@ -112,10 +112,9 @@ def run(config: Mapping[str, Any], seed: int) -> Outcome:
     Returns
     -------
     Outcome
-        On windows at random, with seeds for pairs: what `paired` has, and the same with ``_corrected`` behind it for Nadeau and
-        Bengio's variance; ``n``. Where a fault size is held out, with bearings for pairs: `by_bearing`, and ``p_holm`` of its ranks
-        over all nine. For all ten: `variance`, and on windows at random ``p_largest``, ``d_smallest`` and ``d_largest`` of the eight
-        rows of Table 5.
+        On windows at random, with seeds for pairs: what `paired` has, the same with ``_corrected`` behind it for Nadeau and
+        Bengio's variance, and ``n``; for all ten `variance`, and ``p_largest``, ``d_smallest``, ``d_largest`` of Table 5's rows.
+        Where a fault size is held out, with bearings for pairs: `by_bearing`, and ``p_holm`` of its ranks over all nine.
 
     Raises
     ------
