@@ -14,6 +14,8 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
+        "bearings-comparison": "comparison",
+        "bearings-statistics": "statistics",
     },
     labels={"qeml-net": "QEML-Net"},
 )
