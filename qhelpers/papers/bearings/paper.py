@@ -14,6 +14,9 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
+        "bearings-splits": "splits",
+        "bearings-unseen": "unseen",
+        "bearings-transfer": "transfer",
     },
     labels={"qeml-net": "QEML-Net"},
 )
