@@ -41,7 +41,6 @@ MODELS = (*VARIANTS, GRAPH, LINES)
 #: Labelled windows of fine-tuning, and windows that are tested, at most.
 N_TUNE, N_TEST = 128, 600
 TUNING: dict[str, Any] = {"epochs": 20, "batch_size": 32, "learning_rate": 1e-4}
-SECOND = 12_000
 
 
 class Halves(NamedTuple):
@@ -122,7 +121,7 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
     Parameters
     ----------
     config : mapping
-        ``model``, one of `MODELS`; of a network ``epochs``, and ``size`` of its images.
+        ``model``, one of `MODELS`; of a network ``epochs``, and ``size`` of its images; of lines ``samples`` of a window.
     seed : int
         Of the windows, of the network, and of the size that fine-tuning leaves out.
     *datasets : Signals
@@ -143,7 +142,7 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
     if name not in MODELS:
         raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}: pass one of them")
     of = dict(zip(DATA, datasets, strict=True))
-    size, samples = config.get("size", 32), SECOND if name == LINES else signals.WINDOW
+    size, samples = config.get("size", 32), config.get("samples", signals.WINDOW)
     if name == LINES:
         cut = benchmark.windows(of["cwru"], HOME, samples, samples // 2)
         cut = cut[np.flatnonzero(cut.size <= network.LARGEST)]
@@ -202,6 +201,8 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
         most = {"size": 32, "epochs": network.EPOCHS[profile]} if name in VARIANTS else {}
         if name == GRAPH:
             most = {"epochs": 30}
+        if name == LINES:
+            most = {"samples": 2048 if quick else 12_000}
         entries.append(({"data": "mfpt", "model": name} | most, n_seeds))
     return entries
 
