@@ -14,6 +14,7 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
+        "bearings-comparison": "comparison",
         "bearings-splits": "splits",
         "bearings-unseen": "unseen",
         "bearings-transfer": "transfer",
