@@ -82,12 +82,12 @@ def halves(data: Signals, machine: str, seed: int, samples: int = signals.WINDOW
 
 
 def seen(model: str, data: Signals, cut: Windows, machine: str, size: int) -> np.ndarray:
-    """What a model reads of windows: images, the wavelet packet, or the lines."""
+    """What a model reads of windows: images, bands of the spectrum, or the lines."""
     if model in VARIANTS:
         return elsewhere.images(data, cut, machine, size).x
     if model == GRAPH:
         samples = cut.x - cut.x.mean(-1, keepdims=True)
-        return READERS["packet"](Taken(samples, np.empty(0), np.empty(0)))
+        return READERS[baselines.MODELS[GRAPH].reads](Taken(samples, np.empty(0), np.empty(0)))
     return elsewhere.features(data, cut, machine, "lines")
 
 
@@ -157,7 +157,7 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
     if name in VARIANTS:
         model = QEMLNetClassifier(**network.VARIANTS[VARIANTS[name]], **most)
     elif name == GRAPH:
-        model = baselines.Network("gnn", **most)
+        model = baselines.Network(GRAPH, **most)
     start = time.perf_counter()
     model.fit(train, part.train.y)
     seconds = time.perf_counter() - start
