@@ -16,6 +16,9 @@ PAPER = Paper(
         "bearings-lambda": "weights",
         "bearings-comparison": "comparison",
         "bearings-statistics": "statistics",
+        "bearings-splits": "splits",
+        "bearings-unseen": "unseen",
+        "bearings-transfer": "transfer",
     },
     labels={"qeml-net": "QEML-Net"},
 )
