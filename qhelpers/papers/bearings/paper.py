@@ -14,6 +14,9 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
+        "bearings-questions": "questions",
+        "bearings-inside": "inside",
+        "bearings-ranking": "ranking",
     },
     labels={"qeml-net": "QEML-Net"},
 )
