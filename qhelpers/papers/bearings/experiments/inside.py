@@ -237,6 +237,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=lambda config: 130.0 + config["epochs"] * 2500 / 190,
     told=("data", "split", "size", "epochs"),
+    order="seed",
     needs=lambda config: Needs(memory_gb=2.5),
     checkpoints=True,
 )

@@ -296,6 +296,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=lambda config: 110.0 + 15.0 * config["heads"] + 1.5 * config["long"],
     headline="accuracy_circuit",
+    order="seed",
     told=("data", "split", "size", "heads", "long"),
     needs=lambda config: Needs(memory_gb=2.5),
     checkpoints=True,
