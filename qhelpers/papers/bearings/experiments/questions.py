@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 class FreeFit(QEMLNetClassifier):
-    """The head with the circuit's 81 products of sines and cosines in its place, each output with coefficients of its own."""
+    """The head with the circuit's 80 products of sines and cosines in its place, each output with coefficients of its own."""
 
     def network(self, n_classes: int, shape: tuple[int, ...], seed: int = 0) -> QEMLNet:
         """Network with its first weights: the coefficients are those of an untrained circuit, and free from there."""

@@ -24,7 +24,7 @@ MODELS = ("forest", "logistic")
 BANDS = ("0.75 kHz", "2.25 kHz", "3.75 kHz", "5.25 kHz")
 FEATURES = ("rms", "peak", "kurtosis", "crest", "skewness", "centroid", *BANDS)
 #: Of a training, and of the windows that are explained.
-N_TREES, N_EXPLAINED, N_BACKGROUND = 100, 200, 200
+N_TREES, N_EXPLAINED, N_BACKGROUND = 100, 200, 100
 
 
 def features(x: Array) -> Array:
