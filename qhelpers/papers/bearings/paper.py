@@ -19,6 +19,9 @@ PAPER = Paper(
         "bearings-splits": "splits",
         "bearings-unseen": "unseen",
         "bearings-transfer": "transfer",
+        "bearings-questions": "questions",
+        "bearings-inside": "inside",
+        "bearings-ranking": "ranking",
     },
     labels={"qeml-net": "QEML-Net"},
 )
