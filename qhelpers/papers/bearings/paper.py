@@ -14,6 +14,8 @@ PAPER = Paper(
         "bearings-images": "images",
         "bearings-network": "network",
         "bearings-lambda": "weights",
+        "bearings-edge": "edge",
+        "bearings-detection": "detection",
     },
     labels={"qeml-net": "QEML-Net"},
 )
