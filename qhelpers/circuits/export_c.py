@@ -92,8 +92,8 @@ class CFunction:
     ----------
     name, number, source : str
         Name, type of its arithmetic, and the whole file.
-    n_features, n_terms, n_sines : int
-        Readings it takes, terms of its sum, calls of its sine.
+    n_features, n_outputs, n_terms, n_sines : int
+        Readings it takes, numbers it gives, terms of its sums, calls of its sine.
     multiply_adds : int
         Multiplications of one call, each with the addition that follows it.
     constant_bytes : int
@@ -110,6 +110,7 @@ class CFunction:
     number: str
     source: str
     n_features: int
+    n_outputs: int
     n_terms: int
     n_sines: int
     multiply_adds: int
@@ -205,9 +206,10 @@ class CompiledFunction:
     def __init__(self, function: CFunction) -> None:
         self.function = function
         kind = {"float32": "float", "int16": "int16_t"}[function.number]
+        call = f"{function.name}(x + {function.n_features} * i, score + {function.n_outputs} * i)"
         driver = (
             f"\nvoid batch(const {kind} *x, int32_t n, {kind} *score, int32_t *label)\n"
-            f"{{\n    for (int32_t i = 0; i < n; i++) label[i] = {function.name}(x + {function.n_features} * i, score + i);\n}}\n"
+            f"{{\n    for (int32_t i = 0; i < n; i++) {'label[i] = ' if function.n_outputs == 1 else ''}{call};\n}}\n"
         )
         with tempfile.TemporaryDirectory() as folder:
             source, library = Path(folder) / f"{function.name}.c", Path(folder) / f"{function.name}.so"
@@ -218,7 +220,7 @@ class CompiledFunction:
         self._dtype = np.dtype(np.float32 if function.number == "float32" else np.int16)
 
     def __call__(self, X: ArrayLike) -> tuple[NDArray[np.int32], Floats]:
-        """Class (0 or 1) and output of each of the readings `X` (n_samples, n_features)."""
+        """Class (0 or 1) and output of each of the readings `X` (n_samples, n_features); of several outputs a column each."""
         labels, scores = self.raw(self.function.counts(X))
         return labels, scores.astype(float) / self.function.one
 
@@ -230,10 +232,12 @@ class CompiledFunction:
                 f"(n_samples, {self.function.n_features}): take function.counts(X)"
             )
         counts = np.ascontiguousarray(counts)
-        labels, scores = np.empty(len(counts), np.int32), np.empty(len(counts), self._dtype)
+        one = self.function.n_outputs == 1
+        labels = np.empty(len(counts), np.int32)
+        scores = np.empty(len(counts) if one else (len(counts), self.function.n_outputs), self._dtype)
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in (counts, scores, labels)]
         self._batch(pointers[0], ctypes.c_int32(len(counts)), pointers[1], pointers[2])
-        return labels, scores
+        return labels if one else (scores > 0).astype(np.int32), scores
 
 
 def export_c(
@@ -250,11 +254,12 @@ def export_c(
     """Write a trained circuit as a C function ``int classify(const float reading[], float *score)``.
 
     It returns 1 where the output is above 0, and the output in ``score``. The circuit's inputs are ``gain @ (reading - centre)``.
+    Of a circuit with several outputs it is ``void classify(const float reading[], float score[])``.
 
     Parameters
     ----------
     surrogate : Surrogate
-        Of a circuit with one output, at its trained weights.
+        Of a circuit at its trained weights.
     gain : array-like of shape (n_inputs, n_features)
     centre : array-like of shape (n_features,)
         How the circuit's inputs, in radians, follow from the readings: what a scaler, or a scaler and a PCA, has learned.
@@ -279,13 +284,11 @@ def export_c(
     Raises
     ------
     ValueError
-        If the circuit has several outputs, shapes do not fit, or int16 has no spans.
+        If shapes do not fit, or int16 has no spans.
     """
     if number not in NUMBERS:
         raise ValueError(f"number={number!r} is unknown; allowed are {', '.join(map(repr, NUMBERS))}")
     coefficients = surrogate.coefficients.detach().double().numpy()
-    if coefficients.shape[1] != 1:
-        raise ValueError(f"the circuit has {coefficients.shape[1]} outputs; a C function is written for one")
     matrix, middle = np.asarray(gain, float), np.asarray(centre, float)
     rates = surrogate.rates.double().numpy()
     if matrix.shape != (rates.shape[1], len(names)) or middle.shape != (len(names),):
@@ -296,7 +299,7 @@ def export_c(
     if number == "int16" and spans is None:
         raise ValueError("int16 needs spans: the lowest and highest reading of each feature, as the sensor's converter has them")
     drop = _DROP[number] if drop is None else drop
-    values, factors, dropped = _live(coefficients[:, 0], surrogate.factors.numpy(), drop)
+    values, factors, dropped = _live(coefficients, surrogate.factors.numpy(), drop)
     turns = rates @ matrix / (2 * math.pi)
     start = surrogate.offset.double().numpy() / (2 * math.pi)
     factors, turns, start = _used(factors, turns, start)
@@ -309,14 +312,17 @@ def export_c(
     head = _comment(name, number, names, turns, low, high, writer, dropped)
     lines = [*writer.angles(turns, start, middle), *writer.waves(), *writer.result()]
     kind = {"float32": "float", "int16": "int16_t"}[number]
+    n_outputs = coefficients.shape[1]
+    gives, score = ("int", "*score") if n_outputs == 1 else ("void", f"score[{n_outputs}]")
     body = "".join(f"    {line}\n" for line in lines)
-    signature = f"int {name}(const {kind} reading[{len(names)}], {kind} *score)"
+    signature = f"{gives} {name}(const {kind} reading[{len(names)}], {kind} {score})"
     source = f"{head}#include <stdint.h>\n\n{writer.sine()}\n{signature}\n{{\n{body}}}\n"
     return CFunction(
         name=name,
         number=number,
         source=source,
         n_features=len(names),
+        n_outputs=n_outputs,
         n_terms=len(values),
         n_sines=writer.n_sines,
         multiply_adds=writer.multiplies + writer.n_sines * _SINE_MULTIPLIES[number],
@@ -329,9 +335,10 @@ def export_c(
 
 
 def _live(values: Floats, factors: NDArray[np.int64], drop: float) -> tuple[Floats, NDArray[np.int64], float]:
-    """Leave out the smallest terms as long as all of them together weigh less than `drop`."""
-    order = np.argsort(np.abs(values), kind="stable")
-    weights = np.abs(values)[order]
+    """Leave out the smallest terms as long as all of them together weigh less than `drop`; values (n_terms, n_outputs)."""
+    largest = np.abs(values).max(1)
+    order = np.argsort(largest, kind="stable")
+    weights = largest[order]
     n_gone = int(np.searchsorted(np.cumsum(weights), drop))
     keep = np.sort(order[n_gone:])
     return values[keep], factors[keep], float(weights[:n_gone].sum())
@@ -347,7 +354,7 @@ def _cheapest(values: Floats, factors: NDArray[np.int64]) -> list[int]:
     """Order of the angles, outermost first, in which the nested sum has the fewest multiplications."""
     n_angles = factors.shape[1]
     orders = itertools.permutations(range(n_angles)) if n_angles <= 5 else [tuple(range(n_angles))]
-    return list(min(orders, key=lambda order: _Sum(values, factors[:, list(order)]).multiplies))
+    return list(min(orders, key=lambda order: sum(one.multiplies for one in _sums(values, factors[:, list(order)]))))
 
 
 class _Sum:
@@ -395,6 +402,13 @@ class _Sum:
         return own.union(*(part.waves() for part in self.parts.values())) if self.parts else own
 
 
+def _sums(values: Floats, factors: NDArray[np.int64]) -> list[_Sum]:
+    """The nested sum of each output, of the terms that it has."""
+    if values.shape[1] == 1:
+        return [_Sum(values[:, 0], factors)]
+    return [_Sum(column[column != 0], factors[column != 0]) for column in values.T]
+
+
 class _Writer:
     """What both types of arithmetic share."""
 
@@ -402,9 +416,9 @@ class _Writer:
     one: float
 
     def __init__(self, values: Floats, factors: NDArray[np.int64], same: list[int]) -> None:
-        self.sum, self.same = _Sum(values, factors), same
-        self.needed = sorted({(same[d], kind) for d, kind in self.sum.waves()})
-        self.n_sines, self.multiplies, self.constant_bytes = len(self.needed), self.sum.multiplies, 0
+        self.sums, self.same = _sums(values, factors), same
+        self.needed = sorted({(same[d], kind) for one in self.sums for d, kind in one.waves()})
+        self.n_sines, self.multiplies, self.constant_bytes = len(self.needed), sum(one.multiplies for one in self.sums), 0
 
     def sine(self) -> str:
         raise NotImplementedError
@@ -468,7 +482,9 @@ class _Float(_Writer):
         return [f"const float {'_cs'[kind]}{d} = sine(t{d}{' + 0.25f' if kind == 1 else ''});" for d, kind in self.needed]
 
     def result(self) -> list[str]:
-        return [f"*score = {self.write(self.sum)};", "return *score > 0.0f;"]
+        if len(self.sums) > 1:
+            return [f"score[{k}] = {self.write(one)};" for k, one in enumerate(self.sums)]
+        return [f"*score = {self.write(self.sums[0])};", "return *score > 0.0f;"]
 
 
 class _Fixed(_Writer):
@@ -478,7 +494,7 @@ class _Fixed(_Writer):
         super().__init__(values, factors, same)
         self.low, self.high = low, high
         # a cosine of 16 bits times a partial sum stays within 32 bits while the sum is below 2^16
-        bits = min(15, math.floor(math.log2(65535 / max(self.sum.bound, 1e-9))))
+        bits = min(15, math.floor(math.log2(65535 / max(*(one.bound for one in self.sums), 1e-9))))
         self.one = float(2**bits)
 
     def sine(self) -> str:
@@ -504,11 +520,12 @@ class _Fixed(_Writer):
         return [f"const int16_t {'_cs'[kind]}{d} = sine(t{d}{' + 16384' if kind == 1 else ''});" for d, kind in self.needed]
 
     def result(self) -> list[str]:
-        return [
-            f"const int32_t z = {self.write(self.sum)};",
-            "*score = z > 32767 ? 32767 : z < -32768 ? -32768 : z;",
-            "return z > 0;",
-        ]
+        several = len(self.sums) > 1
+        lines = []
+        for k, one in enumerate(self.sums):
+            z, score = (f"z{k}", f"score[{k}]") if several else ("z", "*score")
+            lines += [f"const int32_t {z} = {self.write(one)};", f"{score} = {z} > 32767 ? 32767 : {z} < -32768 ? -32768 : {z};"]
+        return lines if several else [*lines, "return z > 0;"]
 
 
 def _literal(value: float) -> str:
@@ -519,7 +536,8 @@ def _literal(value: float) -> str:
 def _comment(
     name: str, number: str, names: Sequence[str], turns: Floats, low: Floats, high: Floats, writer: _Writer, dropped: float
 ) -> str:
-    lines = [f"/* {name}: a trained circuit as its {len(writer.sum.leaves)} live terms, {number}."]
+    n_terms = sum(len(one.leaves) for one in writer.sums)
+    lines = [f"/* {name}: a trained circuit as its {n_terms} live terms, {number}."]
     for k, one in enumerate(names):
         seen = bool(len(turns)) and bool(np.any(turns[:, k]))
         span = f", counts of a 16-bit converter from {low[k]:g} to {high[k]:g}" if number == "int16" and seen else ""

@@ -167,9 +167,6 @@ def test_what_does_not_fit_is_a_sentence():
         plain(surrogate, "float32").compile().raw(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="target 'z80' is unknown"):
         plain(surrogate, "float32").object_size("z80")
-    two = Surrogate(np.ones((1, 2)), np.ones((1, 1), int), np.eye(1), np.zeros(1), False, _Noise((("Z",), ("X",)), None))
-    with pytest.raises(ValueError, match="2 outputs"):
-        plain(two, "float32")
 
 
 def everywhere(data, source, kind, seed, **options):
@@ -204,3 +201,21 @@ def test_it_decides_as_the_trained_circuit_on_all_real_rows(data, kind, seed):
     if dataset.official is not None:
         for name in ("test1", "test2"):
             assert agreed[dataset.official == name].mean() >= 0.999
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_several_outputs_are_written_to_an_array(number):
+    from qhelpers.circuits import Ansatz, Encoding, VariationalCircuit
+
+    circuit = VariationalCircuit(Encoding("RY", 4), Ansatz("RZ-RY-RX", 4, 6, "linear"), "each")
+    torch.manual_seed(3)
+    quantum = QuantumLayer.from_circuit(circuit).double()
+    X = np.random.default_rng(0).uniform(-9.9, 9.9, (300, 4))
+    function = plain(quantum.surrogate(), number, name="circuit")
+    assert re.search(r"void circuit\(const \w+ reading\[4\], \w+ score\[4\]\)", function.source)
+    labels, outputs = function.compile()(X)
+    assert outputs.shape == labels.shape == (300, 4)
+    exact = quantum(torch.as_tensor(X)).detach().numpy()
+    assert np.abs(outputs - exact).max() < (1e-5 if number == "float32" else 3e-3)
+    assert (labels == (outputs > 0)).all()
+    assert function.n_sines == 8 and function.instructions("host") > 100

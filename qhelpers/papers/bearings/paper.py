@@ -22,6 +22,8 @@ PAPER = Paper(
         "bearings-questions": "questions",
         "bearings-inside": "inside",
         "bearings-ranking": "ranking",
+        "bearings-edge": "edge",
+        "bearings-detection": "detection",
     },
     labels={"qeml-net": "QEML-Net"},
 )
