@@ -26,4 +26,5 @@ PAPER = Paper(
         "bearings-detection": "detection",
     },
     labels={"qeml-net": "QEML-Net"},
+    answer="answer",
 )
