@@ -55,7 +55,7 @@ def paired(first: Sequence[float], second: Sequence[float], m: int = len(RIVALS)
     none = 0.0 if abs(mean) < 1e-12 else np.nan
     t = mean / error if error else none
     p = float(2 * stats.t.sf(abs(t), n - 1))
-    half = float(stats.t.ppf(0.975, n - 1)) * error
+    half = float(stats.t.ppf(0.975, n - 1) * error)
     return {
         "difference": mean,
         "t": float(t),
