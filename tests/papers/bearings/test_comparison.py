@@ -140,13 +140,13 @@ def test_bands_that_go_together_are_linked():
 
 @pytest.mark.parametrize("name", list(baselines.BODIES))
 def test_a_network_learns_tones_and_is_the_same_again(name):
-    x, y = tones(96, (700, 2900))
-    seen = READERS[baselines.MODELS[name].reads](taken(x))
-    epochs = 15 if name == "gnn" else 4
-    model = Network(name, epochs=epochs, batch_size=16, learning_rate=3e-3, random_state=0).fit(
-        seen[:64], y[:64], seen[64:80], y[64:80]
-    )
-    assert model.score(seen[80:], y[80:]) > 0.8
+    # The graph's 256 lines ask for more windows than the others need, and are soon read.
+    n, epochs, rate = (300, 10, 1e-2) if name == "gnn" else (96, 4, 3e-3)
+    x, y = tones(n, (700, 2900))
+    seen, k = READERS[baselines.MODELS[name].reads](taken(x, imaged=name == "transformer")), 2 * n // 3
+    model = Network(name, epochs, batch_size=16, learning_rate=rate, random_state=0)
+    model.fit(seen[:k], y[:k], seen[k : k + 16], y[k : k + 16])
+    assert model.score(seen[k + 16 :], y[k + 16 :]) > 0.8
     assert len(model.history_["val_accuracy"]) == epochs
     again = Network(name, epochs=1, random_state=1).fit(seen[:16], y[:16])
     other = Network(name, epochs=1, random_state=1).fit(seen[:16], y[:16])
