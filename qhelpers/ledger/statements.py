@@ -408,6 +408,8 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                     if lacking:
                         entry.pop("awaits", None)
                         entry["needs"] = lacking[0]
+                        if of.get("data") in table["lacking"]:  # nothing was run on it
+                            entry.pop("measured_by", None)
                     made.append(entry)
     return made
 
