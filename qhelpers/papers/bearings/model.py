@@ -273,7 +273,7 @@ class QEMLNet(nn.Module):
             check_choice(name, given, ALLOWED[name])
         check_count("n_classes", n_classes)
         check_count("n_qubits", n_qubits)
-        if n_layers:
+        if n_layers != 0:  # the encoding alone
             check_count("n_layers", n_layers)
         if n_classes > 2**n_qubits:
             raise ValueError(f"n_classes is {n_classes}; allowed are up to {2**n_qubits}, the basis states of {n_qubits} qubits")

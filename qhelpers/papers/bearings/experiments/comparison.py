@@ -76,17 +76,21 @@ def read(data: Signals, of: Windows, size: int, snr: float | None = None, seed: 
 _last: list[Any] = []
 
 
-def taken(data: Signals, split: str, seed: int, size: int) -> tuple[network.Parts, list[Taken], list[Taken]]:
+def taken(
+    data: Signals, split: str, seed: int, size: int, noise: tuple[float, ...] = SNR
+) -> tuple[network.Parts, list[Taken], list[Taken]]:
     """Parts of a seed, with rows of `network.raw` in the place of samples, what is read of each, and of the test part in noise.
 
     The last ones asked for are kept.
     """
-    key = (data.fingerprint, split, seed, size)
+    key = (data.fingerprint, split, seed, size, noise)
     if not _last or _last[0] != key:
         of = network.raw(data)
         part = network.parts(replace(of, x=np.arange(len(of))), split, seed)
-        clean, noisy = [read(data, one, size) for one in part], [read(data, part.test, size, snr, seed) for snr in SNR]
-        _last[:] = [key, (part, clean, noisy)]
+        whole, ends = read(data, benchmark.together(part), size), np.cumsum([len(one) for one in part])
+        places = [slice(end - len(one), end) for one, end in zip(part, ends, strict=True)]
+        clean = [Taken(whole.samples[rows], whole.images[rows], whole.speed[rows]) for rows in places]
+        _last[:] = [key, (part, clean, [read(data, part.test, size, snr, seed) for snr in noise])]
     found: tuple[network.Parts, list[Taken], list[Taken]] = _last[1]
     return found
 

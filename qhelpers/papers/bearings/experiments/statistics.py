@@ -18,6 +18,8 @@ RIVALS = ("svm-rbf", "random-forest", "lstm", "1d-cnn", "resnet-50", "automl", "
 OURS = "qeml-net"
 #: Test over training windows of a draw: what Nadeau and Bengio's variance adds to 1/n.
 OVERLAP = 600 / 2800
+#: Level of the family (section 4.4).
+LEVEL = 0.05
 #: What an analysis of variance over all ten is called in the place of a model.
 ALL = "all ten"
 
@@ -55,7 +57,7 @@ def paired(first: Sequence[float], second: Sequence[float], m: int = len(RIVALS)
     none = 0.0 if abs(mean) < 1e-12 else np.nan
     t = mean / error if error else none
     p = float(2 * stats.t.sf(abs(t), n - 1))
-    half = float(stats.t.ppf(0.975, n - 1)) * error
+    half = float(stats.t.ppf(0.975, n - 1) * error)
     return {
         "difference": mean,
         "t": float(t),
@@ -113,7 +115,8 @@ def run(config: Mapping[str, Any], seed: int) -> Outcome:
     -------
     Outcome
         On windows at random, with seeds for pairs: what `paired` has, the same with ``_corrected`` behind it for Nadeau and
-        Bengio's variance, and ``n``; for all ten `variance`, and ``p_largest``, ``d_smallest``, ``d_largest`` of Table 5's rows.
+        Bengio's variance, and ``n``; for all ten `variance`, and ``p_largest``, ``d_smallest``, ``d_largest`` of Table 5's rows,
+        and the family: ``m`` comparisons at a ``level``.
         Where a fault size is held out, with bearings for pairs: `by_bearing`, and ``p_holm`` of its ranks over all nine.
 
     Raises
@@ -138,7 +141,7 @@ def run(config: Mapping[str, Any], seed: int) -> Outcome:
             tests = [paired(both[OURS], both[key]) for key in RIVALS if key != "automl"]
             effects = [one["d"] for one in tests if np.isfinite(one["d"])]
             metrics |= {"p_largest": max(one["p"] for one in tests if np.isfinite(one["p"]))}
-            metrics |= {"d_smallest": min(effects), "d_largest": max(effects)}
+            metrics |= {"d_smallest": min(effects), "d_largest": max(effects), "m": float(len(RIVALS)), "level": LEVEL}
     elif split == network.SPLITS[0]:
         corrected = {f"{key}_corrected": value for key, value in paired(both[OURS], both[name], overlap=OVERLAP).items()}
         metrics = paired(both[OURS], both[name]) | corrected | {"n": float(len(both[name]))}
