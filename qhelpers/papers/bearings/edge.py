@@ -7,10 +7,13 @@ and stays behind (Section 3.5); normalisations are folded into the layers before
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
 import math
 import tempfile
 import warnings
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -133,7 +136,7 @@ def convert(source: str | Path, path: str | Path, to: str, images: ArrayLike | N
         raise ValueError("int8-static needs images: training windows that say how large activations become")
     onnx, quantization = require("onnx", "circuits"), require("onnxruntime.quantization", "circuits")
     path = Path(path)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _silent():
         ready = str(Path(folder) / "ready.onnx")
         # its symbolic inference stumbles over the sum's reshapes; the plain one knows all shapes
         quantization.shape_inference.quant_pre_process(str(source), ready, skip_symbolic_shape=True)
@@ -144,10 +147,21 @@ def convert(source: str | Path, path: str | Path, to: str, images: ArrayLike | N
             quantization.quantize_static(ready, str(path), reader, op_types_to_quantize=_EIGHT_BITS, per_channel=True)
         else:
             half = require("onnxruntime.transformers.float16", "circuits").convert_float_to_float16
-            with warnings.catch_warnings():  # it tells of every weight that is rounded to zero or to the smallest number
-                warnings.simplefilter("ignore")
-                onnx.save(half(onnx.load(ready), keep_io_types=True), str(path))
+            onnx.save(half(onnx.load(ready), keep_io_types=True), str(path))
     return path
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without the converters' remarks on every weight that is rounded and every node that is left."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _reader(images: NDArray[np.float32]) -> Any:

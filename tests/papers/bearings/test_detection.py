@@ -1,5 +1,7 @@
 """Warnings before failure: what a chart sees, what counts as false, and that a threshold never knows its own bearing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -89,14 +91,22 @@ def test_all_detectors_on_made_up_runs(monkeypatch):
         assert found.arrays["three_leads"].shape == (6, len(detection.LADDER))
         assert 0 <= found.metrics["three_right"] <= found.metrics["three_warned"] <= 1
         assert found.arrays["snapshots"].sum() == len(found.arrays["value"]) == 240
+    monkeypatch.setattr(detection, "_trained", lambda *_: (None, 1.0))
+    monkeypatch.setattr(detection, "odds", lambda _, data: np.random.default_rng(0).normal(-1, 0.1, len(data)))
+    found = detection.run({"data": "pronostia", "detector": "network", "size": 32, "epochs": 1}, 0, data, None)
+    assert found.metrics["normal"] == 1 and found.train_seconds == 1
+    assert found.arrays["bearing"].tolist() == sorted(set(data.groups))
+
+
+def test_a_snapshot_is_the_mean_over_its_windows():
+    data = datasets.load("pronostia", source="twin", n=24)
+    few = SimpleNamespace(recordings=data.recordings[:5], rate=data.rate[:5])
     rng = np.random.default_rng(0)
     model = QEMLNetClassifier(epochs=1, random_state=0).fit(rng.normal(size=(16, 3, 32, 32)), np.arange(16) % 4)
-    monkeypatch.setattr(detection, "_trained", lambda *_: (model, 1.0))
-    found = detection.run({"data": "pronostia", "detector": "network", "size": 32, "epochs": 1}, 0, data, None)
-    assert 0 <= found.metrics["normal"] <= 1
-    shares = model.predict_proba(detection.signals.images(data.recordings[0][:, 0].astype(float), 25_600.0))
-    p = shares[:, 0]
-    assert found.arrays["value"][0] == pytest.approx(np.log((1 - p) / p).mean(), abs=1e-4)
+    value = detection.odds(model, few)
+    p = model.predict_proba(detection.signals.images(few.recordings[4][:, 0].astype(float), 25_600.0))[:, 0]
+    assert value.shape == (5,) and p.shape == (3,)
+    assert value[4] == pytest.approx(np.log((1 - p) / p).mean(), abs=1e-4)
 
 
 def test_snapshots_after_a_shutdown_are_left_out():

@@ -8,7 +8,7 @@ import torch
 
 from qhelpers.circuits import QuantumLayer
 from qhelpers.circuits.export_c import has_compiler
-from qhelpers.papers.bearings import edge
+from qhelpers.papers.bearings import benchmark, edge
 from qhelpers.papers.bearings.experiments import edge as question
 from qhelpers.papers.bearings.experiments import network
 from qhelpers.papers.bearings.model import circuit
@@ -57,17 +57,6 @@ def test_the_graph_answers_as_torch_does(fitted, graph):
     np.testing.assert_allclose(one, logits[:1], atol=1e-4 * np.abs(logits).max())
 
 
-@pytest.mark.parametrize("to", edge.FORMATS[1:])
-def test_fewer_bits_are_fewer_bytes_and_about_the_same_logits(fitted, graph, tmp_path, to):
-    X, _ = images(40, seed=2)
-    path = edge.convert(graph, tmp_path / "small.onnx", to, X[:8])
-    share = path.stat().st_size / graph.stat().st_size
-    assert share == pytest.approx(0.5 if to == "float16" else 0.25, abs=0.03)
-    logits = fitted.outputs(X).logits.numpy()
-    gap = np.abs(edge.OnnxNetwork(path).logits(X) - logits).max() / logits.std()
-    assert 0 < gap < (0.05 if to == "float16" else 1.0)
-
-
 def test_what_cannot_be_exported_is_a_sentence(graph, tmp_path):
     with pytest.raises(ValueError, match="allowed are float16, int8-dynamic, int8-static"):
         edge.convert(graph, tmp_path / "a.onnx", "int4")
@@ -93,9 +82,12 @@ def test_the_circuit_in_c(number, most):
 
 
 def test_a_run_compares_formats_on_the_same_windows(monkeypatch):
-    from tests.papers.bearings.test_network import made_up
-
-    of = made_up(24, side=32)
+    kinds = [(label, size) for label in (1, 2, 3) for size in (0.007, 0.014, 0.021)]
+    recording = np.repeat([*benchmark.HEALTHY, *(f"{label}-{size}" for label, size in kinds)], 8)
+    y = np.repeat([0, 0, *(label for label, _ in kinds)], 8)
+    size = np.repeat([0, 0, *(size for _, size in kinds)], 8)
+    x = np.random.default_rng(0).normal(size=(len(y), 3, 32, 32)) + y[:, None, None, None]
+    of = benchmark.Windows(x.astype("float32"), y, recording, recording, size, np.tile(np.arange(8), 11))
     monkeypatch.setattr(network, "windows", lambda data, size: of)
     config = {"question": "formats", "split": "fault-size-out", "size": 32, "epochs": 1}
     metrics = question.run(config, 0, None).metrics
@@ -103,7 +95,9 @@ def test_a_run_compares_formats_on_the_same_windows(monkeypatch):
     for name in edge.FORMATS:
         assert metrics[f"{name}_accuracy"] == pytest.approx(metrics["torch_accuracy"] - metrics[f"{name}_loss"])
         assert 1 - metrics[f"{name}_same"] >= abs(metrics[f"{name}_loss"]) - 1e-12
-    assert metrics["int8-static_megabytes"] < metrics["float16_megabytes"] < metrics["float32_megabytes"]
+        assert metrics[f"{name}_gap"] < {"float32": 1e-4, "float16": 0.05}.get(name, 1.0) * metrics["logit_spread"]
+        share = metrics[f"{name}_megabytes"] / metrics["float32_megabytes"]
+        assert share == pytest.approx({"float32": 1, "float16": 0.5}.get(name, 0.25), abs=0.03)
     assert metrics["terms"] <= 81
     assert not [one for one in metrics if re.fullmatch(question.EXPERIMENT.times(config), f"metrics.{one}")]
 

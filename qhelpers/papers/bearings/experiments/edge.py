@@ -295,7 +295,7 @@ def estimate(config: Mapping[str, Any]) -> float:
     if config["question"] == "formats":
         return 35.0 + config["epochs"] * 2500 / 190 + 90
     if config["question"] == "speed":
-        return (60.0 + 90 * (config["size"] > 100)) * (1.0 if config["variant"] == "full" else 0.3)
+        return (60.0 + 110 * (config["size"] > 100)) * (1.0 if config["variant"] == "full" else 0.3)
     return 5.0
 
 
@@ -310,6 +310,6 @@ EXPERIMENT = Experiment(
     times=lambda config: r"metrics\.\w[\w-]*_(p50_ms|p99_ms|cpu_ms(_16)?|stream_ms|frames_per_second_(1|16))",
     told=("data", "question", "split", "variant", "size", "epochs"),
     order="seed",
-    needs=lambda config: Needs(memory_gb=2.5),
+    needs=lambda config: Needs(memory_gb=4.5 if config.get("size", 0) > 100 else 2.5),
     checkpoints=True,
 )
