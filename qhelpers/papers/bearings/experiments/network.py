@@ -201,8 +201,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Four variants on both splits; the image's size, by an inner split; other readings on the harder split, and the size that was
-    chosen; steps of Table 4.
+    """Four variants on both splits; the image's size, by an inner split; on the harder split other readings, and the size that it
+    chose; steps of Table 4.
 
     Where windows are drawn at random, the network in full and the steps have five seeds, the paper's number.
     """
