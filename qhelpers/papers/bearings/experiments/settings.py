@@ -13,6 +13,7 @@ from torch import nn
 from qhelpers import signals
 from qhelpers.datasets import Signals, ims, pronostia
 from qhelpers.papers.bearings import baselines, benchmark, costs, model
+from qhelpers.papers.bearings.experiments import transfer
 from qhelpers.papers.bearings.model import CBAM, QEMLNet
 from qhelpers.runs.experiment import Experiment, Outcome
 
@@ -118,6 +119,7 @@ ALONE: dict[str, Callable[[], float]] = {
     "share-train": lambda: _share("train"),
     "share-validation": lambda: _share("validation"),
     "share-test": lambda: _share("test"),
+    "epochs-of-tuning": lambda: float(transfer.TUNING["epochs"]),
 }
 
 
