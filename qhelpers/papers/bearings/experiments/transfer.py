@@ -121,7 +121,8 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
     Parameters
     ----------
     config : mapping
-        ``model``, one of `MODELS`; of a network ``epochs``, and ``size`` of its images; of lines ``samples`` of a window.
+        ``model``, one of `MODELS`; ``split`` of CWRU's windows, as in `network.parts`; of a network ``epochs``, and ``size`` of
+        its images; of lines ``samples`` of a window.
     seed : int
         Of the windows, of the network, and of the size that fine-tuning leaves out.
     *datasets : Signals
@@ -148,7 +149,7 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
         cut = cut[np.flatnonzero(cut.size <= network.LARGEST)]
     else:
         cut = network.raw(of["cwru"])
-    part = network.parts(cut, network.SPLITS[0], seed)
+    part = network.parts(cut, config["split"], seed)
     train, test = (seen(name, of["cwru"], one, HOME, size) for one in (part.train, part.test))
     most = {"epochs": config["epochs"], "random_state": seed} if name != LINES else {}
     if scratch is not None and most:
@@ -203,7 +204,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
             most = {"epochs": 30}
         if name == LINES:
             most = {"samples": 2048 if quick else 12_000}
-        entries.append(({"data": "mfpt", "model": name} | most, n_seeds))
+        entries.append(({"data": "mfpt", "split": network.SPLITS[0], "model": name} | most, n_seeds))
     return entries
 
 
