@@ -180,3 +180,17 @@ def test_contradicting_prints_are_measured_and_none_is_called_wrong():
     assert (found["4.abstract.depth"].verdict, found["4.pqc.depth"].verdict) == ("holds", "falls short")
     assert found["4.signal.milliseconds"].verdict == "holds"
     assert found["4.stats.alpha"].verdict == "holds"
+
+
+def test_a_table_says_what_measures_it_and_which_numbers_nothing_can():
+    svm, size, forest = (
+        CLAIMS[f"4.{name}"] for name in ("T5.cwru.svm-rbf.t", "T3.cwru.resnet-50.parameters", "T1.mfpt.random-forest.f1")
+    )
+    assert svm.measured_by == {"experiment": "bearings-statistics", "config": {"model": "svm-rbf", "data": "cwru"}, "metric": "t"}
+    assert size.measured_by["experiment"] == "bearings-settings" and not size.needs
+    assert forest.needs and not forest.measured_by
+    for name in ("lstm.parameters", "svm-rbf.latency", "qeml-net.fps"):
+        claim = CLAIMS[f"4.T3.cwru.{name}"]
+        assert claim.needs and claim.measured_by["experiment"] == "bearings-comparison", name
+    assert CLAIMS["4.T4.cwru.with-cbam.accuracy"].measured_by["experiment"] == "bearings-network"
+    assert not [claim.id for claim in BOOK.claims if claim.place in ("Table 1", "Table 3", "Table 4", "Table 5") and claim.awaits]
