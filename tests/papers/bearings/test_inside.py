@@ -217,6 +217,8 @@ def test_a_run_looks_inside(small):
         for fault in ("inner", "outer", "ball"):
             assert found.metrics[f"{name}_{fault}"] >= 0
         assert found.arrays[f"confusion_{name}"].shape == (3, 3)
+    excess = found.metrics["lines_inner"] - found.metrics["random_lines_inner"]
+    assert found.metrics["excess_lines_inner"] == pytest.approx(excess)
     assert {f"random_{part}" for part in inside.CASCADE} <= found.metrics.keys()
     assert sum(found.metrics[f"share_{one.replace(' ', '_')}"] for one in signals.CHANNELS) == pytest.approx(1)
     assert found.arrays["spread_lines"].sum(1) == pytest.approx(np.ones(3))
