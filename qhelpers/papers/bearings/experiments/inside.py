@@ -147,7 +147,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         values = near_printed(profile)
         metrics |= {f"{name}printed_{key}": value for key, value in own(values, fault, some.recording, rng).items()}
         means = _by_fault(profile / np.maximum(profile.sum(1, keepdims=True), np.finfo(float).tiny), fault)
-        metrics |= {f"{name}peak_{one}": (row.argmax() + 0.5) / len(row) for one, row in zip(FAULTS, means, strict=True)}
+        metrics |= {f"{name}peak_{one}": highest(row) for one, row in zip(FAULTS, means, strict=True)}
         arrays |= {f"{name}profile": means, f"confusion_{name}printed": _by_fault(values, fault)}
     arrays["stage_map"] = _by_fault(stage, fault)
     totals = np.abs(pixels).sum((0, 2, 3))
@@ -185,6 +185,11 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     metrics |= _probes(model, part, raw)
     kept = {name: value for name, value in metrics.items() if np.isfinite(value)}
     return Outcome(kept, arrays=arrays)
+
+
+def highest(profile: Array) -> float:
+    """Where a profile of equal parts is highest, as a share of its axis: the middle of the parts that are."""
+    return float((np.flatnonzero(profile == profile.max()).mean() + 0.5) / len(profile))
 
 
 def _few(y: Any, n: int, rng: np.random.Generator) -> Any:
