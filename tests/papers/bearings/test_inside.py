@@ -163,6 +163,11 @@ def test_mass_at_a_printed_frequency_is_counted_against_its_share():
     assert found[1].tolist() == [pytest.approx(32 / 3), 0, 0]  # three parts lie within .05
 
 
+def test_a_row_of_a_coarse_map_is_highest_in_its_middle():
+    assert maps.highest(np.repeat([0.0, 1, 3, 2], 8)) == 0.625
+    assert maps.highest(np.arange(32.0)) == pytest.approx(31.5 / 32)
+
+
 def test_a_fault_is_a_mean_over_its_recordings():
     values = np.array([[1.0, 9, 9], [3, 9, 9], [5, 9, 9], [9, 2, 9], [9, np.nan, 9], [9, 9, 7]])
     fault, recording = np.array([0, 0, 0, 1, 1, 2]), np.array(list("aabcde"))
@@ -217,6 +222,8 @@ def test_a_run_looks_inside(small):
         for fault in ("inner", "outer", "ball"):
             assert found.metrics[f"{name}_{fault}"] >= 0
         assert found.arrays[f"confusion_{name}"].shape == (3, 3)
+    excess = found.metrics["lines_inner"] - found.metrics["random_lines_inner"]
+    assert found.metrics["excess_lines_inner"] == pytest.approx(excess)
     assert {f"random_{part}" for part in inside.CASCADE} <= found.metrics.keys()
     assert sum(found.metrics[f"share_{one.replace(' ', '_')}"] for one in signals.CHANNELS) == pytest.approx(1)
     assert found.arrays["spread_lines"].sum(1) == pytest.approx(np.ones(3))

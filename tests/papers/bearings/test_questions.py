@@ -186,6 +186,9 @@ def test_a_run_asks_every_head(monkeypatch):
     assert np.isnan(found.arrays["alone"]).tolist() == [[False, False], [True, True], [False, False]]
     assert found.metrics["accuracy_none"] == pytest.approx(found.arrays["accuracy"][1].mean())
     assert found.metrics["bound"] == pytest.approx(0.076)
+    assert found.metrics["gain_none"] == pytest.approx(found.arrays["accuracy"][0].mean() - found.arrays["accuracy"][1].mean())
+    assert found.metrics["long_class_noise_q"] == pytest.approx(found.arrays["long_class_gate_q"][2])
+    assert found.metrics["long_class_inflection_fidelity"] == found.metrics["long_class_last_fidelity"]  # of two epochs
     for name in questions.LONG:
         assert len(found.arrays[f"long_{name}_curve_fidelity"]) == 2
         assert found.metrics[f"long_{name}_gap"] <= found.metrics[f"long_{name}_largest_gap"] + 1e-9

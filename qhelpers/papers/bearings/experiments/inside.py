@@ -105,17 +105,18 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     Outcome
         ``accuracy``. With a fault's name (and ``_low``, ``_high``, see `own`; ``_chance``, the share of combs that are no
         bearing's on which at least as much lies): ``lines_`` (pixels of the spectrum's channel) and ``rhythm_`` (of the
-        envelope's), by `inside.on_lines`; ``random_lines_`` and ``random_rhythm_``, of a network that is random as a whole;
-        ``signal_lines_`` and ``signal_rhythm_``, of the windows themselves; ``printed_`` (pixels) and ``stage_printed_``
-        (Grad-CAM), by `near_printed`; ``peak_`` and ``stage_peak_``, where their mean over windows is highest, as a share of 6
-        kHz. ``share_`` and a channel: of the pixels' total. ``random_`` and ``stage_random_`` with a part of `inside.CASCADE`:
-        likeness (`inside.alike`) of maps when all from the head to it is random; ``other_class`` and ``stage_other_class`` when
-        another fault's logit is asked for; ``image``, of pixels to the image. ``gate_places_`` and ``gate_range_`` with a stage:
-        places of CBAM's gate, and the mean difference between its largest and its least. ``probe_`` and ``probe_q_`` with one of
-        `PROBED`: R² on tested windows of a ridge regression from h, or from q. ``level_pixels``: R² of the log RMS with the mean
-        of a window's z-scored pixels. Arrays with a row a fault: ``profile`` and ``stage_profile`` over the frequencies;
-        ``stage_map``, mean of Grad-CAM; ``spread_lines``, ``spread_rhythm`` and the like, mean share of each line of the
-        spectrum; ``confusion_`` and what was measured: of windows of a fault (rows), what lies on each fault's (columns).
+        envelope's), by `inside.on_lines`; ``random_lines_`` and ``random_rhythm_``, of a network that is random as a whole,
+        ``excess_lines_`` and ``excess_rhythm_`` what the trained one has more; ``signal_lines_`` and ``signal_rhythm_``, of the
+        windows themselves; ``printed_`` (pixels) and ``stage_printed_`` (Grad-CAM), by `near_printed`; ``peak_`` and
+        ``stage_peak_``, where their mean over windows is highest, as a share of 6 kHz. ``share_`` and a channel: of the pixels'
+        total. ``random_`` and ``stage_random_`` with a part of `inside.CASCADE`: likeness (`inside.alike`) of maps when all from
+        the head to it is random; ``other_class`` and ``stage_other_class`` when another fault's logit is asked for; ``image``, of
+        pixels to the image. ``gate_places_`` and ``gate_range_`` with a stage: places of CBAM's gate, and the mean difference
+        between its largest and its least. ``probe_`` and ``probe_q_`` with one of `PROBED`: R² on tested windows of a ridge
+        regression from h, or from q. ``level_pixels``: R² of the log RMS with the mean of a window's z-scored pixels. Arrays with
+        a row a fault: ``profile`` and ``stage_profile`` over the frequencies; ``stage_map``, mean of Grad-CAM; ``spread_lines``,
+        ``spread_rhythm`` and the like, mean share of each line of the spectrum; ``confusion_`` and what was measured: of windows
+        of a fault (rows), what lies on each fault's (columns).
     """
     part = network.parts(network.windows(dataset, config["size"]), config["split"], seed)
     raw = network.parts(network.raw(dataset), config["split"], seed)
@@ -146,7 +147,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         values = near_printed(profile)
         metrics |= {f"{name}printed_{key}": value for key, value in own(values, fault, some.recording, rng).items()}
         means = _by_fault(profile / np.maximum(profile.sum(1, keepdims=True), np.finfo(float).tiny), fault)
-        metrics |= {f"{name}peak_{one}": (row.argmax() + 0.5) / len(row) for one, row in zip(FAULTS, means, strict=True)}
+        metrics |= {f"{name}peak_{one}": highest(row) for one, row in zip(FAULTS, means, strict=True)}
         arrays |= {f"{name}profile": means, f"confusion_{name}printed": _by_fault(values, fault)}
     arrays["stage_map"] = _by_fault(stage, fault)
     totals = np.abs(pixels).sum((0, 2, 3))
@@ -175,12 +176,20 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         for k, one in enumerate(FAULTS):
             combs = inside.chance(mass[fault == k], speed[fault == k], band, N_COMBS, rng)
             metrics[f"{name}_{one}_chance"] = float(np.mean(combs >= np.nanmean(values[fault == k, k])))
+    for name in ("lines", "rhythm"):
+        both = {one: (metrics.get(f"{name}_{one}"), metrics.get(f"random_{name}_{one}")) for one in FAULTS}
+        metrics |= {f"excess_{name}_{one}": a - b for one, (a, b) in both.items() if a is not None and b is not None}
     for where, gate in inside.gates(net, images).items():
         metrics[f"gate_places_{where}"] = float(gate[0].size)
         metrics[f"gate_range_{where}"] = float(np.ptp(gate, axis=(1, 2)).mean())
     metrics |= _probes(model, part, raw)
     kept = {name: value for name, value in metrics.items() if np.isfinite(value)}
     return Outcome(kept, arrays=arrays)
+
+
+def highest(profile: Array) -> float:
+    """Where a profile of equal parts is highest, as a share of its axis: the middle of the parts that are."""
+    return float((np.flatnonzero(profile == profile.max()).mean() + 0.5) / len(profile))
 
 
 def _few(y: Any, n: int, rng: np.random.Generator) -> Any:

@@ -59,6 +59,8 @@ LONG: dict[str, dict[str, Any]] = {"class": {}, "zero": {"target": "zero"}, "no_
 PRINTED, STABLE = 0.962, 0.95
 #: Depolarising noise after each gate, on each of its qubits; and shots a window.
 STRENGTHS, SHOTS = (0.001, 0.003, 0.01, 0.03, 0.1), (100, 1000, 10_000)
+#: Epoch of section 4.1 from which the fidelity is called stable.
+INFLECTION = 142
 #: ⟨Z⟩ of each qubit from the shares of basis states: the first qubit is the first bit.
 SIGNS = np.array([[1 - 2 * (state >> (N_QUBITS - 1 - qubit) & 1) for qubit in range(N_QUBITS)] for state in range(2**N_QUBITS)])
 
@@ -213,12 +215,14 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     -------
     Outcome
         Of tested windows, means over heads: ``accuracy_``, ``entropy_`` (cross-entropy, nats), ``shuffled_``, ``mean_``,
-        ``alone_``, ``q_sd_`` with a key of `PLACES` (see `said`), and each head's in arrays (places, heads) without it. With
-        ``long_`` and a key of `LONG` before them the same of long trainings, and ``fidelity`` (of tested windows),
-        ``last_fidelity`` (of the last epoch), ``stable`` (`stays` above .95), ``settled`` (the same of accuracy on tested
-        windows, one point below its end), ``gap`` and ``largest_gap``: of 1 − s ⟨Z⟩ the mean over windows, of the qubit where it
-        is largest, and the largest of all. ``bound``, ``bound_general`` and ``bound_spread``: `room` and `room_for_spread` at the
-        printed fidelity. Arrays of the long trainings: ``curve_`` of fidelity and accuracy, ``q_sds``, and `under_noise`.
+        ``alone_``, ``q_sd_`` with a key of `PLACES` (see `said`), and each head's in arrays (places, heads) without it;
+        ``gain_``, accuracy with the circuit minus that. With ``long_`` and a key of `LONG` before them the same of long
+        trainings, and ``fidelity`` (of tested windows), ``last_fidelity`` and ``inflection_fidelity`` (of the last epoch, and of
+        `INFLECTION`), ``stable`` (`stays` above .95), ``settled`` (the same of accuracy on tested windows, one point below its
+        end), ``gap`` and ``largest_gap``: of 1 − s ⟨Z⟩ the mean over windows, of the qubit where it is largest, and the largest
+        of all; ``noise_`` and what `under_noise` counts, at the middle of `STRENGTHS`. ``bound``, ``bound_general`` and
+        ``bound_spread``: `room` and `room_for_spread` at the printed fidelity. Arrays of the long trainings: ``curve_`` of
+        fidelity and accuracy, ``q_sds``, and `under_noise`.
     """
     model, some, part = weights.trained(config, seed, dataset, scratch)
     X, y, X_test, truth = model.features(some.x), some.y, model.features(part.test.x), part.test.y
@@ -235,6 +239,9 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     arrays: dict[str, Any] = {name: np.array(values) for name, values in scores.items()} | {"place": np.array(list(PLACES))}
     metrics = {
         f"{name}_{place}": float(np.mean(row)) for name, rows in scores.items() for place, row in zip(PLACES, rows, strict=True)
+    }
+    metrics |= {
+        f"gain_{place}": metrics["accuracy_circuit"] - metrics[f"accuracy_{place}"] for place in PLACES if place != "circuit"
     }
     metrics |= {"bound": room(PRINTED), "bound_general": room(PRINTED, basis=False), "bound_spread": room_for_spread(PRINTED)}
     for name, options in LONG.items():
@@ -272,12 +279,17 @@ def _long(head: QEMLNetClassifier, X: Any, y: Any, X_test: Any, truth: Any, rng:
         "fidelity": float(fidelity.mean()),
         "last_fidelity": history["fidelity"][-1],
         "stable": stays(history["fidelity"], STABLE),
+        "inflection_fidelity": history["fidelity"][min(INFLECTION, len(history["fidelity"])) - 1],
         "settled": stays(history["val_accuracy"], history["val_accuracy"][-1] - 0.01),
         "gap": float(gaps.mean(0).max()),
         "largest_gap": float(gaps.max()),
     }
     curves = {f"curve_{name}": np.array(history[name]) for name in ("fidelity", "accuracy", "val_accuracy")}
-    return found, curves | {"q_sds": output.q.double().std(0, correction=0).numpy()} | under_noise(head, output, truth, rng)
+    noise = under_noise(head, output, truth, rng)
+    found |= {
+        f"noise_{key}": float(noise[f"gate_{key}"][len(STRENGTHS) // 2]) for key in ("fidelity", "q", "changed", "accuracy")
+    }
+    return found, curves | noise | {"q_sds": output.q.double().std(0, correction=0).numpy()}
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
