@@ -221,6 +221,8 @@ class Page:
                 value, rest = "", f"it holds in {verdict.measured:.0%} of {tries} (n\u00a0=\u00a0{verdict.n_seeds})"
                 if len(run) > 1:
                     rest = f"it holds under {sum(reading.verdict == 'holds' for reading in run)} of {len(run)} readings"
+            elif value and not (verdict.sd or 0) > 1e-12 and claim.meaning.name in ("setting", "count", "parameters"):
+                value, rest = f"{verdict.measured:.10g}", ""
             elif verdict.sd is not None:
                 spread = f"{verdict.sd:.{decimals(verdict.measured)}f}"
                 rest = f"\u00a0±\u00a0{spread} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"

@@ -278,9 +278,15 @@ def images(x: ArrayLike, rate: float, size: int = 32) -> np.ndarray:
         lines_of_bands = spectrum(cut[block], RATE)[1][..., :-1].reshape(-1, rows, WINDOW // 2 // rows)
         samples_of_moments = outline[block].reshape(-1, WINDOW >> LEVEL, rows).swapaxes(1, 2)
         for channel, plane in enumerate((wavelet_packet(cut[block]), lines_of_bands, samples_of_moments)):
-            height, width = (_stretch(n, size) for n in plane.shape[1:])
+            height, width = (stretching(n, size) for n in plane.shape[1:])
             result[block, channel] = height @ _decades(plane) @ width.T
     return result
+
+
+def stretching(n: int, size: int) -> np.ndarray:
+    """Matrix of shape (size, n) by which `images` brings n values to so many pixels: linear, the first and the last kept."""
+    places = np.linspace(0, n - 1, size)
+    return np.stack([np.interp(places, np.arange(n), unit) for unit in np.eye(n)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -545,12 +551,6 @@ def _decades(plane: np.ndarray) -> np.ndarray:
     size = np.abs(plane)
     floor = 0.1 * np.sqrt((size**2).mean((-2, -1), keepdims=True))
     return np.log10(size + floor)
-
-
-def _stretch(n: int, size: int) -> np.ndarray:
-    """Matrix of shape (size, n) that interpolates n values linearly, the first and the last kept."""
-    places = np.linspace(0, n - 1, size)
-    return np.stack([np.interp(places, np.arange(n), unit) for unit in np.eye(n)], axis=1)
 
 
 def _scipy() -> ModuleType:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qhelpers.ledger.judgement import LEVEL, MEASURED, Verdict, verdicts
 from qhelpers.ledger.statements import SORTS, papers
@@ -71,6 +71,54 @@ def measured_values(found: Sequence[Verdict]) -> str:
         f"were printed too low, {counts['cannot hold']} cannot hold together, {counts['implausible']} are implausible, and "
         f"{counts['inconclusive']} our runs could not have refuted."
     )
+
+
+def sentences_judged(found: Iterable[Verdict], needs: str) -> str:
+    """Those of some verdicts that are on sentences and could be judged, counted, in a sentence.
+
+    Parameters
+    ----------
+    found : iterable of Verdict
+    needs : str
+        What those that are not measurable need, after a number and "need".
+    """
+    counts = Counter(one.verdict for one in found if one.sort == "sentences")
+    open_ = {name: counts[name] for name in ("not measurable", "pending") if counts[name]}
+    kept = {name: count for name, count in counts.most_common() if name not in open_}
+    apart = " and ".join(
+        f"{count} {f'need {needs}' if name == 'not measurable' else 'wait for runs'}" for name, count in open_.items()
+    )
+    told = ", ".join(f"{count} “{name}”" for name, count in kept.items())
+    if not apart:
+        return f"Of {counts.total()} sentences all could be judged: {told}."
+    return f"Of {counts.total()} sentences {apart}. Of the other {sum(kept.values())}: {told}."
+
+
+def arithmetic(number: str, told: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the printed numbers of a paper say of each other: the checks that fail under every reading, by kind, with one of each.
+
+    Parameters
+    ----------
+    number : str
+        The paper's.
+    told : mapping of str to str
+        What a check that fails says, in a few words, by its name.
+
+    Returns
+    -------
+    list of dict
+        ``what``, ``times``, ``claims`` (how many numbers are tied), ``one of them``; most claims first.
+    """
+    from qhelpers.ledger.checks import failed_groups
+    from qhelpers.ledger.judgement import checks_of
+
+    groups = failed_groups(checks_of(number, sized=False))
+    rows = []
+    for name in dict.fromkeys(group[0].check for group in groups):
+        some = [group for group in groups if group[0].check == name]
+        tied = {claim for group in some for claim in group[0].claims}
+        rows.append({"what": told.get(name, name), "times": len(some), "claims": len(tied), "one of them": some[0][0].sentence})
+    return sorted(rows, key=lambda one: -int(one["claims"]))
 
 
 def chance(found: Sequence[Verdict]) -> dict[str, float]:

@@ -85,6 +85,65 @@ def score(experiment: str, metric: str = "accuracy", **config: Any) -> str:
     return mark(rounded(sample(experiment, metric, **config).values.mean()), key(experiment, config, metric))
 
 
+def here(of: str, usual: int = 30) -> str:
+    """What the main reading gives in place of a cell of a table, printed or lost: mean ± spread.
+
+    Parameters
+    ----------
+    of : str
+        Id of the claim.
+    usual : int
+        Number of runs that is not mentioned.
+
+    Returns
+    -------
+    str
+        Empty where the claim is not measured by a model's runs, and "not run" where these are missing.
+    """
+    from qhelpers.ledger.statements import claim, paper
+    from qhelpers.runs.records import RecordsError
+
+    one = claim(of)
+    config = dict((one.measured_by or {"config": {}})["config"])
+    model = paper(of.partition(".")[0]).models.get(config.pop("model", ""))
+    if one.measured_by is None or model is None:
+        return ""
+    try:
+        found = sample(one.measured_by["experiment"], one.metric, **{**model, **config}).values
+    except RecordsError:
+        return "not run"
+    digits = 0 if found.mean() >= 100 else 1 if found.mean() >= 1 else 3
+    spread = f" ± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
+    return f"{found.mean():.{digits}f}{spread}{f' (n = {len(found)})' if len(found) != usual else ''}"
+
+
+def beside(number: str, places: Mapping[str, str], usual: int = 30) -> list[dict[str, str]]:
+    """A table as printed beside the same as measured, a row a model or a data set.
+
+    Parameters
+    ----------
+    number : str
+        The paper's.
+    places : mapping of str to str
+        What a pair of columns is called, and its claims: the numbers of the tables between bars, and ``{}`` for the row, as in
+        ``"6|7 cmapss_fd001.{}.rmse"``.
+    usual : int
+        Number of runs that is not mentioned.
+    """
+    from qhelpers.ledger.statements import paper
+
+    book = paper(number)
+    printed = {one.id: one.printed or "lost" for one in book.claims}
+    rows: dict[str, dict[str, str]] = {}
+    for label, pattern in places.items():
+        tables, _, rest = pattern.partition(" ")
+        for name, called in book.names.items():
+            claims = [f"{number}.T{table}.{rest.format(name)}" for table in tables.split("|")]
+            for one in [one for one in claims if one in printed][:1]:
+                rows.setdefault(called, {"": called}).update({label: printed[one], f"{label}, here": here(one, usual)})
+    return list(rows.values())
+
+
 def marked(markup: str) -> list[tuple[str, str]]:
     """What `mark` has marked in a page: of what, and the number."""
     return [(html.unescape(of), html.unescape(text)) for of, text in _MARKED.findall(markup)]

@@ -359,7 +359,9 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
     A row is named by its model, under the group (a data set) that it stands in; with ``row: data`` by its data set, all of one
     ``model``. Columns are quantities, or data sets where the table has one ``quantity``; a column ``data`` says what a row is
     on, ``units`` what the heads say of their numbers, and ``none`` what stands where there is no number. ``lacking`` says what it
-    would take to measure a quantity, or what is on some data, and ``works_out`` of which others a number follows, by model.
+    would take to measure a quantity, what is on some data, or one number (``model.quantity``), and ``works_out`` of which others
+    a number follows, by model. ``instead`` says what measures one number, and ``statistics`` which experiment the whole table,
+    whatever its models' is.
     """
     table, names, models = content["tables"][place], content["names"], content.get("models", {})
     grouped = table["rows"] if "groups" in table else {"": table["rows"]}
@@ -392,17 +394,22 @@ def _rows(content: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
                         entry["of"] = of | {"works_out": how}
                     metric = which.replace(quantity_, table.get("metrics", {}).get(quantity_, quantity_), 1)
                     config = {key: of[key] for key in ("model", "data")}
-                    if of["model"] not in models or "experiment" not in table:
-                        entry |= {
-                            key: table[key] for key in ("awaits", "needs") if key in table and "works_out" not in entry["of"]
-                        }
-                        lacking = [one for key in (which, of["data"]) if (one := table.get("lacking", {}).get(key))]
-                        if lacking:
-                            entry.pop("awaits", None)
-                            entry["needs"] = lacking[0]
-                    else:
-                        experiment = models[of["model"]].get("experiment", table["experiment"])
+                    worked_out = "works_out" in entry["of"]
+                    own = table.get("statistics")  # what compares models is measured by an experiment of its own
+                    if of["model"] in models and (own or "experiment" in table) and not worked_out:
+                        experiment = own or models[of["model"]].get("experiment", table["experiment"])
                         entry["measured_by"] = {"experiment": experiment, "config": config, "metric": metric}
+                    elif not worked_out:
+                        entry |= {key: table[key] for key in ("awaits", "needs") if key in table}
+                    if instead := table.get("instead", {}).get(f"{of['model']}.{which}"):
+                        entry["measured_by"] = instead
+                    keys = (which, of.get("data"), f"{of['model']}.{which}")
+                    lacking = [one for key in keys if (one := table.get("lacking", {}).get(key))]
+                    if lacking:
+                        entry.pop("awaits", None)
+                        entry["needs"] = lacking[0]
+                        if of.get("data") in table["lacking"]:  # nothing was run on it
+                            entry.pop("measured_by", None)
                     made.append(entry)
     return made
 

@@ -304,3 +304,19 @@ def test_offsets_and_saturation(official):
         0.004, abs=1e-3
     )
     assert data.labels[at_12[int(offset.argmax())]] == "258.mat"
+
+
+def _longest_repeat(x):
+    """Most samples in a row that equal the one before the last: a signal that sticks at two values in turn."""
+    ends = np.flatnonzero(np.diff(np.r_[0, (x[2:] == x[:-2]).astype(int), 0]))
+    return int((ends[1::2] - ends[::2]).max(initial=0))
+
+
+@pytest.mark.needs_data("cwru")
+def test_283_sticks_at_two_values_in_turn_and_no_other_recording_does(official):
+    data = official("cwru")
+    repeats = {}
+    for name, channels in zip(data.labels.tolist(), data.recordings, strict=True):
+        repeats[name] = [_longest_repeat(x) for x in channels.T if np.isfinite(x).all()]
+    assert min(repeats.pop("283.mat")) > 700
+    assert max(map(max, repeats.values())) <= 3

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from qhelpers import ledger
 from qhelpers.ledger import counting, judgement, statements
 from qhelpers.ledger.evidence import Evidence, Sample
 
@@ -55,3 +56,17 @@ def test_false_discoveries_are_held_at_five_percent():
     ]
     counts = counting.chance(found)
     assert (counts["tested"], counts["refuted"], counts["refuted_fdr"]) == (10, 4, 3)
+
+
+def test_sentences_are_counted():
+    def verdict(name, sort="sentences"):
+        return ledger.Verdict("3.a", "3", "", "performance", "words", name, sort)
+
+    some = [*map(verdict, ["holds", "holds", "falls short", "pending", "not measurable"]), verdict("holds", "results")]
+    assert counting.sentences_judged(some, "a quantum annealer") == (
+        "Of 5 sentences 1 need a quantum annealer and 1 wait for runs. Of the other 3: 2 “holds”, 1 “falls short”."
+    )
+    assert (
+        counting.sentences_judged(some[:3], "a quantum annealer")
+        == "Of 3 sentences all could be judged: 2 “holds”, 1 “falls short”."
+    )

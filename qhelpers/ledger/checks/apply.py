@@ -500,7 +500,9 @@ def _sentences(paper: Paper, numbers: Sequence[Claim]) -> list[CheckResult]:
     either: dict[Term, list[Claim]] = {}
     for claim in in_tables:
         if {"model", "data"} <= set(claim.of):
-            term = Term.at({key: claim.of[key] for key in ("model", "data")}, claim.metric)
+            # A metric that is made of others, or the value of a setting, has no name that a sentence could mean.
+            metric = claim.quantity if claim.metric == "value" or "[" in claim.metric else claim.metric
+            term = Term.at({key: claim.of[key] for key in ("model", "data")}, metric)
             first = printed.setdefault(term, claim)
             if claim.place in paper.tables and not claim.interval().meets(first.interval()):
                 either.setdefault(term, [first]).append(claim)

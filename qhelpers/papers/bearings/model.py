@@ -153,10 +153,18 @@ class Output(NamedTuple):
     decoded: Tensor | None
 
 
-def circuit(separable: bool = False) -> VariationalCircuit:
+def circuit(separable: bool = False, n_qubits: int = N_QUBITS, n_layers: int = N_LAYERS) -> VariationalCircuit:
     """RY encoding, then six layers of RZ, RY, RX and a line of CNOTs, or none; ⟨Z⟩ of each of four qubits (Section 3.4)."""
-    found = VariationalCircuit(Encoding("RY", N_QUBITS), Ansatz("RZ-RY-RX", N_QUBITS, N_LAYERS, "linear"), "each")
+    found = VariationalCircuit(Encoding("RY", n_qubits), Ansatz("RZ-RY-RX", n_qubits, n_layers, "linear"), "each")
     return found.separable if separable else found
+
+
+class EncodingAlone(nn.Module):
+    """A circuit without layers: RY turns |0⟩ by an angle, of which ⟨Z⟩ is the cosine."""
+
+    def forward(self, v: Tensor) -> Tensor:
+        """⟨Z⟩ of each qubit, in the shape of the angles."""
+        return v.cos()
 
 
 class HybridHead(nn.Module):
@@ -171,24 +179,36 @@ class HybridHead(nn.Module):
     decoder : bool
     target : {"class", "zero", "noiseless"}
         See `fidelity`.
+    n_qubits, n_layers : int
+        Of the circuit; without a layer it is the encoding alone, and no state of it is compared with a target.
     """
 
-    def __init__(self, n_features: int, n_classes: int, branch: str, decoder: bool, target: str) -> None:
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        branch: str,
+        decoder: bool,
+        target: str,
+        n_qubits: int = N_QUBITS,
+        n_layers: int = N_LAYERS,
+    ) -> None:
         super().__init__()
         self.target = target
         self.projection = nn.Linear(n_features, WIDTH)
-        self.encode = nn.Linear(WIDTH, N_QUBITS, bias=False) if decoder or branch != "none" else None
+        self.encode = nn.Linear(WIDTH, n_qubits, bias=False) if decoder or branch != "none" else None
         self.circuit: nn.Module | None = nn.Tanh() if branch == "classical" else None
         if branch in ("circuit", "separable", "frozen"):
-            layer = QuantumLayer.from_circuit(circuit(separable=branch == "separable"))
+            quantum = circuit(branch == "separable", n_qubits, n_layers) if n_layers else None
+            layer = EncodingAlone() if quantum is None else QuantumLayer.from_circuit(quantum)
             self.circuit = layer.requires_grad_(branch != "frozen")
-        n_in = WIDTH + (N_QUBITS if self.circuit is not None else 0)
+        n_in = WIDTH + (n_qubits if self.circuit is not None else 0)
         layers: list[nn.Module] = []
         for n_out, p in zip(HEAD, DROPOUT, strict=True):
             layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.GELU(), nn.Dropout(p)]
             n_in = n_out
         self.classifier = nn.Sequential(*layers, nn.Linear(n_in, n_classes))
-        self.decode = nn.Sequential(nn.Linear(N_QUBITS, 256), nn.GELU(), nn.Linear(256, WIDTH)) if decoder else None
+        self.decode = nn.Sequential(nn.Linear(n_qubits, 256), nn.GELU(), nn.Linear(256, WIDTH)) if decoder else None
 
     def forward(self, features: Tensor) -> Output:
         """Answer for features of shape (n_samples, n_features)."""
@@ -218,14 +238,14 @@ class QEMLNet(nn.Module):
     Parameters
     ----------
     n_classes : int
-        At most 16, the basis states of four qubits.
+        At most the basis states of the qubits, 16 of four.
     n_channels : int or None
         Channels of the images; None for no backbone, where rows of `n_features` come in its place.
     n_features : int
         Numbers that the head reads; with a backbone 2,048.
     stem, cbam
         As in `ResNet50`.
-    branch, decoder, target
+    branch, decoder, target, n_qubits, n_layers
         As in `HybridHead`.
 
     Raises
@@ -245,17 +265,22 @@ class QEMLNet(nn.Module):
         branch: str = "circuit",
         decoder: bool = True,
         target: str = "class",
+        n_qubits: int = N_QUBITS,
+        n_layers: int = N_LAYERS,
     ) -> None:
         super().__init__()
         for name, given in {"stem": stem, "branch": branch, "target": target}.items():
             check_choice(name, given, ALLOWED[name])
         check_count("n_classes", n_classes)
-        if n_classes > 2**N_QUBITS:
-            raise ValueError(f"n_classes is {n_classes}; allowed are up to {2**N_QUBITS}, the basis states of {N_QUBITS} qubits")
+        check_count("n_qubits", n_qubits)
+        if n_layers != 0:  # the encoding alone
+            check_count("n_layers", n_layers)
+        if n_classes > 2**n_qubits:
+            raise ValueError(f"n_classes is {n_classes}; allowed are up to {2**n_qubits}, the basis states of {n_qubits} qubits")
         if not set(cbam) <= {1, 2, 3, 4}:
             raise ValueError(f"cbam is {cbam}; allowed are stages of 1 to 4, such as (3, 4), or () for none")
         self.backbone = None if n_channels is None else ResNet50(n_channels, stem, tuple(cbam))
-        self.head = HybridHead(n_features, n_classes, branch, decoder, target)
+        self.head = HybridHead(n_features, n_classes, branch, decoder, target, n_qubits, n_layers)
 
     def forward(self, x: Tensor) -> Output:
         """Answer for images of shape (n_samples, n_channels, side, side), or without a backbone for rows of features."""

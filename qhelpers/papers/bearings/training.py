@@ -19,7 +19,7 @@ from tqdm import tqdm
 from qhelpers import signals
 from qhelpers.circuits.encodings import check_choice, check_count
 from qhelpers.models.checkpoint import Checkpoint
-from qhelpers.papers.bearings.model import LAMBDAS, Losses, Output, QEMLNet, loss
+from qhelpers.papers.bearings.model import LAMBDAS, N_LAYERS, N_QUBITS, Losses, Output, QEMLNet, loss
 
 #: What a training notes of each epoch.
 NOTED = ("loss", "cross_entropy", "reconstruction", "fidelity", "accuracy", "h_rms")
@@ -35,7 +35,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    stem, cbam, branch, decoder, target
+    stem, cbam, branch, decoder, target, n_qubits, n_layers
         The network's, see `qhelpers.papers.bearings.model.QEMLNet`.
     lambdas : tuple of three floats, default=(0.55, 0.28, 0.17)
         Weights of cross-entropy, reconstruction and infidelity (Section 3.6).
@@ -83,6 +83,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         checkpoint: Any = None,
         random_state: Any = None,
         progress: bool = False,
+        n_qubits: int = N_QUBITS,
+        n_layers: int = N_LAYERS,
     ) -> None:
         self.stem = stem
         self.cbam = cbam
@@ -98,6 +100,8 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.progress = progress
+        self.n_qubits = n_qubits
+        self.n_layers = n_layers
 
     def fit(self, X: ArrayLike, y: ArrayLike, X_val: ArrayLike | None = None, y_val: ArrayLike | None = None) -> Any:
         """Train.
@@ -169,6 +173,7 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         """Network for samples of a shape, with its first weights, drawn from a seed."""
         n_channels, n_features = (shape[0], 2048) if len(shape) == 3 else (None, shape[0])
         parts = {"cbam": tuple(self.cbam), "branch": self.branch, "decoder": self.decoder, "target": self.target}
+        parts |= {"n_qubits": self.n_qubits, "n_layers": self.n_layers}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return QEMLNet(n_classes, n_channels, n_features, stem=self.stem, **parts)  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -154,15 +153,4 @@ def near_print() -> str:
         f"the loss of the probabilities is {twice[0]:.2f} nats at {100 * twice[1]:.1f} % right. And where the smallest learning "
         f"rate was chosen, which trains too little ({len(slow)} networks), it is {loss:.2f} at {100 * right:.1f} %. Neither is "
         "proof of what the authors did."
-    )
-
-
-def sentences_judged() -> str:
-    """Verdicts on the sentences that could be judged, counted."""
-    found = Counter(one.verdict for one in ledger.verdicts("2") if one.sort == "sentences")
-    kept = {name: count for name, count in found.most_common() if name != "not measurable"}
-    told = ", ".join(f"{count} “{name}”" for name, count in kept.items())
-    return (
-        f"Of {found.total()} sentences {found['not measurable']} need the whole file or a quantum computer. Of the other "
-        f"{sum(kept.values())}: {told}."
     )

@@ -6,8 +6,7 @@ The main table is always there. What is recorded beside it, selectors of equal e
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -162,20 +161,6 @@ def _instead() -> str:
     return f"{start}{engines[0].upper()}{engines[1:]} cycles on FD001); on the fleet {fleet} days)."
 
 
-def sentences_judged(verdicts: Iterable[ledger.Verdict]) -> str:
-    """Those of some verdicts that are on sentences and could be judged, counted."""
-    found = Counter(one.verdict for one in verdicts if one.sort == "sentences")
-    open_ = {name: found[name] for name in ("not measurable", "pending") if found[name]}
-    kept = {name: count for name, count in found.most_common() if name not in open_}
-    apart = " and ".join(
-        f"{count} {'need a quantum annealer' if name == 'not measurable' else 'wait for runs'}" for name, count in open_.items()
-    )
-    told = ", ".join(f"{count} “{name}”" for name, count in kept.items())
-    if not apart:
-        return f"Of {found.total()} sentences all could be judged: {told}."
-    return f"Of {found.total()} sentences {apart}. Of the other {sum(kept.values())}: {told}."
-
-
 def bars() -> Mapping[str, NDArray[np.float64]]:
     """RMSE on FD001 of each row of the picture, one a run: plain models as far as they are recorded, then the table's rules."""
     plain = {text: rival(name) for name, text in PLAIN.items() if name != "mean" and len(rival(name))}
@@ -194,22 +179,6 @@ ARITHMETIC = {
 }
 
 
-def arithmetic() -> list[dict[str, Any]]:
-    """What the printed numbers say of each other: the checks that fail under every reading, counted by kind, with one of each."""
-    from qhelpers.ledger.checks import failed_groups
-    from qhelpers.ledger.judgement import checks_of
-
-    groups = failed_groups(checks_of("3", sized=False))
-    rows = []
-    for name in dict.fromkeys(group[0].check for group in groups):
-        some = [group for group in groups if group[0].check == name]
-        tied = {claim for group in some for claim in group[0].claims}
-        rows.append(
-            {"what": ARITHMETIC.get(name, name), "times": len(some), "claims": len(tied), "one of them": some[0][0].sentence}
-        )
-    return sorted(rows, key=lambda one: -int(one["claims"]))
-
-
 def scales() -> dict[str, tuple[float, float]]:
     """Table 11 over Tables 6 and 7: by set the smallest and largest ratio of a rival's printed RMSE to that on FD001."""
     printed = {
@@ -225,40 +194,3 @@ def scales() -> dict[str, tuple[float, float]]:
                 ratios.append(value / there)
         found[data] = (min(ratios), max(ratios))
     return found
-
-
-def here(claim: str) -> str:
-    """What the main reading gives in place of a cell of a table, printed or lost: mean ± spread, and the runs if not thirty."""
-    one = ledger.claim(claim)
-    config = dict((one.measured_by or {"config": {}})["config"])
-    model = ledger.paper("3").models.get(config.pop("model", ""))
-    if one.measured_by is None or model is None:
-        return ""
-    try:
-        found = sample(one.measured_by["experiment"], one.metric, **{**model, **config}).values
-    except RecordsError:
-        return "not run"
-    digits = 0 if found.mean() >= 100 else 1
-    spread = f" ± {found.std(ddof=1):.{digits}f}" if len(found) > 1 else ""
-    return f"{found.mean():.{digits}f}{spread}{f' (n = {len(found)})' if len(found) != 30 else ''}"
-
-
-def beside(places: Mapping[str, str]) -> list[dict[str, str]]:
-    """A table as printed beside the same as measured, a row a model or a data set.
-
-    Parameters
-    ----------
-    places : mapping of str to str
-        What a pair of columns is called, and its claims: the numbers of the tables between bars, and ``{}`` for the row, as in
-        ``"6|7 cmapss_fd001.{}.rmse"``.
-    """
-    book = ledger.paper("3")
-    printed = {one.id: one.printed or "lost" for one in book.claims}
-    rows: dict[str, dict[str, str]] = {}
-    for label, pattern in places.items():
-        numbers, _, rest = pattern.partition(" ")
-        for name, called in book.names.items():
-            claims = [f"3.T{number}.{rest.format(name)}" for number in numbers.split("|")]
-            for claim in [one for one in claims if one in printed][:1]:
-                rows.setdefault(called, {"": called}).update({label: printed[claim], f"{label}, here": here(claim)})
-    return list(rows.values())

@@ -1,6 +1,9 @@
 """Printed settings are found in what is built, counts in the sets, and another network would be seen."""
 
+from functools import partial
+
 import pytest
+import torch
 
 from qhelpers import ledger
 from qhelpers.datasets import load
@@ -15,7 +18,8 @@ CLAIMS = [
     if (claim.measured_by or {}).get("experiment") == "bearings-settings" and claim.kind == "number"
 ]
 #: Where what is built, or a set, is not as printed.
-OTHERWISE = {"4.pqc.depth", "4.pqc.pooled", "4.pqc.parameters"}
+OTHERWISE = {"4.pqc.depth", "4.pqc.pooled", "4.pqc.parameters", "4.T3.cwru.qeml-net.parameters"}
+OTHERWISE |= {f"4.T4.cwru.{step}.parameters" for step in ("with-cbam", "with-encoding", "with-circuit", "with-loss", "qeml-net")}
 
 
 def found(name, dataset=None):
@@ -35,8 +39,11 @@ def test_where_it_is_otherwise():
 def test_another_network_is_seen(monkeypatch):
     monkeypatch.setattr(settings, "network", lambda: QEMLNet(5, cbam=(2, 4)))
     assert (found("logits"), found("stage-first"), found("stage-second")) == (5, 2, 4)
-    monkeypatch.setattr(model, "N_LAYERS", 3)
+    monkeypatch.setattr(model, "circuit", partial(model.circuit, n_layers=3))
     assert (found("layers"), found("angles")) == (3, 36)
+    monkeypatch.setattr(settings.baselines.Recurrent, "__init__", lambda self: torch.nn.Module.__init__(self))
+    monkeypatch.setattr(settings.baselines.Recurrent, "layers", torch.nn.LSTM(2, 2, 5), raising=False)
+    assert (found("trees"), found("lstm-layers"), found("convolutions")) == (500, 5, 6)
 
 
 @pytest.mark.parametrize("name", ["cwru", "mfpt", "ims"])

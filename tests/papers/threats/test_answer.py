@@ -62,4 +62,3 @@ def test_the_page_shows_what_is_recorded():
 def test_rows_of_the_picture_and_sentences_on_the_print():
     assert list(answer.bars())[-1] == "Pure-HQML" and set(answer.QUANTUM) <= set(answer.bars())
     assert "98.43%" in answer.beside_print() and "0.3202" in answer.beside_print()
-    assert "sentences" in answer.sentences_judged()

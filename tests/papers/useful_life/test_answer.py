@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from qhelpers import ledger
+from qhelpers.ledger import counting, shown
 from qhelpers.papers.useful_life import answer
 
 CLAIMS = ledger.claims("3")
@@ -110,17 +111,6 @@ def test_shares_at_equal_entropy_are_read_from_the_records(monkeypatch):
     answer.of_equal_entropy.cache_clear()
 
 
-def test_sentences_are_counted():
-    def verdict(name, sort="sentences"):
-        return ledger.Verdict("3.a", "3", "", "performance", "words", name, sort)
-
-    some = [*map(verdict, ["holds", "holds", "falls short", "pending", "not measurable"]), verdict("holds", "results")]
-    assert answer.sentences_judged(some) == (
-        "Of 5 sentences 1 need a quantum annealer and 1 wait for runs. Of the other 3: 2 “holds”, 1 “falls short”."
-    )
-    assert answer.sentences_judged(some[:3]) == "Of 3 sentences all could be judged: 2 “holds”, 1 “falls short”."
-
-
 def test_table_11_is_one_factor_times_the_others_and_would_not_be_with_one_cell_changed(monkeypatch):
     factors = {"cmapss_fd002": 1.40, "cmapss_fd003": 1.05, "cmapss_fd004": 1.65}
     for data, (low, high) in answer.scales().items():
@@ -131,17 +121,17 @@ def test_table_11_is_one_factor_times_the_others_and_would_not_be_with_one_cell_
 
 
 def test_arithmetic_is_told_in_words_and_counts_what_it_ties():
-    rows = answer.arithmetic()
+    rows = counting.arithmetic("3", answer.ARITHMETIC)
     assert {one["what"] for one in rows} == set(answer.ARITHMETIC.values())
     assert rows[0]["what"].startswith("mean absolute error above") and rows[0]["claims"] == 2 * rows[0]["times"]
 
 
 def test_a_table_shows_what_ran_beside_what_is_printed_or_lost():
-    rows = {one[""]: one for one in answer.beside({"FD001": "6|7 cmapss_fd001.{}.rmse"})}
+    rows = {one[""]: one for one in shown.beside("3", {"FD001": "6|7 cmapss_fd001.{}.rmse"})}
     assert len(rows) == 15 and rows["QAQL"]["FD001"] == "20.86"
     assert rows["QAQL"]["FD001, here"].startswith(f"{answer.values('lowest-of-1000').mean():.1f} ± ")
-    (fd002,) = answer.beside({"RMSE": "10 {}.qaql.rmse"})[:1]
+    (fd002,) = shown.beside("3", {"RMSE": "10 {}.qaql.rmse"})[:1]
     assert fd002["RMSE"] == "lost" and fd002["RMSE, here"].startswith(
         f"{answer.values('lowest-of-1000', 'cmapss_fd002').mean():.1f}"
     )
-    assert answer.here("3.T3.bins") == ""
+    assert shown.here("3.T3.bins") == ""

@@ -12,7 +12,8 @@ from torch import nn
 
 from qhelpers import signals
 from qhelpers.datasets import Signals, ims, pronostia
-from qhelpers.papers.bearings import benchmark, model
+from qhelpers.papers.bearings import baselines, benchmark, costs, model
+from qhelpers.papers.bearings.experiments import transfer
 from qhelpers.papers.bearings.model import CBAM, QEMLNet
 from qhelpers.runs.experiment import Experiment, Outcome
 
@@ -52,6 +53,12 @@ def _depth() -> float:
 def _head(place: int, kind: type[nn.Module], attribute: str) -> float:
     found = [one for one in network().head.classifier if isinstance(one, kind)]
     return float(getattr(found[place], attribute))
+
+
+@functools.cache
+def _sizes() -> dict[str, float]:
+    """Parameters after each step of Table 4, as it is built for eight classes."""
+    return dict(zip(costs.STEPS, np.cumsum(list(costs.added().values())).tolist(), strict=True))
 
 
 def _default(function: Callable[..., Any], name: str) -> float:
@@ -95,6 +102,10 @@ ALONE: dict[str, Callable[[], float]] = {
     "logits": lambda: _head(2, nn.Linear, "out_features"),
     "dropout-first": lambda: _head(0, nn.Dropout, "p"),
     "dropout-second": lambda: _head(1, nn.Dropout, "p"),
+    "trees": lambda: float(baselines.MODELS["random-forest"].build(0).n_estimators),
+    "lstm-layers": lambda: float(baselines.Recurrent().layers.num_layers),
+    "convolutions": lambda: float(sum(isinstance(one, nn.Conv1d) for one in baselines.Convolutions())),
+    **{f"parameters-{name}": lambda name=name: float(_sizes()[name]) for name in costs.STEPS},  # type: ignore[misc]
     "rate": lambda: signals.RATE / 1000,
     "window": lambda: float(signals.WINDOW),
     "overlap": lambda: 1 - signals.HOP / signals.WINDOW,
@@ -108,6 +119,7 @@ ALONE: dict[str, Callable[[], float]] = {
     "share-train": lambda: _share("train"),
     "share-validation": lambda: _share("validation"),
     "share-test": lambda: _share("test"),
+    "epochs-of-tuning": lambda: float(transfer.TUNING["epochs"]),
 }
 
 
