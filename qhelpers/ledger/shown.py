@@ -126,7 +126,7 @@ def beside(number: str, places: Mapping[str, str], usual: int = 30) -> list[dict
         The paper's.
     places : mapping of str to str
         What a pair of columns is called, and its claims: the numbers of the tables between bars, and ``{}`` for the row, as in
-        ``"6|7 cmapss_fd001.{}.rmse"``.
+        ``"6|7 made-up-data.{}.rmse"``.
     usual : int
         Number of runs that is not mentioned.
     """

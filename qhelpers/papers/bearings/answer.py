@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qhelpers.ledger.shown import key, mark, sample
+from qhelpers.ledger.shown import key, mark, rounded, sample
 from qhelpers.papers.bearings.experiments.network import SPLITS
 from qhelpers.papers.bearings.physics import RIGS
 from qhelpers.runs import records
@@ -73,9 +73,9 @@ def network(variant: str, split: str, metric: str = "accuracy") -> NDArray[np.fl
 
 
 def shown(variant: str, split: str) -> str:
-    """Mean of them as percent, marked with what it is of."""
+    """Mean of them, marked with what it is of."""
     config = {**MAIN, "variant": variant, "split": split}
-    return mark(f"{100 * network(variant, split).mean():.1f} %", key("bearings-network", config, "accuracy"))
+    return mark(rounded(network(variant, split).mean()), key("bearings-network", config, "accuracy"))
 
 
 def _unseen(label: str) -> str:
@@ -109,8 +109,8 @@ def _help() -> str:
     gain = 100 * (network("full", SIZE_OUT)[:n] - network(WITHOUT, SIZE_OUT)[:n])
     first = "No" if gain.mean() <= 0 else "Not that we could see" if gain.min() <= 0 else "Perhaps"
     said = (
-        f"<strong>Does the quantum part help?</strong> {first}: of bearings with a fault size that it has not met QEML-Net names "
-        f"{shown('full', SIZE_OUT)} of windows with its circuit and {shown(WITHOUT, SIZE_OUT)} without ({n} sizes)."
+        f"<strong>Does the quantum part help?</strong> {first}: on bearings with a fault size that it has not met QEML-Net has an "
+        f"accuracy of {shown('full', SIZE_OUT)} with its circuit and of {shown(WITHOUT, SIZE_OUT)} without ({n} sizes)."
     )
     told = {name: one for name, one in pairs().items() if name.startswith(SIZE_OUT)}
     if told:
