@@ -109,8 +109,8 @@ def _help() -> str:
     gain = 100 * (network("full", SIZE_OUT)[:n] - network(WITHOUT, SIZE_OUT)[:n])
     first = "No" if gain.mean() <= 0 else "Not that we could see" if gain.min() <= 0 else "Perhaps"
     said = (
-        f"<strong>Does the quantum part help?</strong> {first}: on bearings with a fault size that it has not met QEML-Net has an "
-        f"accuracy of {shown('full', SIZE_OUT)} with its circuit and of {shown(WITHOUT, SIZE_OUT)} without ({n} sizes)."
+        f"<strong>Does the quantum part help?</strong> {first}: on bearings with a fault size that it has not met QEML-Net has "
+        f"an accuracy of {shown('full', SIZE_OUT)} with its circuit and of {shown(WITHOUT, SIZE_OUT)} without ({n} sizes)."
     )
     told = {name: one for name, one in pairs().items() if name.startswith(SIZE_OUT)}
     if told:

@@ -1,0 +1,68 @@
+"""The three sentences of part 4 follow from the records, whichever way these go."""
+
+import re
+
+import numpy as np
+import pytest
+
+from qhelpers import ledger
+from qhelpers.papers.bearings import answer
+
+
+@pytest.fixture
+def forged(monkeypatch):
+    """Records in which the network's variants have these scores where a fault size is held out."""
+
+    def forge(full, without):
+        def network(variant, split, metric="accuracy"):
+            return np.array(full if variant == "full" else without) if split == answer.SIZE_OUT else np.array([0.98, 0.99])
+
+        monkeypatch.setattr(answer, "network", network)
+
+    return forge
+
+
+@pytest.mark.parametrize(
+    ("full", "without", "said"),
+    [
+        ([0.5, 0.5, 0.6], [0.6, 0.5, 0.6], "No:"),
+        ([0.7, 0.5, 0.6], [0.6, 0.51, 0.59], "Not that we could see:"),
+        ([0.7, 0.6, 0.7], [0.6, 0.5, 0.6], "Perhaps:"),
+    ],
+)
+def test_a_circuit_helps_only_where_it_does_for_each_size(forged, full, without, said):
+    forged(full, without)
+    first = answer.sentences()[0]
+    assert said in first and f"{np.mean(full):.3f}" in first and f"{np.mean(without):.3f}" in first and "(3 sizes)" in first
+
+
+def test_a_gain_on_the_same_features_is_told_with_its_sign(forged, monkeypatch):
+    forged([0.5, 0.5], [0.6, 0.6])
+    told = {"fault-size-out 0": (-0.25, 0.1), "fault-size-out 1": (0.75, 0.2), "random-windows 0": (9.0, 0.1)}
+    monkeypatch.setattr(answer, "pairs", lambda: told)
+    assert "add +0.2 points (−0.2 to +0.8 by size)" in answer.sentences()[0]
+
+
+def test_the_page_shows_what_is_recorded():
+    said = " ".join(ledger.answer("4"))
+    found = re.findall(r'data-of="([^"]+)">([^<]+)<', said)
+    assert len(found) == 4
+    for of, text in found:
+        assert of.startswith("bearings-network; ")
+        variant, split = (re.search(f"{name}=([^;]+);", of)[1] for name in ("variant", "split"))
+        assert text == f"{answer.network(variant, split).mean():.3f}"
+
+
+def test_the_rule_and_the_lines_are_of_the_same_bearings():
+    rule, lines = (answer.shares(label) for label in ("rule, not trained", "logistic, nine lines"))
+    assert rule.keys() == lines.keys() and len(rule) == 27
+    assert f"{100 * np.mean(list(rule.values())):.0f} %" in answer.sentences()[2]
+
+
+def test_rows_of_the_picture_are_shares_and_checks_are_told_in_words():
+    bars = answer.bars()
+    assert list(bars) == [label for label in answer.ROWS if label in bars] and set(answer.QUANTUM) <= set(answer.ROWS)
+    assert all(((values >= 0) & (values <= 1)).all() for values in bars.values())
+    from qhelpers.ledger.counting import arithmetic
+
+    assert {one["what"] for one in arithmetic("4", answer.ARITHMETIC)} <= set(answer.ARITHMETIC.values())
