@@ -194,7 +194,10 @@ def _summary(plan: _Plan) -> None:
         return
     keys = experiments.get(plan.name).keys(configs)
     table = records.frame(found).assign(**{key: [records.spell(r.config.get(key, "")) for r in found] for key in keys})
-    print(table.groupby(keys)[experiments.get(plan.name).headline].agg(["mean", "std", "count"]).round(3).to_string())
+    headline = experiments.get(plan.name).headline
+    if headline not in table:
+        return
+    print(table.groupby(keys)[headline].agg(["mean", "std", "count"]).round(3).to_string())
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -378,6 +378,8 @@ def progress(todo: list[Job], folder: Path, workers: int | None = None, schedule
         for record in run(todo, folder, workers, scheduler, elsewhere):
             job = Job(record.experiment, record.config, record.seed, record.source, record.profile)
             headline = get(record.experiment).headline
+            if headline not in record.metrics:  # an experiment may ask questions that have other answers
+                headline = next(iter(record.metrics))
             bar.write(f"{job}: {headline} {record.metrics[headline]:.3f} in {record.seconds:.1f} s", file=sys.stderr)
             bar.update()
             yield record
