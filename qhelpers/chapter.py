@@ -209,21 +209,20 @@ class Page:
     def verdicts(self, *ids: str, caption: str) -> None:
         """Show what became of claims: what was measured under the main reading, and the verdict over all readings."""
         from qhelpers import ledger
-        from qhelpers.ledger.shown import decimals, rounded
+        from qhelpers.ledger.shown import decimals, exact, told
 
         rows = []
         for one in ids:
             claim, verdict = ledger.claim(one), self._judged(one)
-            value, rest = "" if verdict.measured is None else rounded(verdict.measured), ""
+            quantity = claim.meaning.name
+            value, rest = "" if verdict.measured is None else told(verdict.measured, verdict.sd, quantity), ""
             run = [reading for reading in verdict.readings if reading.verdict != "pending"]
             if claim.kind in ("ordering", "procedure") and value:
                 tries = "runs" if claim.single or verdict.readings[0].in_runs is None else "resamplings"
                 value, rest = "", f"it holds in {verdict.measured:.0%} of {tries} (n\u00a0=\u00a0{verdict.n_seeds})"
                 if len(run) > 1:
                     rest = f"it holds under {sum(reading.verdict == 'holds' for reading in run)} of {len(run)} readings"
-            elif value and not (verdict.sd or 0) > 1e-12 and claim.meaning.name in ("setting", "count", "parameters"):
-                value, rest = f"{verdict.measured:.10g}", ""
-            elif verdict.sd is not None:
+            elif verdict.sd is not None and not exact(verdict.sd, quantity):
                 spread = f"{verdict.sd:.{decimals(verdict.measured)}f}"
                 rest = f"\u00a0±\u00a0{spread} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
             of = verdict.readings[0].of if verdict.readings else ""

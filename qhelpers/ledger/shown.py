@@ -74,6 +74,26 @@ def rounded(value: float) -> str:
     return f"{value:.{decimals(value)}f}"
 
 
+def told(value: float, sd: float | None, quantity: str) -> str:
+    """What was measured as every page shows it: what is counted or set, and is the same in each run, in all its digits.
+
+    Parameters
+    ----------
+    value : float
+        Mean over runs.
+    sd : float or None
+        Their standard deviation.
+    quantity : str
+        Name of what was measured, as in `qhelpers.ledger.quantities`.
+    """
+    return f"{value:.10g}" if exact(sd, quantity) else rounded(value)
+
+
+def exact(sd: float | None, quantity: str) -> bool:
+    """Whether a quantity is counted or set and no run gave another."""
+    return quantity in ("setting", "count", "parameters") and not (sd or 0) > 1e-12
+
+
 def score(experiment: str, metric: str = "accuracy", **config: Any) -> str:
     """Mean of a recorded score by `decimals`, as HTML that says what it is.
 

@@ -172,14 +172,14 @@ def coverage(rows: Sequence[Any]) -> str:
 
 def measured(row: Any) -> str:
     """Return what was measured for a claim: mean, spread and runs; for what is no number how often it holds."""
-    from qhelpers.ledger.shown import decimals, rounded
+    from qhelpers.ledger.shown import decimals, exact, told
 
     if row.measured is None:
         return "–"
-    kind = claims()[row.id].kind
+    kind, quantity = claims()[row.id].kind, claims()[row.id].meaning.name
     if kind == "number":
-        spread = "" if row.sd is None else f" ± {row.sd:.{decimals(row.measured)}f}"
-        return f"{rounded(row.measured)}{spread} (n = {row.n_seeds})"
+        spread = "" if row.sd is None or exact(row.sd, quantity) else f" ± {row.sd:.{decimals(row.measured)}f}"
+        return f"{told(row.measured, row.sd, quantity)}{spread} (n = {row.n_seeds})"
     run = [one for one in row.readings if one.verdict != "pending"]
     if len(run) > 1:
         return f"holds under {sum(one.verdict == 'holds' for one in run)} of {len(run)} readings (n = {row.n_seeds})"
@@ -192,9 +192,10 @@ def measured(row: Any) -> str:
 
 def _marked(row: Any) -> str:
     """Return what was measured, escaped, with a number marked by what it is of."""
-    from qhelpers.ledger.shown import mark, rounded
+    from qhelpers.ledger.shown import mark, told
 
-    text, value = measured(row), "" if row.measured is None else rounded(row.measured)
+    text = measured(row)
+    value = "" if row.measured is None else told(row.measured, row.sd, claims()[row.id].meaning.name)
     of = row.readings[0].of if row.readings else ""
     return mark(value, of) + escape(text.removeprefix(value)) if of and text.startswith(value) else escape(text)
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from qhelpers.ledger.shown import key, mark, rounded, sample
 from qhelpers.papers.bearings.experiments.network import SPLITS
-from qhelpers.papers.bearings.physics import RIGS
 from qhelpers.runs import records
 
 AT_RANDOM, SIZE_OUT = SPLITS
@@ -109,8 +108,8 @@ def _help() -> str:
     gain = 100 * (network("full", SIZE_OUT)[:n] - network(WITHOUT, SIZE_OUT)[:n])
     first = "No" if gain.mean() <= 0 else "Not that we could see" if gain.min() <= 0 else "Perhaps"
     said = (
-        f"<strong>Does the quantum part help?</strong> {first}: on bearings with a fault size that it has not met QEML-Net has "
-        f"an accuracy of {shown('full', SIZE_OUT)} with its circuit and of {shown(WITHOUT, SIZE_OUT)} without ({n} sizes)."
+        f"<strong>Does the quantum part help?</strong> {first}: on bearings with a fault size never met QEML-Net has an "
+        f"accuracy of {shown('full', SIZE_OUT)} with its circuit and {shown(WITHOUT, SIZE_OUT)} without ({n} sizes)."
     )
     told = {name: one for name, one in pairs().items() if name.startswith(SIZE_OUT)}
     if told:
@@ -122,13 +121,13 @@ def _help() -> str:
 
 def _where() -> str:
     said = (
-        f"<strong>Where?</strong> Nowhere that we found: on windows drawn at random both name nearly all "
+        f"<strong>Where?</strong> Nowhere that we found: windows drawn at random are all but solved "
         f"({shown('full', AT_RANDOM)} and {shown(WITHOUT, AT_RANDOM)})"
     )
     if shares("head, three lines, circuit") and shares("head, three lines, no circuit"):
         said += (
-            f"; where the input is three line heights, one of {len(shares('head, three lines, circuit'))} bearings left out, "
-            f"{_unseen('head, three lines, circuit')} with it and {_unseen('head, three lines, no circuit')} without"
+            f"; of three line heights, one of {len(shares('head, three lines, circuit'))} bearings left out, it makes "
+            f"{_unseen('head, three lines, circuit')}, its absence {_unseen('head, three lines, no circuit')}"
         )
     return said + "."
 
@@ -136,12 +135,12 @@ def _where() -> str:
 def _instead() -> str:
     rule, lines = (np.array(list(shares(label).values())) for label in ("rule, not trained", "logistic, nine lines"))
     said = (
-        "<strong>What to use instead?</strong> The bearing’s geometry and the speed of its shaft: in a second of signal a rule "
-        f"that is never trained names the damaged ring in {100 * rule.mean():.0f} % of windows (mean of {len(rule)} bearings on "
-        f"{len(RIGS)} rigs), a logistic regression on nine of its lines in {100 * lines.mean():.0f} % of a bearing left out"
+        "<strong>What to use instead?</strong> Geometry and the speed of the shaft: on those bearings a rule that "
+        f"is never trained names the damaged ring in {100 * rule.mean():.0f} % of seconds, logistic regression on nine lines in "
+        f"{100 * lines.mean():.0f} %"
     )
     own = shares("QEML-Net, its own images")
-    return said + (f"; QEML-Net on its own images in {_unseen('QEML-Net, its own images')}." if own else ".")
+    return said + (f", QEML-Net on its own images in {_unseen('QEML-Net, its own images')}." if own else ".")
 
 
 #: What a check that fails says, in a few words.

@@ -323,7 +323,7 @@ def test_a_machine_may_be_asked_for_its_own_classes_alone():
 
 def test_lines_transfer_on_the_twin_and_a_small_network_is_measured_in_every_reading(twins, monkeypatch):
     sets = [twins[name] for name in transfer.DATA]
-    found = transfer.run({"model": "logistic-lines", "samples": 2048}, 0, *sets)
+    found = transfer.run({"split": "random-windows", "model": "logistic-lines", "samples": 2048}, 0, *sets)
     assert found.metrics["accuracy"] == found.metrics["accuracy_mfpt"] > 0.9
     assert found.metrics["chance_mfpt"] == 0.5
     assert "tuned" not in found.metrics  # nothing is fine-tuned
@@ -331,7 +331,7 @@ def test_lines_transfer_on_the_twin_and_a_small_network_is_measured_in_every_rea
     for name, n in {"N_TUNE": 32, "N_TEST": 60}.items():
         monkeypatch.setattr(transfer, name, n)
     monkeypatch.setattr(network, "N_WINDOWS", 200)
-    found = transfer.run({"model": "gnn", "epochs": 1}, 0, *sets)
+    found = transfer.run({"split": "random-windows", "model": "gnn", "epochs": 1}, 0, *sets)
     for reading in ("accuracy", "among", "own", "tuned", "chance"):
         assert all(0 <= found.metrics[f"{reading}_{one.replace('-', '_')}"] <= 1 for one in transfer.AWAY)
     assert found.metrics["tuned"] == found.metrics["tuned_mfpt"]

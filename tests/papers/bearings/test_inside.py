@@ -1,5 +1,7 @@
 """Looking inside: maps are what their names say, fall on lines where lines are, and change with the network."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,6 @@ from qhelpers.papers.bearings import inside
 from qhelpers.papers.bearings.experiments import inside as maps
 from qhelpers.papers.bearings.experiments import network, ranking
 from qhelpers.papers.bearings.model import Output, QEMLNet
-from qhelpers.runs import experiment
 
 
 @pytest.fixture(scope="module")
@@ -241,9 +242,9 @@ def test_a_run_ranks_ten_numbers(small, level):
     assert found.metrics["summed_rms"] == pytest.approx(4 * found.metrics["shap_rms"])
 
 
-def test_the_paper_finds_its_experiments_and_they_can_be_run():
-    for name in ("bearings-questions", "bearings-inside", "bearings-ranking"):
-        found = experiment.get(name)
+def test_its_experiments_can_be_run():
+    for name in ("questions", "inside", "ranking"):
+        found = importlib.import_module(f"qhelpers.papers.bearings.experiments.{name}").EXPERIMENT
         for profile in ("quick", "laptop"):
             configs = [config for config, _ in found.grid(profile)]
             assert configs
