@@ -313,23 +313,23 @@ def cheap(name, *keys):
 LONG = {"exploration", "bearings-lambda", "bearings-network"}
 
 
-def says_more_than_times(record):
-    """Whether a record holds a number that comes out again."""
+def come_again(record):
+    """Metrics of a record that are no times."""
     times = experiment.get(record.experiment).times(record.config)
-    return not all(re.fullmatch(times, f"metrics.{name}") for name in record.metrics)
+    return [name for name in record.metrics if not re.fullmatch(times, f"metrics.{name}")]
 
 
 @pytest.mark.needs_data
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in LONG else ()) for n in experiment.names()])
 def test_a_recorded_run_gives_its_numbers_again(name, tmp_path):
-    record = min(filter(says_more_than_times, again.find([name])), key=lambda record: record.cpu_seconds)
+    record = min(filter(come_again, again.find([name])), key=lambda record: record.cpu_seconds)
     job = execution.Job(record.experiment, record.config, record.seed, record.source, record.profile)
     made, arrays = execution.execute(job)
     assert made.id == record.id
     records.append(made, arrays, tmp_path)
     comparison = again.compare(record, records.read(name, tmp_path)[0])
-    assert comparison.same and comparison.numbers >= min(4, len(made.metrics)), comparison
+    assert comparison.same and comparison.numbers >= min(4, len(come_again(made))), comparison
 
 
 @pytest.mark.slow
