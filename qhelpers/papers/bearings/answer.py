@@ -82,6 +82,13 @@ def _unseen(label: str) -> str:
     return f"{100 * values.mean():.0f} %"
 
 
+def _runs(label: str) -> str:
+    """How many runs stand behind a row of `ROWS`."""
+    experiment, config = ROWS[label]
+    n = sum(config.items() <= run.config.items() for run in records.measured(experiment))
+    return "one run" if n == 1 else f"{n} runs"
+
+
 def pairs() -> Mapping[str, tuple[float, float]]:
     """What the four quantum numbers add, in points, to a head on features of one backbone: mean and standard error over its pairs
     of trainings, by split and fault size held out (`bearings-questions`); empty where nothing is recorded."""
@@ -127,7 +134,8 @@ def _where() -> str:
     if shares("head, three lines, circuit") and shares("head, three lines, no circuit"):
         said += (
             f"; of three line heights, one of {len(shares('head, three lines, circuit'))} bearings left out, it makes "
-            f"{_unseen('head, three lines, circuit')}, its absence {_unseen('head, three lines, no circuit')}"
+            f"{_unseen('head, three lines, circuit')}, its absence {_unseen('head, three lines, no circuit')} "
+            f"({_runs('head, three lines, circuit')})"
         )
     return said + "."
 
@@ -140,7 +148,11 @@ def _instead() -> str:
         f"{100 * lines.mean():.0f} %"
     )
     own = shares("QEML-Net, its own images")
-    return said + (f", QEML-Net on its own images in {_unseen('QEML-Net, its own images')}." if own else ".")
+    return said + (
+        f", QEML-Net on its own images in {_unseen('QEML-Net, its own images')} ({_runs('QEML-Net, its own images')})."
+        if own
+        else "."
+    )
 
 
 #: What a check that fails says, in a few words.
