@@ -310,7 +310,7 @@ def cheap(name, *keys):
 
 #: Experiments whose smallest run takes a minute or more: what they train is trained by other tests too. Those of the bearings
 #: train in bfloat16, which processors with and without it round in their own ways.
-LONG = {"exploration", "bearings-lambda", "bearings-network"}
+LONG = {"exploration", "bearings-inside", "bearings-lambda", "bearings-network", "bearings-questions"}
 
 
 def come_again(record):
