@@ -116,9 +116,9 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
     Returns
     -------
     Outcome
-        ``accuracy``; with a name of `FEATURES` ``shap_``, the mean absolute SHAP value over tested windows and classes, ``largest_``, that
-        of the class where it is largest, ``summed_``, summed over classes, and ``rank_``, from 1. Array ``shap`` (features,
-        classes) of mean absolute values.
+        ``accuracy``; with a name of `FEATURES` ``shap_``, the mean absolute SHAP value over tested windows and classes,
+        ``largest_``, that of the class where it is largest, ``summed_``, summed over classes, and ``rank_``, from 1. Array
+        ``shap`` (features, classes) of mean absolute values.
     """
     part = network.parts(network.raw(dataset), config["split"], seed)
     made = [(one.x.astype(float) if config["level"] else z_scored(one.x.astype(float))) for one in (part.train, part.test)]
