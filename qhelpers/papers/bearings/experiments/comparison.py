@@ -178,12 +178,12 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Every model on both splits, five and three seeds; in the quick profile three plain ones on one."""
+    """Every model on both splits, nine and three seeds; in the quick profile three plain ones on one."""
     if profile == "quick":
         quick = ("svm-rbf", "logistic-classical", "logistic-spectrum")
         return [({"data": "cwru", "split": network.SPLITS[0], "size": 32, "model": name}, 1) for name in quick]
     entries = []
-    for split, n_seeds in zip(network.SPLITS, (5, 3), strict=True):
+    for split, n_seeds in zip(network.SPLITS, (network.PAIRS, 3), strict=True):
         for name in MODELS:
             most: dict[str, int] = {"n_trials": TRIALS} if name == "automl" else {}
             if name in RESNETS:
