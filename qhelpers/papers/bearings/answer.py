@@ -133,9 +133,9 @@ def _where() -> str:
     )
     if shares("head, three lines, circuit") and shares("head, three lines, no circuit"):
         said += (
-            f"; of three line heights, one of {len(shares('head, three lines, circuit'))} bearings left out, it makes "
-            f"{_unseen('head, three lines, circuit')}, its absence {_unseen('head, three lines, no circuit')} "
-            f"({_runs('head, three lines, circuit')})"
+            f"; and where one of {len(shares('head, three lines, circuit'))} bearings is left out, a head on three lines of the "
+            f"envelope’s spectrum names {_unseen('head, three lines, circuit')} of windows right with the circuit and "
+            f"{_unseen('head, three lines, no circuit')} without ({_runs('head, three lines, circuit')})"
         )
     return said + "."
 
