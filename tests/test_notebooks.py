@@ -19,7 +19,6 @@ PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
 #: `MOST_MINUTES` to read. They still say their reading time themselves.
 NOT_YET = {
     "0-start/0.1-circuits-in-an-afternoon",
-    "0-start/0.2-the-data",
     "1-low-energy/1.1-three-quantum-networks",
     "1-low-energy/1.2-against-nine-classical-models",
     "1-low-energy/1.3-noise",
