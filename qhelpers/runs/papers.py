@@ -61,7 +61,8 @@ class Paper:
         A sentence below the picture of those questions.
     answer : str
         Module below the paper's folder whose ``sentences()`` says, as HTML, whether the quantum part helps, where, and what to
-        use instead; empty where there is none yet.
+        use instead; and whose ``ingredients()``, where it has one, sets each quantum ingredient beside its controls. Empty
+        where there is none yet.
     folder : Path
         Where it stands; filled in when it is found.
     """
@@ -78,6 +79,11 @@ class Paper:
     def sentences(self) -> tuple[str, ...]:
         """What came of the paper in three sentences, computed from records; empty where it has none yet."""
         return tuple(importlib.import_module(f"{self.package}.{self.answer}").sentences()) if self.answer else ()
+
+    def ingredients(self) -> tuple[Any, ...]:
+        """Its quantum ingredients beside their controls, see `qhelpers.ledger.ingredients`; empty where it has none yet."""
+        module = importlib.import_module(f"{self.package}.{self.answer}") if self.answer else None
+        return tuple(module.ingredients()) if module is not None and hasattr(module, "ingredients") else ()
 
     @property
     def package(self) -> str:
