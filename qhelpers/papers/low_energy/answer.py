@@ -176,5 +176,10 @@ def _instead(data: str) -> str:
     return f"{TASKS[data]} {name} ({shown(every[name], data)})"
 
 
+def instead() -> str:
+    """What to use instead, in a few words."""
+    return _instead("occupancy").removeprefix(f"{TASKS['occupancy']} ") + " for a room"
+
+
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]

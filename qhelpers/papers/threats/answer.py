@@ -139,9 +139,20 @@ def _where() -> str:
     )
 
 
-def _instead() -> str:
+def _simplest() -> str:
+    """The simplest of `PLAIN` within `NEAR` of the best of them."""
     top = max(values(config).mean() for config in PLAIN.values())
-    name = next(name for name, config in PLAIN.items() if values(config).mean() >= top - NEAR)
+    return next(name for name, config in PLAIN.items() if values(config).mean() >= top - NEAR)
+
+
+def instead() -> str:
+    """What to use instead, in a few words."""
+    name = _simplest()
+    return f"{name} ({shown(PLAIN[name])}) for network flows"
+
+
+def _instead() -> str:
+    name = _simplest()
     modbus = [shown({"model": "random-forest"}, "accuracy", **REGISTERS, split=split) for split in SPLITS]
     return (
         f"<strong>What to use instead?</strong> {name.capitalize()} on all columns that leak nothing ({shown(PLAIN[name])}), "

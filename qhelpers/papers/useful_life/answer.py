@@ -74,6 +74,13 @@ def _matched() -> list[Record]:
     return [one for one in runs if {"data": ENGINES, "protocol": "printed", "td": True}.items() <= one.config.items()]
 
 
+def of_any_bin(point: str) -> tuple[float, float, float]:
+    """By how much the annealer's stand-in errs less than any bin at random, in the same runs: as `of_equal_entropy`."""
+    from qhelpers.papers.useful_life.experiments import entropy
+
+    return entropy.difference(_matched(), "uniform", f"{point}.annealer")[:3]
+
+
 @functools.cache
 def of_equal_entropy() -> dict[str, tuple[float, float, float]]:
     """By how much the annealer's stand-in errs less than a softmax of equal entropy, by point: cycles and their 95 % interval, by
@@ -127,6 +134,10 @@ def ingredients() -> Iterator[Ingredient]:
         told = error | {"control": "a softmax as random", "pairs": "engines", "cost": _reads(1 if read else int(number))}
         told["what"] = f"annealer, one read, T = {number}" if read else f"annealer, best of {int(number):,} reads"
         yield of_interval((gained / base, low / base, high / base), n_engines, main=point in ("t0.35", "n10"), **told)
+        base = float(np.mean([run.metrics["uniform.rmse"] for run in runs])) / 100
+        gained, low, high = of_any_bin(point)
+        told["control"] = "any bin, same runs"
+        yield of_interval((gained / base, low / base, high / base), n_engines, **told)
     for model, (what, rival_of, control) in WITH_CIRCUIT.items():
         pair = ({"protocol": "printed", "model": one, "data": ENGINES} for one in (model, rival_of))
         told = error | {"what": what, "control": control}
@@ -196,6 +207,13 @@ def simplest(data: str) -> str:
         return ""
     means = {name: float(rival(name, data).mean()) for name in PLAIN}
     return next((name for name, one in means.items() if one <= min(means.values()) + NEAR), "")
+
+
+def instead() -> str:
+    """What to use instead, in a few words."""
+    name = simplest(ENGINES)
+    text, score = (PLAIN[name], _rival(name, ENGINES)) if name else (GUESSES["mean-of-state"], shown("mean-of-state"))
+    return f"{text} for engines (it errs by {score} flights)"
 
 
 def _instead() -> str:
