@@ -136,8 +136,8 @@ def holding(rows: Sequence[Any]) -> str:
     return (
         f"<p>Of <strong>{counting.judged(results)} measured values {hold['results']} hold</strong>. Among all claims "
         f"{sum(hold.values())} do, but {of_set} of these are settings, counts and equations: they say what was set, not what "
-        f"came of it. {len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs with; "
-        "a rival that was printed too low is no success.</p>"
+        f"came of it. {len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs "
+        "with; a rival that was printed too low is no success.</p>"
     )
 
 
