@@ -89,6 +89,12 @@ def board():
 
 
 @pytest.fixture(scope="session")
+def front():
+    """The front page, `book/_ext/qhbook/front.py`."""
+    return load_script("_ext/qhbook/front")
+
+
+@pytest.fixture(scope="session")
 def bootstrap():
     """The set-up, `book/bootstrap.py`."""
     return load_script("bootstrap")

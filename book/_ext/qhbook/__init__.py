@@ -4,6 +4,7 @@
 ``chapters``  the head of a chapter page and the page on how the book was run
 ``differences``  what differs from other layers, from the tests that show it
 ``board``     the claims of the papers: figure, table, links
+``front``     the front page: the answer over all papers, a trained circuit that runs, what holds
 ``repeatable``  what makes two builds of the book the same
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import board, chapters, differences, offline, repeatable
+from . import board, chapters, differences, front, offline, repeatable
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -26,7 +27,7 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
-    for part in (offline, chapters, board, differences, repeatable):
+    for part in (offline, chapters, board, front, differences, repeatable):
         part.setup(app)
     app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from qhelpers.papers.bearings.experiments.network import SPLITS
 from qhelpers.runs import records
 from qhelpers.signals import WINDOW
 
+if TYPE_CHECKING:
+    from qhelpers.ledger.ingredients import Ingredient
+
 AT_RANDOM, SIZE_OUT = SPLITS
 #: Where the network is trained, with which budget, and not for a choice.
 MAIN = {"data": "cwru", "size": 32, "epochs": 4, "inner": None}
@@ -22,6 +25,16 @@ MAIN = {"data": "cwru", "size": 32, "epochs": 4, "inner": None}
 WITHOUT = "without circuit"
 #: Samples of a second, and of the paper's window.
 SECOND = 12_000
+#: What stands in the circuit's place, as a table calls it: as `bearings-network`, `bearings-unseen` and `bearings-questions` do.
+IN_ITS_PLACE = {
+    "no circuit": (WITHOUT, "none", "none"),
+    "tanh": ("tanh for circuit", "classical", "tanh"),
+    "never trained": ("circuit not trained", "frozen", "frozen"),
+    "no CNOTs": ("without CNOTs", "separable", "separable"),
+    "its own terms, free": ("", "", "free"),
+}
+#: Of these the circuit is still there.
+WEAKENED = ("never trained", "no CNOTs")
 #: Rows of the picture, simplest first: one of 27 bearings left out, inner ring or outer; the experiment and config of each.
 ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "rule, not trained": ("bearings-rule", {"band": "2000-5500", "whiten": False, "samples": SECOND}),
@@ -112,6 +125,57 @@ def pairs() -> Mapping[str, tuple[float, float]]:
     return found
 
 
+def _heads(model: str) -> dict[str, float]:
+    """Share of right windows of each bearing left out, by a head on three lines; empty where none is recorded."""
+    wanted = {"method": "head", "input": "line means", "samples": SECOND, "model": model}
+    found: dict[str, list[float]] = {}
+    for run in records.measured("bearings-unseen"):
+        if wanted.items() <= run.config.items():
+            kept = run.arrays()
+            for name, share in zip(kept["bearing"].tolist(), kept["share"].tolist(), strict=True):
+                found.setdefault(name, []).append(share)
+    return {name: float(np.mean(shares)) for name, shares in found.items()}
+
+
+def _asked(place: str) -> NDArray[np.float64]:
+    """Accuracy of heads on features of one backbone, mean over them, by fault size held out (`bearings-questions`)."""
+    runs = sorted(
+        (run for run in records.measured("bearings-questions") if run.config["split"] == SIZE_OUT), key=lambda r: r.seed
+    )
+    return np.array([run.metrics[f"accuracy_{place}"] for run in runs if f"accuracy_{place}" in run.metrics])
+
+
+def ingredients() -> Iterator[Ingredient]:
+    """The circuit of QEML-Net less what stands in its place, in points of accuracy, as far as it is recorded.
+
+    The whole network where a fault size is held out and on windows at random; a head on features of one backbone, by size; a
+    head on three lines, one of all bearings left out.
+    """
+    from qhelpers.ledger.ingredients import of_pairs, of_records
+
+    def told(name: str, place: str, pairs: str) -> dict[str, Any]:
+        main = name == "no circuit" and place in ("a new fault size", "a new bearing")
+        common = {"what": "QEML-Net's circuit", "control": name, "place": place, "score": "accuracy", "pairs": pairs}
+        return common | {"classical": name not in WEAKENED, "main": main}
+
+    places = ((SIZE_OUT, "a new fault size", "sizes", 0.0), (AT_RANDOM, "windows at random", "seeds", 0.15))
+    for split, place, pairs, shared in places:
+        for name, (variant, _, _) in IN_ITS_PLACE.items():
+            both = ({**MAIN, "variant": "full", "split": split}, {**MAIN, "variant": variant, "split": split})
+            found = of_records("bearings-network", both, shared, **told(name, place, pairs)) if variant else None
+            if found:
+                yield found
+    circuit = _asked("circuit")
+    for name, (_, _, place) in IN_ITS_PLACE.items():
+        if len(circuit) > 1 and len(without := _asked(place)) == len(circuit):
+            yield of_pairs((circuit, without), 0.0, **told(name, "a new fault size, same features", "sizes"))
+    circuits = _heads("circuit")
+    for name, (_, model, _) in IN_ITS_PLACE.items():
+        if model and (other := _heads(model)) and other.keys() == circuits.keys():
+            shares = ([by[bearing] for bearing in sorted(circuits)] for by in (circuits, other))
+            yield of_pairs((next(shares), next(shares)), 0.0, **told(name, "a new bearing", "bearings"))
+
+
 def sentences() -> tuple[str, str, str]:
     """Does the quantum part help, where, and what to use instead; HTML, every number from the records."""
     return _help(), _where(), _instead()
@@ -162,6 +226,12 @@ def _where() -> str:
             f"bearings ({_runs(with_)})"
         )
     return said + "."
+
+
+def instead() -> str:
+    """What to use instead, in a few words."""
+    rule = np.array(list(shares("rule, not trained").values()))
+    return f"a rule from geometry and the shaft's speed for bearings ({100 * rule.mean():.0f} % of seconds right)"
 
 
 def _instead() -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from qhelpers.evaluation import corrected_t_test, holm
 from qhelpers.ledger.shown import sample, score
+
+if TYPE_CHECKING:
+    from qhelpers.ledger.ingredients import Ingredient
 
 #: Tasks, and what a sentence calls them.
 TASKS = {"occupancy": "in the room", "ton_iot_gps": "on the tracker"}
@@ -27,6 +30,21 @@ CLASSICAL: dict[str, dict[str, Any]] = {
     "a random forest": {"model": "random-forest"},
     "one tree": {"model": "decision-tree"},
 }
+#: What stands in the place of each circuit, with as many numbers, and what a table calls it.
+IN_ITS_PLACE: dict[str, dict[str, dict[str, Any]]] = {
+    f"QNN-P as a {wiring}": {
+        "a network of equal size": {"model": "mlp"},
+        "its own terms, free": {"model": f"trigonometric-{wiring}"},
+        "never trained": {"model": f"frozen-{wiring}"},
+        "no CNOTs": {"model": "qnn-p-separable"},
+    }
+    for wiring in ("chain", "ring")
+} | {
+    "QNN-Q": {"a network of equal size": {"model": "mlp"}},
+    "QNN-H": {"no circuit": {"model": "qnn-h-classical"}},
+}
+#: Of these the circuit is still there.
+WEAKENED = ("never trained", "no CNOTs")
 #: What one would try first, the simplest first.
 SIMPLE: dict[str, dict[str, Any]] = {
     "one threshold on one sensor": {"model": "one-threshold"},
@@ -86,6 +104,24 @@ def clear(shared: Mapping[str, float]) -> dict[tuple[str, str, str], list[str]]:
     return found
 
 
+def ingredients() -> Iterator[Ingredient]:
+    """Each circuit less what stands in its place, on both tasks: points of accuracy under the main reading."""
+    from qhelpers.ledger.evidence import Evidence
+    from qhelpers.ledger.ingredients import of_records
+
+    evidence = Evidence()
+    for data, place in TASKS.items():
+        shared = evidence.shared("low-energy", data) or 0.5
+        for network, controls in IN_ITS_PLACE.items():
+            for name, config in controls.items():
+                told: dict[str, Any] = {"what": network, "control": name, "place": place.split()[-1], "score": "accuracy"}
+                told["classical"] = name not in WEAKENED
+                told["main"] = network == "QNN-H" or (network == "QNN-P as a ring" and name == "its own terms, free")
+                both = (_place(NETWORKS[network], data), _place(config, data))
+                if found := of_records("low-energy", both, shared, evidence=evidence, **told):
+                    yield found
+
+
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "all")
 
 
@@ -138,6 +174,11 @@ def _instead(data: str) -> str:
     top = max(mean(config, data) for config in every.values())
     name = next(name for name, config in every.items() if mean(config, data) >= top - NEAR)
     return f"{TASKS[data]} {name} ({shown(every[name], data)})"
+
+
+def instead() -> str:
+    """What to use instead, in a few words."""
+    return _instead("occupancy").removeprefix(f"{TASKS['occupancy']} ") + " for a room"
 
 
 def _upper(text: str) -> str:

@@ -74,3 +74,18 @@ def test_rows_of_the_picture_are_shares_and_checks_are_told_in_words():
     from qhelpers.ledger.counting import arithmetic
 
     assert {one["what"] for one in arithmetic("4", answer.ARITHMETIC)} <= set(answer.ARITHMETIC.values())
+
+
+def test_the_table_of_all_parts_shows_heads_on_the_same_features_when_they_are_recorded(monkeypatch):
+    asked = {"circuit": [0.5, 0.6, 0.7], "none": [0.5, 0.5, 0.5], "free": [0.6, 0.7, 0.8]}
+    monkeypatch.setattr(answer, "_asked", lambda place: np.array(asked.get(place, [])))
+    same = {one.control: one for one in answer.ingredients() if "same features" in one.place}
+    assert {name: round(one.effect, 6) for name, one in same.items()} == {"no circuit": 10.0, "its own terms, free": -10.0}
+    assert all(one.says == "few" and one.pairs == "sizes" for one in same.values())
+
+
+def test_a_new_bearing_is_a_pair():
+    rows = {one.control: one for one in answer.ingredients() if one.place == "a new bearing"}
+    shares = [answer.shares(f"head, three lines, {name}") for name in ("circuit", "no circuit")]
+    gain = 100 * np.mean([shares[0][one] - shares[1][one] for one in shares[0]])
+    assert rows["no circuit"].effect == pytest.approx(gain) and rows["no circuit"].n == len(shares[0]) == 27
