@@ -50,7 +50,8 @@ def test_sensors_move_the_answer_except_the_one_out_of_reach(front_page: Any, sc
     outputs = page.evaluate(
         """() => [...document.querySelectorAll('.qh-live[data-brief] input[type=range]')].map(slider => {
              const before = slider.value, output = () => Number(document.querySelector('.qh-live-result').dataset.output);
-             const pull = to => { slider.value = to; slider.dispatchEvent(new Event('input', {bubbles: true})); return output(); };
+             const moved = () => slider.dispatchEvent(new Event('input', {bubbles: true}));
+             const pull = to => { slider.value = to; moved(); return output(); };
              const found = [pull(slider.min), pull(slider.max), slider.closest('.qh-live-unseen') !== null,
                             slider.getBoundingClientRect().width];
              pull(before);

@@ -102,7 +102,7 @@ def bars(rows: Sequence[Any]) -> str:
         n, name = counting.judged(counts), f"Part {paper.number}, {escape(paper.title)}"
         shown = [(one, counts[one]) for one in VERDICTS if counts[one] and one not in ("lost", "pending", "not measurable")]
         if not n:
-            lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: its file was not to be had</div></div>')
+            lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
         alt = ", ".join(f"{count} {one}" for one, count in shown)
@@ -135,10 +135,10 @@ def holding(rows: Sequence[Any]) -> str:
     low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     return (
-        f'<p class="qh-front-holds">Of <strong>{counting.judged(results)} measured values {hold["results"]} hold</strong>. Of all '
-        f"{sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what came of it. "
-        f"{len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs with: no "
-        "success.</p>"
+        f'<p class="qh-front-holds">Of <strong>{counting.judged(results)} measured values {hold["results"]} hold</strong>. '
+        f"Of the {sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what "
+        f"came of it. {len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs "
+        "with: no success.</p>"
     )
 
 
