@@ -191,7 +191,8 @@
       const n = formula().powers.length;
       const own = `${formula().about} Its formula has ${n} terms, and ${live} of its ${total} weights reach them.`;
       const freed = `Now with the ${n} coefficients fitted anew here, on ${given.data}. They need not be a circuit's.`;
-      about.textContent = state.fitted[key()] ? freed : own;
+      const short = `Its whole formula has ${n} terms; ${live} of its ${total} weights reach them.`;
+      about.textContent = brief ? short : state.fitted[key()] ? freed : own;
       ends.replaceChildren(make("span", {}, `−1 ${classes[0]}`), make("span", {}, "0"), make("span", {}, `${classes[1]} +1`));
       presets.replaceChildren(
         make("span", {}, "Set to typical:"),

@@ -84,7 +84,7 @@ class Paper:
         return tuple(importlib.import_module(f"{self.package}.{self.answer}").sentences()) if self.answer else ()
 
     def instead(self) -> str:
-        """What to use in the place of its quantum part, in a few words with a number; empty where it says nothing yet."""
+        """What to use in the place of its quantum part, in a few words; empty where it says nothing yet."""
         module = importlib.import_module(f"{self.package}.{self.answer}") if self.answer else None
         return str(module.instead()) if module is not None and hasattr(module, "instead") else ""
 

@@ -5,6 +5,7 @@
 ``differences``  what differs from other layers, from the tests that show it
 ``board``     the claims of the papers: figure, table, links
 ``front``     the front page: the answer over all papers, a trained circuit that runs, what holds
+``search``    which words of a reader lead to which page
 ``repeatable``  what makes two builds of the book the same
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import board, chapters, differences, front, offline, repeatable
+from . import board, chapters, differences, front, offline, repeatable, search
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -27,7 +28,7 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
-    for part in (offline, chapters, board, front, differences, repeatable):
+    for part in (offline, chapters, board, front, differences, search, repeatable):
         part.setup(app)
     app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -29,18 +28,27 @@ def papers() -> tuple[Any, ...]:
     return found.papers()
 
 
+def ahead_of_all(found: Sequence[Any]) -> list[str]:
+    """Return the quantum parts that are clearly ahead of everything classical that was put in their place, on some task."""
+    from qhelpers.ledger.ingredients import after_holm
+
+    rivals: dict[tuple[str, str, str], set[str]] = {}
+    for one, says in zip(found, after_holm(found), strict=True):
+        if one.classical:
+            rivals.setdefault((one.paper, one.what, one.place), set()).add(says)
+    return [what for (_, what, _), says in rivals.items() if says == {"ahead"}]
+
+
 def helps(found: Sequence[Any]) -> str:
     """Return the first sentence: how often a quantum part is clearly ahead of something classical in its place."""
     from qhelpers.ledger.ingredients import replaced
 
     counts = replaced(found)
     n = sum(counts.values()) - counts["few"]
-    many = counts["ahead"] > counts["behind"] and 2 * counts["ahead"] > n
-    first = "Often" if many else "Seldom" if counts["ahead"] else "Not that we could see"
+    first = "Here and there" if ahead_of_all(found) else "Not that we could see"
     return (
-        f"<strong>Does it help?</strong> {first}: {n} times we put something classical in the place of a quantum part. The "
-        f"quantum part is clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}; in the other "
-        f"{told(counts['open'])} no difference can be told."
+        f"<strong>Does it help?</strong> {first}. {n} times we put something classical in the place of a quantum part. The "
+        f"quantum part was clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}."
     )
 
 
@@ -48,28 +56,24 @@ def where(found: Sequence[Any]) -> str:
     """Return the second sentence: in which parts it is clearly ahead, and whether anywhere of all that was put in its place."""
     from qhelpers.ledger.ingredients import after_holm
 
-    classical = [(one, says) for one, says in zip(found, after_holm(found), strict=True) if one.classical]
-    ahead = Counter(one.paper for one, says in classical if says == "ahead")
-    rivals: dict[tuple[str, str, str], list[str]] = {}
-    for one, says in classical:
-        rivals.setdefault((one.paper, one.what, one.place), []).append(says)
-    whole = [key for key, all_of in rivals.items() if set(all_of) == {"ahead"}]
+    ahead = {one.paper for one, says in zip(found, after_holm(found), strict=True) if one.classical and says == "ahead"}
     if not ahead:
         return "<strong>Where?</strong> Nowhere that we found."
     titles = {paper.number: f"Part {paper.number} ({paper.title.lower()})" for paper in papers()}
     named = " and ".join(titles[number] for number in sorted(ahead))
-    beside = sorted({one.control for one, says in classical if says == "ahead"})
-    text = f"<strong>Where?</strong> In {named} alone, beside {' or '.join(escape(name) for name in beside)}"
+    whole = ahead_of_all(found)
     if whole:
-        what = ", ".join(escape(name) for _, name, _ in whole)
-        return f"{text}; ahead of all that was put in its place: {what}."
-    return f"{text}. Ahead of everything that was put in its place: nowhere."
+        return f"<strong>Where?</strong> In {named}: ahead of all that we put in its place is {', '.join(map(escape, whole))}."
+    return (
+        f"<strong>Where?</strong> Only in {named}, and there something else classical does as well. Nowhere did it beat "
+        "everything that we put in its place."
+    )
 
 
 def instead() -> str:
     """Return the third sentence: what each paper's answer says to use."""
     said = [text for paper in papers() if (text := paper.instead())]
-    return f"<strong>What instead?</strong> The simplest thing that fits the task: {', '.join(said[:-1])}, and {said[-1]}."
+    return f"<strong>What instead?</strong> The simplest thing that does it: {', '.join(said)}."
 
 
 def answer() -> str:
@@ -98,7 +102,7 @@ def bars(rows: Sequence[Any]) -> str:
         n, name = counting.judged(counts), f"Part {paper.number}, {escape(paper.title)}"
         shown = [(one, counts[one]) for one in VERDICTS if counts[one] and one not in ("lost", "pending", "not measurable")]
         if not n:
-            lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: its file was not to be had</div></div>')
+            lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
         alt = ", ".join(f"{count} {one}" for one, count in shown)
@@ -114,10 +118,7 @@ def bars(rows: Sequence[Any]) -> str:
     legend = "".join(
         f'<li><span class="qh-verdict qh-v-{slug(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
     )
-    return (
-        f'<figure class="qh-figure qh-board qh-front-bars">{"".join(lines)}<ul class="qh-legend">{legend}</ul>'
-        "<figcaption>Values that the papers measured and print, by what became of them.</figcaption></figure>"
-    )
+    return f'<figure class="qh-figure qh-board qh-front-bars">{"".join(lines)}<ul class="qh-legend">{legend}</ul></figure>'
 
 
 def holding(rows: Sequence[Any]) -> str:
@@ -134,10 +135,10 @@ def holding(rows: Sequence[Any]) -> str:
     low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     return (
-        f"<p>Of <strong>{counting.judged(results)} measured values {hold['results']} hold</strong>. Among all claims "
-        f"{sum(hold.values())} do, but {of_set} of these are settings, counts and equations: they say what was set, not what "
+        f'<p class="qh-front-holds">Of <strong>{counting.judged(results)} measured values {hold["results"]} hold</strong>. '
+        f"Of the {sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what "
         f"came of it. {len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs "
-        "with; a rival that was printed too low is no success.</p>"
+        "with: no success.</p>"
     )
 
 

@@ -169,16 +169,20 @@ def _where(data: str, found: Mapping[tuple[str, str, str], Sequence[str]]) -> st
     return f"{_upper(TASKS[data])} {named}, is clearly above {number} of the nine ({listed(beaten)}); {behind} it."
 
 
-def _instead(data: str) -> str:
+def _simplest(data: str) -> str:
     every = SIMPLE | CLASSICAL
     top = max(mean(config, data) for config in every.values())
-    name = next(name for name, config in every.items() if mean(config, data) >= top - NEAR)
-    return f"{TASKS[data]} {name} ({shown(every[name], data)})"
+    return next(name for name, config in every.items() if mean(config, data) >= top - NEAR)
+
+
+def _instead(data: str) -> str:
+    name = _simplest(data)
+    return f"{TASKS[data]} {name} ({shown((SIMPLE | CLASSICAL)[name], data)})"
 
 
 def instead() -> str:
     """What to use instead, in a few words."""
-    return _instead("occupancy").removeprefix(f"{TASKS['occupancy']} ") + " for a room"
+    return f"{_simplest('occupancy')} (a room)"
 
 
 def _upper(text: str) -> str:

@@ -147,8 +147,7 @@ def _simplest() -> str:
 
 def instead() -> str:
     """What to use instead, in a few words."""
-    name = _simplest()
-    return f"{name} ({shown(PLAIN[name])}) for network flows"
+    return f"{_simplest()} (network flows)"
 
 
 def _instead() -> str:
