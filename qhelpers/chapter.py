@@ -270,8 +270,8 @@ class Page:
         )
         if not reads:
             text = (
-                "What runs live on this page reads no data; all numbers come from the cells above them, profile "
-                f"<code>{self.profile}</code>, seed {self.seed}."
+                f"What runs live on this page reads no data, profile <code>{self.profile}</code>, seed {self.seed}. "
+                "What is called <strong>recorded</strong> was measured before."
             )
         plain = f"live: {self.source if reads else 'no data'}, {self.profile}, seed {self.seed}"
         _show(f'<div class="qh-banner qh-{self.source}" role="note">{text}</div>', plain)

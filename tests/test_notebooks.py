@@ -22,7 +22,6 @@ NOT_YET = {
     "1-low-energy/1.5-energy",
     "9-back/circuits",
     "9-back/many-machines",
-    "9-back/speed",
 }
 MOST_MINUTES = 20
 #: "About 12": what fits on a phone's screen without scrolling.
