@@ -14,7 +14,7 @@ def forged(monkeypatch):
     """Records in which the network's variants have these scores where a fault size is held out."""
 
     def forge(full, without):
-        def network(variant, split, metric="accuracy"):
+        def network(variant, split, metric="accuracy", size=32):
             return np.array(full if variant == "full" else without) if split == answer.SIZE_OUT else np.array([0.98, 0.99])
 
         monkeypatch.setattr(answer, "network", network)
@@ -46,11 +46,11 @@ def test_a_gain_on_the_same_features_is_told_with_its_sign(forged, monkeypatch):
 def test_the_page_shows_what_is_recorded():
     said = " ".join(ledger.answer("4"))
     found = re.findall(r'data-of="([^"]+)">([^<]+)<', said)
-    assert len(found) == 4
+    assert len(found) == 6
     for of, text in found:
         assert of.startswith("bearings-network; ")
-        variant, split = (re.search(f"{name}=([^;]+);", of)[1] for name in ("variant", "split"))
-        assert text == f"{answer.network(variant, split).mean():.3f}"
+        variant, split, size = (re.search(f"{name}=([^;]+);", of)[1] for name in ("variant", "split", "size"))
+        assert text == f"{answer.network(variant, split, size=int(size)).mean():.3f}"
 
 
 def test_the_rule_and_the_lines_are_of_the_same_bearings():
