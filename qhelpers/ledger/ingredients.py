@@ -37,7 +37,7 @@ class Ingredient:
     n : int
         Pairs.
     pairs : str
-        What a pair is, in the plural: ``"seeds"``, ``"bearings"``.
+        What a pair is, in the plural: ``"seeds"``, ``"machines"``.
     p : float
         Two-sided; NaN where there are fewer pairs than a test needs.
     cost : str
