@@ -142,14 +142,12 @@ def sentences() -> tuple[str, str, str]:
         for network in NETWORKS
         if best(CLASSICAL, data) in found[data, network, "ahead"]
     ]
-    hybrid = " and ".join(
-        f"{shown(NETWORKS['QNN-H'], data)} with its circuit and {shown({'model': 'qnn-h-classical'}, data)} without {place}"
-        for data, place in TASKS.items()
-    )
-    no = "No: none of the networks is clearly ahead of the best classical model on either task"
+    both = [shown(one, data) for data in TASKS for one in (NETWORKS["QNN-H"], {"model": "qnn-h-classical"})]
+    no = "No: no network is clearly ahead of the best classical model on either task"
     first = f"{listed(wins)} is clearly ahead of the best classical model" if wins else no
     return (
-        f"<strong>Does the quantum part help?</strong> {first}, and the hybrid scores {hybrid}.",
+        f"<strong>Does the quantum part help?</strong> {first}. The hybrid scores {both[0]} with its circuit and {both[1]} "
+        f"without in the room, {both[2]} and {both[3]} on the tracker.",
         f"<strong>Where?</strong> {' '.join(_where(data, found) for data in TASKS)}",
         f"<strong>What to use instead?</strong> {_upper(', '.join(_instead(data) for data in TASKS))}.",
     )
@@ -157,16 +155,15 @@ def sentences() -> tuple[str, str, str]:
 
 def _where(data: str, found: Mapping[tuple[str, str, str], Sequence[str]]) -> str:
     network = best(NETWORKS, data)
-    named = f"its best network on average, {network} ({shown(NETWORKS[network], data)})"
+    named = f"its best network, {network} ({shown(NETWORKS[network], data)})"
     beaten, lost = (found[data, network, side] for side in ("ahead", "behind"))
     if len(lost) > 1:
         behind = f"{_NUMBERS[len(lost)]} of the nine classical models are clearly above"
     else:
         behind = f"{lost[0]} is clearly above" if lost else "no classical model is clearly above"
     if not beaten:
-        return f"Not {TASKS[data]}: {behind} {named}, and none is clearly below."
-    number = _NUMBERS[len(beaten)]
-    return f"{_upper(TASKS[data])} {named}, is clearly above {number} of the nine ({listed(beaten)}); {behind} it."
+        return f"Not {TASKS[data]}: {behind} {named}."
+    return f"{_upper(TASKS[data])} {named}, is clearly above {_NUMBERS[len(beaten)]} of the nine; {behind} it."
 
 
 def _simplest(data: str) -> str:
