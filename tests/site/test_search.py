@@ -47,11 +47,11 @@ def test_words_belong_to_one_page_that_is_in_the_book() -> None:
         assert any(word.startswith(asked) for word in found[page])
 
 
-def build(folder: Path, left_out: str = "") -> subprocess.CompletedProcess[str]:
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
     """Make a book whose pages all speak of everything, one of them an API with functions of the names that are asked for."""
     (folder / "conf.py").write_text(CONF)
     everything = " ".join(ASKED)
-    for page in [one for one in answers() if one != left_out]:
+    for page in answers():
         (folder / page).parent.mkdir(exist_ok=True)
         (folder / f"{page}.rst").write_text(f"{Path(page).name}\n{'=' * 40}\n\n{everything}\n")
     functions = "".join(f".. py:function:: {word.split()[-1]}()\n\n   {everything}\n\n" for word in ASKED)
@@ -59,11 +59,6 @@ def build(folder: Path, left_out: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "index.rst").write_text(f"Book\n====\n\n{everything}\n\n.. toctree::\n   :glob:\n\n   */*\n   api\n")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", str(folder), str(folder / "out")]
     return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_an_answer_that_is_no_page_fails_the_build(tmp_path: Path) -> None:
-    done = build(tmp_path, left_out="1-low-energy/1.3-noise")
-    assert done.returncode and "'1-low-energy/1.3-noise' of ANSWERS is no page of the book" in done.stderr
 
 
 def first(page: Any, query: str) -> list[str]:
@@ -84,15 +79,15 @@ def test_the_page_that_answers_comes_before_functions_and_texts(chromium: Any, t
         page.goto(f"file://{tmp_path}/out/search.html?q={query.replace(' ', '+')}")
         found = first(page, query)
         assert found[0].startswith(f"{answer}.html"), (query, found)
-        assert any(one.startswith("api.html#") for one in found), "the functions are still found"
-        assert found[-1].startswith("api.html#"), "and come last"
+        if " " not in query:  # a function is found by one word of its name
+            assert found[-1] == f"api.html#{query}", "the functions are still found, and come last"
     context.close()
 
 
 @pytest.mark.needs_browser
 @pytest.mark.parametrize("query", ASKED)
 def test_the_site_answers(look: Any, site: Path, query: str) -> None:
-    if not (site / "9-back" / "worth-trying.html").exists():
-        pytest.skip("the site was built before there was such a search; build it with: make book")
+    if not (site / f"{ASKED[query]}.html").exists():
+        pytest.skip(f"the site has no page {ASKED[query]}; build it with: make book")
     page, _ = look(f"search.html?q={query.replace(' ', '+')}")
     assert first(page, query)[0].startswith(f"{ASKED[query]}.html")
