@@ -512,6 +512,7 @@ def assemble(root: Path, outcomes: list[Outcome]) -> None:
     }
     # A page is made of what these tests are marked with.
     pages |= {f"_tests/{path.name}": path for path in (root / "tests" / "circuits").glob("test_differences.py")}
+    pages |= {path.name: path for path in root.glob("CITATION.cff")}
     for outcome in outcomes:
         job = outcome.job
         pages[job.notebook.as_posix()] = job.cached

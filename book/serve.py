@@ -9,6 +9,7 @@ browser is told to load nothing from other hosts, so that a page which tried to 
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +39,20 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()
+
+    def send_error(self, code, message=None, explain=None):
+        """Show the site's own page for what is not there: its addresses are those of the top folder, wherever it is shown."""
+        page = Path(self.directory) / "404.html"
+        if code != HTTPStatus.NOT_FOUND or not page.is_file():
+            super().send_error(code, message, explain)
+            return
+        text = re.sub(r'(\s(?:href|src|action)=")(?![a-z]+:|[/#"])', r"\1/", page.read_text(encoding="utf-8")).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text)
 
     def list_directory(self, path):
         """Show no list of a folder."""

@@ -189,14 +189,14 @@ class Page:
         Returns
         -------
         list of dict
-            ``label``, ``values`` (a score a run), ``printed`` (text or None), ``control``.
+            ``label``, ``n`` (number of runs), ``values`` (a score a run), ``printed`` (text or None), ``control``.
         """
         rows = []
         for label, config in models.items():
             runs = self.recorded(experiment, **config, **wanted)
             values = [run.metrics[claim.rpartition(".")[2]] for run in runs]
             printed = self.printed(claim.format(model=config["model"]), missing_ok=True)
-            rows.append({"label": f"{label} (n = {len(runs)})", "values": values, "printed": printed, "control": control})
+            rows.append({"label": label, "n": len(runs), "values": values, "printed": printed, "control": control})
         return rows
 
     def claims(self, *ids: str, caption: str) -> None:

@@ -1,6 +1,7 @@
 """What all tests share: one thread a process, the markers' conditions, the build under test."""
 
 import functools
+import importlib
 import importlib.util
 import os
 import shutil
@@ -83,9 +84,23 @@ def chapters():
 
 
 @pytest.fixture(scope="session")
-def board():
+def book_extension():
+    """Import a module of the book's Sphinx extension, `book/_ext/qhbook/`."""
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    yield lambda name: importlib.import_module(f"qhbook.{name}")
+    sys.path.remove(str(ROOT / "book" / "_ext"))
+
+
+@pytest.fixture(scope="session")
+def board(book_extension):
     """How claims are shown, `book/_ext/qhbook/board.py`."""
-    return load_script("_ext/qhbook/board")
+    return book_extension("board")
+
+
+@pytest.fixture(scope="session")
+def front():
+    """The front page, `book/_ext/qhbook/front.py`."""
+    return load_script("_ext/qhbook/front")
 
 
 @pytest.fixture(scope="session")

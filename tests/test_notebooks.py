@@ -18,11 +18,8 @@ PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
 #: Chapters that are not yet brought to the shape of the others: a question answered in the first screen, at most
 #: `MOST_MINUTES` to read. They still say their reading time themselves.
 NOT_YET = {
-    "1-low-energy/1.1-three-quantum-networks",
-    "1-low-energy/1.2-against-nine-classical-models",
     "1-low-energy/1.3-noise",
     "1-low-energy/1.5-energy",
-    "1-low-energy/1.6-verdict",
 }
 MOST_MINUTES = 20
 #: "About 12": what fits on a phone's screen without scrolling.

@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
 /** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. */
 function reach() {
-  for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, .qh-claims .math, mjx-container")) {
+  for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container")) {
     box.classList.remove("qh-fits");  // or what fitted a wider window would never scroll in a narrow one
     const wide = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
     if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
@@ -39,40 +39,83 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => { document.documentElement.dataset.theme = shown; });
 
-/** Put a filter by verdict, check and words above the table of claims. */
+/** Put a filter and an order by paper, kind and verdict above the table of claims; what is chosen stands in the address. */
 function addFilter(table) {
-  const rows = [...table.tBodies[0].rows];
-  const verdicts = [...new Set(rows.map((row) => row.dataset.verdict))];
+  const body = table.tBodies[0], rows = [...body.rows];
+  const named = (list) => table.dataset[list].split("|");
+  // value and label of each choice, in the order in which they sort
+  const choices = {
+    paper: named("papers").map((title) => [/\d+/.exec(title)[0], title]),
+    kind: named("kindValues").map((value, place) => [value, named("kinds")[place]]),
+    verdict: named("verdicts").map((verdict) => [verdict, verdict]),
+  };
+  for (const [name, all] of Object.entries(choices)) {
+    choices[name] = all.filter(([value]) => rows.some((row) => row.dataset[name] === value));
+  }
   const form = document.createElement("form");
   form.className = "qh-filter";
-  form.setAttribute("aria-label", "Filter the claims");
+  form.setAttribute("aria-label", "Filter and sort the claims");
   form.innerHTML = `
+    <label>Paper <select name="paper"><option value="">all</option></select></label>
+    <label>Kind <select name="kind"><option value="">all</option></select></label>
     <label>Verdict <select name="verdict"><option value="">all</option></select></label>
     <label>Check <select name="check"><option value="">all</option><option value="failed">a check failed</option></select></label>
     <label>Words <input name="words" type="search" placeholder="qnn-p f1"></label>
+    <label>Sort by <select name="sort"><option value="">paper and place</option><option value="kind">kind</option>
+      <option value="verdict">verdict</option></select></label>
+    <button type="reset">Show all</button>
     <output aria-live="polite"></output>`;
-  for (const verdict of verdicts) form.elements.verdict.add(new Option(verdict, verdict));
-  const asked = new URLSearchParams(location.search);
-  for (const name of ["verdict", "check", "words"]) if (asked.has(name)) form.elements[name].value = asked.get(name);
+  for (const [name, all] of Object.entries(choices)) {
+    for (const [value, label] of all) form.elements[name].add(new Option(label, value));
+  }
+  const names = ["paper", "kind", "verdict", "check", "words", "sort"];
+  const fields = names.map((name) => form.elements[name]);
 
   const apply = () => {
-    const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
+    const words = wanted.words.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const text = `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase();
       row.hidden =
-        (form.elements.verdict.value && row.dataset.verdict !== form.elements.verdict.value) ||
-        (form.elements.check.value && !row.dataset.failed) ||
-        !words.every((word) => text.includes(word));
+        ["paper", "kind", "verdict"].some((name) => wanted[name] && row.dataset[name] !== wanted[name]) ||
+        (wanted.check && !row.dataset.failed) ||
+        !words.every((word) => `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase().includes(word));
       shown += !row.hidden;
     }
     form.querySelector("output").textContent = `${shown} of ${rows.length} claims`;
   };
-  form.addEventListener("input", apply);
+  const order = () => {
+    const by = form.elements.sort.value;
+    const place = by ? new Map(choices[by].map(([value], rank) => [value, rank])) : null;
+    // a stable sort: what is alike stays in the order of the papers
+    body.append(...(by ? rows.toSorted((one, other) => place.get(one.dataset[by]) - place.get(other.dataset[by])) : rows));
+  };
+  const note = () => {
+    const told = new URLSearchParams(fields.filter((one) => one.value).map((one) => [one.name, one.value])).toString();
+    history.replaceState(null, "", told ? `#${told.replaceAll("+", "%20")}` : location.pathname + location.search);
+  };
+  /** Take what the address says; what it does not name, or names as no field does, is not filtered by. */
+  const read = () => {
+    const hash = location.hash.slice(1);
+    if (hash.includes("=")) {
+      const asked = new URLSearchParams(hash);
+      for (const one of fields) {
+        const value = asked.get(one.name) ?? "";
+        one.value = value;
+        if (one.value !== value) one.value = "";  // a choice that there is not leaves a list empty
+      }
+      order();
+    }
+    apply();
+    if (hash.includes("=")) form.scrollIntoView({ block: "center", behavior: "instant" });
+    // a link to one claim shows it whatever the filter says
+    const target = hash && document.getElementById(decodeURIComponent(hash));
+    if (target) { target.hidden = false; target.scrollIntoView({ behavior: "instant" }); }
+  };
+  form.addEventListener("input", (event) => { if (event.target.name === "sort") order(); apply(); note(); });
+  form.addEventListener("reset", () => setTimeout(() => { order(); apply(); note(); }));
   form.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("hashchange", read);
   (table.closest(".qh-table") ?? table).before(form);
-  apply();
-  // a link to one claim shows it whatever the filter says
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target) { target.hidden = false; target.scrollIntoView({ behavior: "instant" }); }
+  read();
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,62 @@ def _of_this_version(record: Record) -> Record:
             "to make it again, take the code of that time from git"
         )
     return record
+
+
+def commands(made: Sequence[Record], folder: Path | None = None) -> list[str]:
+    """Command lines that make some records again, one an experiment, each in lines of at most 85 characters.
+
+    Parameters
+    ----------
+    made : sequence of Record
+        Records that belong together, those of a printed number for instance.
+    folder : Path, optional
+        Records folder; the committed one by default.
+
+    Returns
+    -------
+    list of str
+        Each asks for what all of them have in common and no more words than it takes; empty where only an earlier version of the
+        code made them.
+    """
+    lines = []
+    for name in dict.fromkeys(record.experiment for record in made):
+        version = get(name).version
+        own = [_spelled(record) for record in made if record.experiment == name and record.version == version]
+        every = [_spelled(record) for record in records.read(name, folder) if record.version == version]
+        if not own:
+            continue
+        asked = dict(sorted(set.intersection(*(set(one.items()) for one in own))))
+        fitting = sum(asked.items() <= one.items() for one in every)
+        for key in list(asked):
+            fewer = {other: value for other, value in asked.items() if other != key}
+            if sum(fewer.items() <= one.items() for one in every) == fitting:
+                asked = fewer
+        words = [".venv/bin/python -m qhelpers.runs", f"again {name}"]
+        words += [f"--only {shlex.quote(f'{key}={value}')}" for key, value in asked.items()]
+        lines.append(" \\\n  ".join(_filled(words, 80)))
+    return lines
+
+
+_spelled_before: dict[str, dict[str, str]] = {}
+
+
+def _spelled(record: Record) -> dict[str, str]:
+    """A record's config as the command line spells it; its id stands for it."""
+    if record.id not in _spelled_before:
+        _spelled_before[record.id] = {key: records.spell(value) for key, value in record.config.items()}
+    return _spelled_before[record.id]
+
+
+def _filled(words: Sequence[str], width: int) -> list[str]:
+    """Words joined to lines no longer than `width`, where a single word is not."""
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def run(found: Sequence[Record], workers: int | None = None) -> Iterator[Comparison]:

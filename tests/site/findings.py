@@ -67,6 +67,7 @@ ANCHORS = """() => {
   for (const {href} of document.querySelectorAll('a[href*="#"]')) {
     const [page, hash] = href.split('#');
     if (page !== own || !hash || visited.has(hash)) continue;
+    if (hash.includes('=') && document.querySelector('.qh-filter')) continue;  // asks for a view, leads to no place
     visited.add(hash);
     const target = document.getElementById(decodeURIComponent(hash));
     if (!target) { told.push('leads nowhere: #' + hash); continue; }
@@ -136,6 +137,8 @@ PRINTED = """() => {
     if (level(getComputedStyle(words).color) > 130) { told.push('pale ink: ' + words.textContent.trim().slice(0, 40)); break; }
   for (const part of ['.bd-sidebar-primary', '.bd-sidebar-secondary', '.bd-header-article', '.prev-next-footer', '.qh-filter'])
     if (document.querySelector(part)?.checkVisibility()) told.push('of no use on paper: ' + part);
+  for (const bar of document.querySelectorAll('article details:not([open]) > summary'))
+    if (bar.getClientRects().length) { told.push('a bar that cannot be pressed: ' + bar.textContent.trim().slice(0, 40)); break; }
   if (![...document.querySelectorAll('h1')].some(one => one.checkVisibility())) told.push('no title');
   return told;
 }"""

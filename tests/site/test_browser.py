@@ -159,20 +159,105 @@ def test_the_keyboard_reaches_everything_and_is_seen(visit: Any, name: str) -> N
 # ---- tables ----
 
 
-def test_claims_can_be_filtered(visit: Any) -> None:
-    page, _ = visit(BOARD)
-    rows = page.locator("table.qh-claims tbody tr")
-    total = rows.count()
-    shown = page.locator("table.qh-claims tbody tr:visible")
-    assert total == shown.count() > 100
-    assert page.locator("form.qh-filter").count() == 1
+ROWS = "table.qh-claims tbody tr"
+
+
+def chosen(page: Any) -> dict[str, str]:
+    """What the fields of the filter say."""
+    return dict(page.locator(".qh-filter :is(select, input)").evaluate_all("all => all.map(one => [one.name, one.value])"))
+
+
+def counted(page: Any, what: str) -> Counter[str]:
+    """The rows that are shown, by what they carry."""
+    return Counter(page.locator(f"{ROWS}:visible").evaluate_all(f"rows => rows.map(row => row.dataset.{what})"))
+
+
+@pytest.mark.parametrize("mode", ["wide, light", "phone, dark"])
+def test_claims_can_be_filtered(visit: Any, mode: str) -> None:
+    page, _ = visit(BOARD, mode)
+    total = page.locator(ROWS).count()
+    assert total == page.locator(f"{ROWS}:visible").count() > 100
+    everything = {what: counted(page, what) for what in ("paper", "kind", "verdict")}
+    assert all(len(values) > 3 for values in everything.values())
+    for what, values in everything.items():
+        offered = page.locator(f".qh-filter select[name={what}] option").evaluate_all("all => all.map(one => one.value)")
+        assert set(offered) == {"", *values}
+        for value in list(values)[:2]:
+            page.locator(f".qh-filter select[name={what}]").select_option(value)
+            assert counted(page, what) == {value: values[value]}
+            assert page.locator(".qh-filter output").inner_text() == f"{values[value]} of {total} claims"
+        page.locator(f".qh-filter select[name={what}]").select_option("")
     page.locator(".qh-filter input[name=words]").fill("qnn-p accuracy")
-    assert 0 < shown.count() < total
-    assert all("qnn-p" in text.lower() for text in shown.all_inner_texts())
+    shown = page.locator(f"{ROWS}:visible").all_inner_texts()
+    assert 0 < len(shown) < total
+    assert all("qnn-p" in text.lower() for text in shown)
+    page.locator(".qh-filter button").click()
+    page.wait_for_function(f"document.querySelectorAll('{ROWS}[hidden]').length === 0")
+    assert not any(chosen(page).values())
+
+
+def test_claims_can_be_sorted_and_the_order_of_the_papers_comes_back(visit: Any) -> None:
+    page, _ = visit(BOARD)
+    ids = f"[...document.querySelectorAll('{ROWS}')].map(row => row.id)"
+    printed = page.evaluate(ids)
+    for what in ("verdict", "kind"):
+        page.locator(".qh-filter select[name=sort]").select_option(what)
+        values = page.locator(ROWS).evaluate_all(f"rows => rows.map(row => row.dataset.{what})")
+        blocks = [value for place, value in enumerate(values) if place == 0 or values[place - 1] != value]
+        assert len(blocks) == len(set(blocks)) > 3, f"the rows of a {what} do not stand together"
+        inside = [one for one, value in zip(page.evaluate(ids), values, strict=True) if value == blocks[0]]
+        assert inside == sorted(inside, key=printed.index), "what is alike has lost its order"
+    page.locator(".qh-filter select[name=sort]").select_option("")
+    assert page.evaluate(ids) == printed
+
+
+@pytest.mark.parametrize("files", [False, True], ids=["served", "as a file"])
+def test_what_is_filtered_stands_in_the_address(visit: Any, files: bool) -> None:
+    page, watch = visit(BOARD + "#paper=3&verdict=falls%20short&sort=kind&words=rmse&nonsense=1", files=files)
+    assert chosen(page) == {"paper": "3", "kind": "", "verdict": "falls short", "check": "", "words": "rmse", "sort": "kind"}
+    assert set(counted(page, "paper")) == {"3"} and set(counted(page, "verdict")) == {"falls short"}
+    page.locator(".qh-filter select[name=paper]").select_option("1")
     page.locator(".qh-filter input[name=words]").fill("")
-    verdict = rows.first.get_attribute("data-verdict")
-    page.locator(".qh-filter select[name=verdict]").select_option(verdict)
-    assert shown.count() == page.locator(f'table.qh-claims tr[data-verdict="{verdict}"]').count()
+    assert page.evaluate("location.hash") == "#paper=1&verdict=falls%20short&sort=kind"
+    first = page.locator(f"{ROWS}:visible").all_inner_texts()
+    page.reload(wait_until="load")
+    page.wait_for_selector(".qh-filter")
+    assert page.locator(f"{ROWS}:visible").all_inner_texts() == first != []
+    page.evaluate("location.hash = '#verdict=holds'")
+    page.wait_for_function("document.querySelector('.qh-filter [name=verdict]').value === 'holds'")
+    assert chosen(page)["paper"] == ""
+    page.evaluate("location.hash = '#verdict=no+such'")
+    page.wait_for_function(f"document.querySelectorAll('{ROWS}[hidden]').length === 0")
+    page.locator(".qh-filter button").click()
+    page.wait_for_function("location.hash === ''")
+    assert watch.complaints == []
+
+
+def test_the_filter_works_by_the_keyboard(visit: Any) -> None:
+    page, _ = visit(BOARD)
+    page.locator(".qh-filter select[name=paper]").focus()
+    names = []
+    for _ in range(7):
+        names.append(page.evaluate("document.activeElement.name || document.activeElement.type"))
+        page.keyboard.press("Tab")
+    assert names == ["paper", "kind", "verdict", "check", "words", "sort", "reset"]
+    page.locator(".qh-filter select[name=verdict]").focus()
+    page.keyboard.press("ArrowDown")
+    assert len(counted(page, "verdict")) == 1
+
+
+def test_the_board_leads_to_filtered_views_and_to_each_claim(visit: Any) -> None:
+    page, _ = visit("index.html")
+    page.locator(".qh-board .qh-legend a").first.click()
+    page.wait_for_url("**/scoreboard.html#verdict=*")
+    page.wait_for_selector(".qh-filter")
+    assert set(counted(page, "verdict")) == {chosen(page)["verdict"]} != {""}
+    page.locator(f"{ROWS}:visible td a").first.click()
+    page.wait_for_url("**/claims-*.html#*")
+    entry = page.locator(".qh-claim:target")
+    assert entry.is_visible()
+    words = entry.locator("dt").all_inner_texts()
+    assert words[:4] == ["Printed", "What it is", "Measured", "Verdict"]
 
 
 def test_claims_are_all_there_without_scripts(visit: Any) -> None:

@@ -22,7 +22,6 @@ NOT_YET = {
     "1-low-energy/1.4-what-the-circuit-computes.html",
     "1-low-energy/1.5-energy.html",
     "api.html",
-    "scoreboard.html",
 }
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -27,6 +28,14 @@ SORT_NAMES = {
     "sentences": "Sentences that compare",
     "equations": "Equations, pseudo-code",
     "counts and settings": "Counts and settings",
+}
+
+#: And one of them by itself.
+SORT_NAMES_ONE = {
+    "results": "Measured value",
+    "sentences": "Sentence that compares",
+    "equations": "Equation or pseudo-code",
+    "counts and settings": "Count or setting",
 }
 
 LINE = ' class="qh-line"'
@@ -81,12 +90,14 @@ def figure(rows: Sequence[Any]) -> str:
             )
             name = f"{SORT_NAMES[sort]}: {counts.total()}"
             bars.append(
-                f'<div class="qh-bar-row"><div class="qh-bar-name">{name} ({escape(alt)})</div>'
+                f'<div class="qh-bar-row"><div class="qh-bar-name">{filtered(name, paper=paper, kind=sort)} ({escape(alt)})</div>'
                 f'<div class="qh-bar" role="img" aria-label="{title}, {name}: {escape(alt)}">{parts}</div></div>'
             )
     total = Counter(row.verdict for row in rows)
     legend = "".join(
-        f'<li><span class="qh-verdict {style(verdict)}">{escape(verdict)}</span></li>' for verdict in VERDICTS if total[verdict]
+        f'<li><span class="qh-verdict {style(verdict)}">{filtered(escape(verdict), verdict=verdict)}</span></li>'
+        for verdict in VERDICTS
+        if total[verdict]
     )
     caption = (
         "Every claim of the papers treated so far, by verdict: what they measured, what they say in words, their equations, and "
@@ -96,6 +107,11 @@ def figure(rows: Sequence[Any]) -> str:
         f'<figure class="qh-figure qh-board">{"".join(bars)}<ul class="qh-legend">{legend}</ul>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def filtered(text: str, **wanted: str) -> str:
+    """Return a link to the scoreboard that shows only the claims that are wanted: by paper, kind or verdict."""
+    return f'<a href="{SCOREBOARD}.html#{urlencode(wanted, quote_via=quote)}">{text}</a>'
 
 
 def results(rows: Sequence[Any]) -> str:
@@ -190,7 +206,7 @@ def measured(row: Any) -> str:
     return f"holds in {row.measured:.0%} of {tries} (n = {row.n_seeds})"
 
 
-def _marked(row: Any) -> str:
+def marked(row: Any) -> str:
     """Return what was measured, escaped, with a number marked by what it is of."""
     from qhelpers.ledger.shown import mark, told
 
@@ -201,61 +217,59 @@ def _marked(row: Any) -> str:
 
 
 def printed(row: Any) -> str:
-    """Return what is printed, escaped: the letters, or a formula."""
+    """Return what is printed, escaped, a formula in plain letters: no page of claims has to typeset."""
+    return escape(plain(row.printed or "lost"))
+
+
+def plain(text: str) -> str:
+    """Return a paper's words without TeX and without the space that TeX leaves around what it typesets."""
     from qhelpers.ledger.shown import plain
 
-    text = row.printed or "lost"
-    whole = text[:1] == text[-1:] == "$" and text.count("$") == 2
-    if not whole and ", Eq. " not in row.where:
-        return escape(plain(text))
-    formula = text.replace("% ", "").rstrip(",.").strip("$")
-    return f'<span class="math notranslate nohighlight">\\({escape(formula)}\\)</span>'
+    return " ".join(plain(text.replace("% ", "") if "\\" in text else text).split())
 
 
 def place(row: Any) -> str:
     """Return where a claim stands; the number takes its place in the words quoted around it."""
-    from qhelpers.ledger.shown import plain
-
     return plain(row.where.replace("{}", row.printed or "…"))
 
 
 def reason(row: Any) -> str:
-    """Return a verdict's sentence and what was assumed, to be unfolded; nothing where no run is recorded yet."""
-    from qhelpers.ledger.shown import plain
-
+    """Return a verdict's sentence and what was assumed; nothing where no run is recorded yet."""
     if row.verdict == "pending" or not row.sentence:
         return ""
     notes = [row.sentence]
     if not row.failed_checks:
         notes += [f"A check that fails under some readings of the text: {doubt}" for doubt in row.doubts]
-    if len(row.readings) > 1:
-        notes.append("By reading: " + "; ".join(f"{one.reading}: {one.verdict}" for one in row.readings) + ".")
     if row.assumptions:
         notes.append("Assumed: " + "; ".join(row.assumptions) + ".")
     return "".join(f"<p>{escape(plain(note))}</p>" for note in notes)
 
 
 def table(rows: Sequence[Any]) -> str:
-    """Return all claims as a table, one row a claim, each with an anchor."""
+    """Return all claims as a table, one row a claim, each with an anchor; the rest is on the page of its paper's claims."""
     body = []
     for row in rows:
         failed = ", ".join(check.replace("-", " ") for check in row.failed_checks)
         badge = f'<span class="qh-verdict {style(row.verdict)}">{escape(row.verdict)}</span>'
-        why = reason(row)
-        verdict = f"<details><summary>{badge}</summary>{why}</details>" if why else badge
         name = escape(row.id)
+        shown = row.id.replace(".", ".<wbr>")
         body.append(
-            f'<tr id="{name}" data-verdict="{escape(row.verdict)}" data-failed="{escape(failed)}">'
-            f'<td><a href="#{name}">{name.replace(".", ".<wbr>")}</a><span class="qh-where">{escape(place(row))}</span></td>'
+            f'<tr id="{name}" data-paper="{row.paper}" data-kind="{row.sort}" data-verdict="{escape(row.verdict)}" '
+            f'data-failed="{escape(failed)}">'
+            f'<td><a href="claims-{row.paper}.html#{name}">{shown}</a><span class="qh-where">{escape(place(row))}</span></td>'
             f'<td data-name="printed">{printed(row)}</td>'
-            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{_marked(row)}</td>'
-            f"<td>{verdict}</td>"
+            f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{marked(row)}</td>'
+            f"<td>{badge}</td>"
             f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
         )
     names = ("claim, and where it stands", "printed", "measured: mean ± sd", "verdict", "failed checks")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    titles = "|".join(f"Part {number}, {paper.title}" for number, paper in sorted(papers().items()))
+    kinds = "|".join(SORT_NAMES.values())
     return (
-        '<div class="qh-table" role="region" aria-label="All claims"><table class="qh-claims">'
+        '<div class="qh-table" role="region" aria-label="All claims">'
+        f'<table class="qh-claims" data-verdicts="{escape("|".join(VERDICTS))}" data-papers="{escape(titles)}" '
+        f'data-kinds="{escape(kinds)}" data-kind-values="{"|".join(SORT_NAMES)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -12,12 +12,16 @@ from sphinx.application import Sphinx
 COST = re.compile(r'<(\w+)(?: [^<>]*)? class="(?:[^"<>]* )?qh-cost(?: [^"<>]*)?"[^<>]*>[^<]*</\1>')
 
 
+#: What stands in full elsewhere: the search finds it there.
+UNSEARCHED = re.compile(r'<div class="qh-unsearched">.*', re.DOTALL)
+
+
 class searchable(nodes.raw):
     """HTML whose text, as the search reads it, has no cost in it and keeps the words of neighbouring cells apart."""
 
     def astext(self) -> str:
         """Return the words, not the markup."""
-        text = re.sub(r"<(style|script)\b.*?</\1>", " ", COST.sub(" ", super().astext()), flags=re.DOTALL)
+        text = re.sub(r"<(style|script)\b.*?</\1>", " ", COST.sub(" ", UNSEARCHED.sub(" ", super().astext())), flags=re.DOTALL)
         return re.sub(r"<[^<]+?>", " ", text)
 
 
