@@ -20,8 +20,6 @@ PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
 NOT_YET = {
     "1-low-energy/1.3-noise",
     "1-low-energy/1.5-energy",
-    "9-back/circuits",
-    "9-back/many-machines",
 }
 MOST_MINUTES = 20
 #: "About 12": what fits on a phone's screen without scrolling.
