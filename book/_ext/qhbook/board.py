@@ -446,6 +446,13 @@ class CoverageDirective(LedgerDirective):
     write = staticmethod(coverage)
 
 
+def preview(name: str) -> str:
+    """Return in a line what a resting pointer shows of a claim: what is printed and where, what was measured, and the verdict."""
+    row = next(one for one in verdicts() if one.id == name)
+    said = plain(row.printed or "lost from the text")
+    return f"{place(row)}: printed {said}; measured {measured(row)}; {row.verdict}"
+
+
 class ClaimRole(SphinxRole):
     """A link to a claim's row on the scoreboard: ``{claim}`1.T1.qnn-p.f1```."""
 
@@ -460,7 +467,8 @@ class ClaimRole(SphinxRole):
                 location=self.get_location(),
             )
         address = self.env.app.builder.get_relative_uri(self.env.docname, SCOREBOARD)
-        return [nodes.reference("", self.text, internal=True, refuri=f"{address}#{self.text}")], []
+        told = preview(self.text) if self.text in known else ""
+        return [nodes.reference("", self.text, internal=True, refuri=f"{address}#{self.text}", reftitle=told)], []
 
 
 def setup(app: Sphinx) -> None:
