@@ -194,7 +194,8 @@ def measured(row: Any) -> str:
         return "–"
     kind, quantity = claims()[row.id].kind, claims()[row.id].meaning.name
     if kind == "number":
-        spread = "" if row.sd is None or exact(row.sd, quantity) else f" ± {row.sd:.{decimals(row.measured)}f}"
+        bare = row.sd is None or exact(row.sd, quantity) or quantity.endswith("_sd")  # a spread has none of its own here
+        spread = "" if bare else f" ± {row.sd:.{decimals(row.measured)}f}"
         return f"{told(row.measured, row.sd, quantity)}{spread} (n = {row.n_seeds})"
     run = [one for one in row.readings if one.verdict != "pending"]
     if len(run) > 1:
