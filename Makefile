@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve test data records bench growth spreading annealing network lock release clean
+.PHONY: help set-up book lab serve pdf test data records bench growth spreading annealing network lock release clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -50,6 +50,9 @@ lab: set-up ## open JupyterLab on the notebooks (this machine only)
 
 serve: ## show the built site at http://127.0.0.1:8000/ (this machine only)
 	@$(PYTHON) book/serve.py '$(PORT)'
+
+pdf: ## print the built site with Chromium, a PDF a page, into build/pdf
+	@$(PYTHON) book/pdf.py
 
 test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .

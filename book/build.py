@@ -47,7 +47,7 @@ CELL_SECONDS = {"quick": 600}
 NOTEBOOK_GB = 1.5
 
 #: Files of `book/` that build it, or set up JupyterLab, and are no pages.
-NOT_PAGES = {"build.py", "bootstrap.py", "compare.py", "serve.py", "overrides.json", "page_config.json"}
+NOT_PAGES = {"build.py", "bootstrap.py", "compare.py", "pdf.py", "serve.py", "overrides.json", "page_config.json"}
 
 #: One thread a process: threads of several processes on the same cores slow each other down many times over.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")

@@ -22,6 +22,16 @@ function reach() {
   }
 }
 
+/** Bring an entry into sight: those above it are laid out on the way, and move it. */
+function aim(entry, tries = 5) {
+  if (!entry) return;
+  entry.scrollIntoView({ block: "start", behavior: "instant" });
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    const { top } = entry.getBoundingClientRect();
+    if (tries && (top < 0 || top > innerHeight / 2)) aim(entry, tries - 1);
+  }));
+}
+
 window.addEventListener("load", () => {
   reach();
   // fonts, mathematics and a turned phone change what fits
@@ -29,6 +39,7 @@ window.addEventListener("load", () => {
   new ResizeObserver(reach).observe(document.body);
   // what stands above a claim may have changed its height since the page was first laid out
   document.querySelector("tr:target")?.scrollIntoView({ block: "center", behavior: "instant" });
+  aim(document.querySelector(".qh-claim:target"));
 });
 
 // paper is white: a page that is read in the dark is printed light
@@ -38,6 +49,8 @@ addEventListener("beforeprint", () => {
   document.documentElement.dataset.theme = "light";
 });
 addEventListener("afterprint", () => { document.documentElement.dataset.theme = shown; });
+
+addEventListener("hashchange", () => aim(document.querySelector(".qh-claim:target")));
 
 /** Put a filter and an order by paper, kind and verdict above the table of claims; what is chosen stands in the address. */
 function addFilter(table) {

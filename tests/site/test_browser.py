@@ -255,7 +255,9 @@ def test_the_board_leads_to_filtered_views_and_to_each_claim(visit: Any) -> None
     page.locator(f"{ROWS}:visible td a").first.click()
     page.wait_for_url("**/claims-*.html#*")
     entry = page.locator(".qh-claim:target")
-    assert entry.is_visible()
+    page.wait_for_function(
+        "(([top]) => top >= 0 && top < innerHeight / 2)([document.querySelector('.qh-claim:target').getBoundingClientRect().top])"
+    )
     words = entry.locator("dt").all_inner_texts()
     assert words[:4] == ["Printed", "What it is", "Measured", "Verdict"]
 

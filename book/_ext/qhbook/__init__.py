@@ -9,6 +9,7 @@
 ``claims``    a page of all claims of a paper, and the claims as files
 ``citing``    how to cite, and the page for what is not there
 ``linked``    claims and data sets as JSON-LD (RO-Crate, Croissant)
+``terms``     the words of the glossary, linked where a chapter uses them first
 ``repeatable``  what makes two builds of the book the same
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import board, chapters, citing, claims, differences, front, offline, repeatable, search
+from . import board, chapters, citing, claims, differences, front, offline, repeatable, search, terms
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -31,7 +32,7 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
-    for part in (offline, chapters, board, front, claims, citing, differences, search, repeatable):
+    for part in (offline, chapters, board, front, claims, citing, differences, search, repeatable, terms):
         part.setup(app)
     app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -194,7 +194,8 @@ def measured(row: Any) -> str:
         return "–"
     kind, quantity = claims()[row.id].kind, claims()[row.id].meaning.name
     if kind == "number":
-        spread = "" if row.sd is None or exact(row.sd, quantity) else f" ± {row.sd:.{decimals(row.measured)}f}"
+        bare = row.sd is None or exact(row.sd, quantity) or quantity.endswith("_sd")  # a spread has none of its own here
+        spread = "" if bare else f" ± {row.sd:.{decimals(row.measured)}f}"
         return f"{told(row.measured, row.sd, quantity)}{spread} (n = {row.n_seeds})"
     run = [one for one in row.readings if one.verdict != "pending"]
     if len(run) > 1:
@@ -446,6 +447,13 @@ class CoverageDirective(LedgerDirective):
     write = staticmethod(coverage)
 
 
+def preview(name: str) -> str:
+    """Return in a line what a resting pointer shows of a claim: what is printed and where, what was measured, and the verdict."""
+    row = next(one for one in verdicts() if one.id == name)
+    said = plain(row.printed or "lost from the text")
+    return f"{place(row)}: printed {said}; measured {measured(row)}; {row.verdict}"
+
+
 class ClaimRole(SphinxRole):
     """A link to a claim's row on the scoreboard: ``{claim}`1.T1.qnn-p.f1```."""
 
@@ -460,7 +468,8 @@ class ClaimRole(SphinxRole):
                 location=self.get_location(),
             )
         address = self.env.app.builder.get_relative_uri(self.env.docname, SCOREBOARD)
-        return [nodes.reference("", self.text, internal=True, refuri=f"{address}#{self.text}")], []
+        told = preview(self.text) if self.text in known else ""
+        return [nodes.reference("", self.text, internal=True, refuri=f"{address}#{self.text}", reftitle=told)], []
 
 
 def setup(app: Sphinx) -> None:
