@@ -210,20 +210,14 @@ def _help() -> str:
     first = "No gain was seen" if gain.max() <= 0 else "Not that we could see" if gain.min() <= 0 else "Perhaps"
     said = (
         f"<strong>Does the quantum part help?</strong> {first}: on a fault size never met QEML-Net has an accuracy of "
-        f"{shown('full', SIZE_OUT)} with its circuit and {shown(WITHOUT, SIZE_OUT)} without "
-        f"({_points(small.min(), small.max())} points by size)"
+        f"{shown('full', SIZE_OUT)} with its circuit and {shown(WITHOUT, SIZE_OUT)} without"
     )
     if len(chosen):
-        said += (
-            f", with larger images, as an inner split asked for, {shown('full', SIZE_OUT, CHOSEN)} and "
-            f"{shown(WITHOUT, SIZE_OUT, CHOSEN)} ({_points(chosen.min(), chosen.max())})"
-        )
+        said += f", with larger images {shown('full', SIZE_OUT, CHOSEN)} and {shown(WITHOUT, SIZE_OUT, CHOSEN)}"
     said += f"; {len(small)} sizes cannot exclude a small gain."
-    told = {name: one for name, one in pairs().items() if name.startswith(SIZE_OUT)}
+    told = [mean for name, (mean, _) in pairs().items() if name.startswith(SIZE_OUT)]
     if told:
-        means = [mean for mean, _ in told.values()]
-        said += f" To a head on the same features the circuit’s four numbers add {_points(float(np.mean(means)))} points"
-        said += f" ({_points(min(means), max(means))} by size)."
+        said += f" To a head on the same features its four numbers add {_points(float(np.mean(told)))} points."
     return said
 
 
@@ -236,31 +230,22 @@ def _where() -> str:
     if shares(with_) and shares(without):
         mean, half, _ = paired(with_, without)
         said += (
-            f"; and where one of {len(shares(with_))} bearings is left out, a small head on three line heights is right in "
-            f"{_unseen(with_)} with the circuit and {_unseen(without)} without, {_points(mean)} ± {half:.1f} points on the same "
-            f"bearings ({_runs(with_)})"
+            f"; where one of {len(shares(with_))} bearings is left out, the circuit gives a small head on three line heights "
+            f"{_points(mean)} ± {half:.1f} points ({_runs(with_)})"
         )
     return said + "."
-
-
-def instead() -> str:
-    """What to use instead, in a few words."""
-    means = {label: float(np.mean(list(shares(label).values()))) for label in list(ROWS)[:3]}
-    names = ("a rule from geometry and speed", "logistic regression on nine lines of a spectrum", "logistic regression")
-    best = next(name for name, mean in zip(names, means.values(), strict=True) if mean >= max(means.values()) - NEAR)
-    return f"{best} (bearings)"
 
 
 def _instead() -> str:
     said = (
         "<strong>What to use instead?</strong> The bearing’s geometry and the speed of its shaft: with a second of signal a rule "
-        f"that is never trained names the damaged ring of a bearing left out in {_unseen('rule, not trained')}, logistic "
-        f"regression on nine line heights in {_unseen('logistic, nine lines')}"
+        f"that is never trained is right in {_unseen('rule, not trained')} of windows of a bearing left out, a regression on nine "
+        f"line heights in {_unseen('logistic, nine lines')}"
     )
     if shares("QEML-Net, its own images"):
         said += (
             f". In the paper’s own 43 ms the lines have {_unseen('logistic, nine lines, 43 ms')}, QEML-Net on its images "
-            f"{_unseen('QEML-Net, its own images')} ({_runs('QEML-Net, its own images')}); guessing has 50 %"
+            f"{_unseen('QEML-Net, its own images')} ({_runs('QEML-Net, its own images')}), guessing 50 %"
         )
     return said + "."
 
