@@ -21,7 +21,6 @@ NOT_YET = {
     "0-start/0.1-circuits-in-an-afternoon",
     "0-start/0.2-the-data",
     "0-start/0.3-a-fair-fight",
-    "1-low-energy/1.5-energy",
     "9-back/circuits",
     "9-back/many-machines",
     "9-back/speed",
