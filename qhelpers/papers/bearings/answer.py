@@ -197,17 +197,16 @@ def _points(*values: float) -> str:
     return " to ".join(f"{value:+.1f}" for value in values).replace("-", "−")
 
 
-def _gain(size: int) -> NDArray[np.float64]:
+def gain(size: int) -> NDArray[np.float64]:
     """What the circuit adds where a fault size is held out, in points by fault size, with images of so many pixels a side."""
     both = (network(variant, SIZE_OUT, size=size) for variant in ("full", WITHOUT))
-    gain: NDArray[np.float64] = np.array([100 * (one - other) for one, other in zip(*both, strict=False)])
-    return gain
+    return np.array([100 * (one - other) for one, other in zip(*both, strict=False)])
 
 
 def _help() -> str:
-    small, chosen = _gain(MAIN["size"]), _gain(CHOSEN)
-    gain = np.concatenate([small, chosen])
-    first = "No gain was seen" if gain.max() <= 0 else "Not that we could see" if gain.min() <= 0 else "Perhaps"
+    small, chosen = gain(MAIN["size"]), gain(CHOSEN)
+    both = np.concatenate([small, chosen])
+    first = "No gain was seen" if both.max() <= 0 else "Not that we could see" if both.min() <= 0 else "Perhaps"
     said = (
         f"<strong>Does the quantum part help?</strong> {first}: on a fault size never met QEML-Net has an accuracy of "
         f"{shown('full', SIZE_OUT)} with its circuit and {shown(WITHOUT, SIZE_OUT)} without"
@@ -239,8 +238,8 @@ def _where() -> str:
 def _instead() -> str:
     said = (
         "<strong>What to use instead?</strong> The bearing’s geometry and the speed of its shaft: with a second of signal a rule "
-        f"that is never trained is right in {_unseen('rule, not trained')} of windows of a bearing left out, a regression on nine "
-        f"line heights in {_unseen('logistic, nine lines')}"
+        f"that is never trained is right in {_unseen('rule, not trained')} of windows of a bearing left out, a regression on "
+        f"nine line heights in {_unseen('logistic, nine lines')}"
     )
     if shares("QEML-Net, its own images"):
         said += (
