@@ -98,9 +98,9 @@ def board(book_extension):
 
 
 @pytest.fixture(scope="session")
-def front():
+def front(book_extension):
     """The front page, `book/_ext/qhbook/front.py`."""
-    return load_script("_ext/qhbook/front")
+    return book_extension("front")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +31,26 @@ html_show_search_summary = False
 """
 
 
-def answers() -> dict[str, tuple[str, ...]]:
+@pytest.fixture
+def answers(book_extension: Any) -> dict[str, tuple[str, ...]]:
     """The words of each page, as `book/_ext/qhbook/search.py` has them."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'book' / '_ext')!r}); from qhbook.search import ANSWERS; print(ANSWERS)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    found: dict[str, tuple[str, ...]] = eval(done.stdout, {"__builtins__": {}})
+    found: dict[str, tuple[str, ...]] = book_extension("search").ANSWERS
     return found
 
 
-def test_words_belong_to_one_page_that_is_in_the_book() -> None:
+def test_words_belong_to_one_page_that_is_in_the_book(answers: dict[str, tuple[str, ...]]) -> None:
     toc = (ROOT / "book" / "_toc.yml").read_text(encoding="utf-8")
-    found = answers()
-    words = [word for own in found.values() for word in own]
-    assert len(words) == len(set(words)) and all(re.search(rf"^ +- file: {page}$", toc, re.MULTILINE) for page in found)
+    words = [word for own in answers.values() for word in own]
+    assert len(words) == len(set(words)) and all(re.search(rf"^ +- file: {page}$", toc, re.MULTILINE) for page in answers)
     for asked, page in ASKED.items():
-        assert any(word.startswith(asked) for word in found[page])
+        assert any(word.startswith(asked) for word in answers[page])
 
 
-def build(folder: Path) -> subprocess.CompletedProcess[str]:
+def build(folder: Path, pages: Iterable[str]) -> subprocess.CompletedProcess[str]:
     """Make a book whose pages all speak of everything, one of them an API with functions of the names that are asked for."""
     (folder / "conf.py").write_text(CONF)
     everything = " ".join(ASKED)
-    for page in answers():
+    for page in pages:
         (folder / page).parent.mkdir(exist_ok=True)
         (folder / f"{page}.rst").write_text(f"{Path(page).name}\n{'=' * 40}\n\n{everything}\n")
     functions = "".join(f".. py:function:: {word.split()[-1]}()\n\n   {everything}\n\n" for word in ASKED)
@@ -70,8 +69,10 @@ def first(page: Any, query: str) -> list[str]:
 
 
 @pytest.mark.needs_browser
-def test_the_page_that_answers_comes_before_functions_and_texts(chromium: Any, tmp_path: Path) -> None:
-    done = build(tmp_path)
+def test_the_page_that_answers_comes_before_functions_and_texts(
+    chromium: Any, answers: dict[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    done = build(tmp_path, answers)
     assert done.returncode == 0, done.stderr
     context = chromium.new_context()
     page = context.new_page()
