@@ -189,14 +189,14 @@ class Page:
         Returns
         -------
         list of dict
-            ``label``, ``values`` (a score a run), ``printed`` (text or None), ``control``.
+            ``label``, ``n`` (number of runs), ``values`` (a score a run), ``printed`` (text or None), ``control``.
         """
         rows = []
         for label, config in models.items():
             runs = self.recorded(experiment, **config, **wanted)
             values = [run.metrics[claim.rpartition(".")[2]] for run in runs]
             printed = self.printed(claim.format(model=config["model"]), missing_ok=True)
-            rows.append({"label": f"{label} (n = {len(runs)})", "values": values, "printed": printed, "control": control})
+            rows.append({"label": label, "n": len(runs), "values": values, "printed": printed, "control": control})
         return rows
 
     def claims(self, *ids: str, caption: str) -> None:
@@ -270,8 +270,8 @@ class Page:
         )
         if not reads:
             text = (
-                "What runs live on this page reads no data; all numbers come from the cells above them, profile "
-                f"<code>{self.profile}</code>, seed {self.seed}."
+                f"What runs live on this page reads no data, profile <code>{self.profile}</code>, seed {self.seed}. "
+                "What is called <strong>recorded</strong> was measured before."
             )
         plain = f"live: {self.source if reads else 'no data'}, {self.profile}, seed {self.seed}"
         _show(f'<div class="qh-banner qh-{self.source}" role="note">{text}</div>', plain)

@@ -459,7 +459,7 @@ def specification_curve(fits: Mapping[str, ArrayLike], choices: Mapping[str, Seq
 
 
 def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
-    """Draw claims by verdict, one stacked bar a group, from the top, with the numbers in the parts.
+    """Draw claims by verdict, one stacked bar a group, from the top, with the numbers in the parts that have room for them.
 
     Parameters
     ----------
@@ -468,14 +468,14 @@ def verdict_bars(ax: Axes, counts: Mapping[str, Mapping[str, int]]) -> None:
         For each group the number of claims by verdict, as in `qhelpers.verdicts`.
     """
     groups = list(counts)
-    starts = np.zeros(len(groups))
+    starts, longest = np.zeros(len(groups)), max((sum(one.values()) for one in counts.values()), default=0)
     for verdict, word in VERDICTS.items():
         widths = np.array([counts[group].get(verdict, 0) for group in groups], dtype=float)
         if not widths.any():
             continue
         ax.barh(groups, widths, left=starts, height=0.7, color=word.both, label=verdict)
         for row, (start, width) in enumerate(zip(starts, widths, strict=True)):
-            if width:
+            if width >= 0.02 * longest and width:
                 # not black, which would turn light on a dark page; the bars keep their colours
                 ax.text(start + width / 2, row, f"{width:.0f}", ha="center", va="center", fontsize=9, color="#101010")
         starts += widths

@@ -98,6 +98,12 @@ def board(book_extension):
 
 
 @pytest.fixture(scope="session")
+def front(book_extension):
+    """The front page, `book/_ext/qhbook/front.py`."""
+    return book_extension("front")
+
+
+@pytest.fixture(scope="session")
 def bootstrap():
     """The set-up, `book/bootstrap.py`."""
     return load_script("bootstrap")

@@ -17,19 +17,7 @@ NAMES = [path.relative_to(BASE).with_suffix("").as_posix() for path in NOTEBOOKS
 PARAMETERS = {"profile": "quick", "source": "twin", "seed": 0}
 #: Chapters that are not yet brought to the shape of the others: a question answered in the first screen, at most
 #: `MOST_MINUTES` to read. They still say their reading time themselves.
-NOT_YET = {
-    "0-start/0.1-circuits-in-an-afternoon",
-    "0-start/0.2-the-data",
-    "0-start/0.3-a-fair-fight",
-    "1-low-energy/1.1-three-quantum-networks",
-    "1-low-energy/1.2-against-nine-classical-models",
-    "1-low-energy/1.3-noise",
-    "1-low-energy/1.5-energy",
-    "1-low-energy/1.6-verdict",
-    "9-back/circuits",
-    "9-back/many-machines",
-    "9-back/speed",
-}
+NOT_YET: set[str] = set()
 MOST_MINUTES = 20
 #: "About 12": what fits on a phone's screen without scrolling.
 LONGEST_CELL = 14

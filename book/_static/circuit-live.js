@@ -147,6 +147,7 @@
   function start(root) {
     const given = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
     const id = `qh-live-${++count}`;
+    const brief = root.hasAttribute("data-brief"); // sliders and answer alone
     const state = { task: 0, kind: Object.keys(given.tasks[0].formulas)[0], all: false, fitted: {}, stop: null };
     const task = () => given.tasks[state.task];
     const formula = () => task().formulas[state.kind];
@@ -190,7 +191,8 @@
       const n = formula().powers.length;
       const own = `${formula().about} Its formula has ${n} terms, and ${live} of its ${total} weights reach them.`;
       const freed = `Now with the ${n} coefficients fitted anew here, on ${given.data}. They need not be a circuit's.`;
-      about.textContent = state.fitted[key()] ? freed : own;
+      const short = `Its whole formula has ${n} terms; ${live} of its ${total} weights reach them.`;
+      about.textContent = brief ? short : state.fitted[key()] ? freed : own;
       ends.replaceChildren(make("span", {}, `−1 ${classes[0]}`), make("span", {}, "0"), make("span", {}, `${classes[1]} +1`));
       presets.replaceChildren(
         make("span", {}, "Set to typical:"),
@@ -199,8 +201,10 @@
       );
       curves = sensors.map((sensor, s) => slider(sensor, s));
       sliders.replaceChildren(...curves.map((one) => one.box));
-      buildTerms();
-      buildFit();
+      if (!brief) {
+        buildTerms();
+        buildFit();
+      }
       update(true);
     }
 
@@ -225,7 +229,8 @@
       const mark = make("i", { class: "qh-live-mark", "aria-hidden": "true" });
       const box = make("div", { class: seen ? "qh-live-sensor" : "qh-live-sensor qh-live-unseen" },
         make("div", { class: "qh-live-head" }, make("label", { for: name }, make("b", {}, sensor.symbol), ` ${sensor.name}`), value, angle));
-      if (!seen) box.append(make("p", { class: "qh-live-note", id: `${name}-note` }, "Out of reach: whatever its weights, this circuit cannot see it."));
+      if (!seen) box.append(make("p", { class: "qh-live-note", id: `${name}-note` }, 
+        brief ? "Out of its reach." : "Out of reach: whatever its weights, this circuit cannot see it."));
       box.append(make("div", { class: "qh-live-frame" }, plot, mark), input);
       input.addEventListener("input", () => {
         readings()[s] = Number(input.value);
@@ -404,11 +409,14 @@
       update(true);
     });
     const kinds = Object.keys(given.tasks[0].formulas);
+    const choices = [
+      choice("Data", "task", given.tasks.map((one, place) => [String(place), one.name]), "0", (value) => change({ task: Number(value) })),
+      choice("CNOTs", "kind", kinds.map((kind) => [kind, kind]), state.kind, (kind) => change({ kind })),
+    ];
     const live = make("section", { class: "qh-live-app", "aria-label": "The trained circuit, live" },
-      make("div", { class: "qh-live-choices" },
-        choice("Data", "task", given.tasks.map((one, place) => [String(place), one.name]), "0", (value) => change({ task: Number(value) })),
-        choice("CNOTs", "kind", kinds.map((kind) => [kind, kind]), state.kind, (kind) => change({ kind }))),
-      about, result, spoken, presets, sliders,
+      make("div", { class: "qh-live-choices" }, ...(given.tasks.length > 1 ? choices : choices.slice(1))),
+      ...(brief ? [result, spoken, sliders, presets, about] : [about, result, spoken, presets, sliders]));
+    if (!brief) live.append(
       make("p", { class: "qh-live-title", role: "heading", "aria-level": 3, id: `${id}-title` }, "Its terms, the largest coefficient first, and what each adds now"),
       list, sum, more,
       make("p", { class: "qh-live-title", role: "heading", "aria-level": 3 }, "Set its coefficients free"),

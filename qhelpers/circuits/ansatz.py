@@ -1,7 +1,7 @@
 """Encodings and ansätze, written once and built in PennyLane and in Qiskit.
 
 A part is a list of gates over named angles; both builders read that list, so weights mean the same in both libraries: the flat
-order of Qiskit's parameters is PennyLane's array of weights read row by row. The separable twin of a circuit is the same
+order of Qiskit's parameters is PennyLane's array of weights read row by row. A circuit's separable form is the same
 circuit without its two-qubit gates (``entanglement="none"``).
 """
 
@@ -180,7 +180,7 @@ class VariationalCircuit:
 
     @property
     def separable(self) -> VariationalCircuit:
-        """The separable twin: the same circuit without two-qubit gates."""
+        """The separable circuit: the same without two-qubit gates."""
         return replace(self, encoding=self.encoding.separable, ansatz=self.ansatz.separable)
 
     def pennylane(self) -> Callable[[Any, Any], Any]:
@@ -278,7 +278,7 @@ def resource_table(n_qubits: int = 4, reps: int = 1) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``part`` (encoding or ansatz), ``name``, ``entanglement``, ``qubits``, ``weights``, ``one-qubit gates``,
-        ``two-qubit gates`` and ``depth``; ``none`` is the separable twin.
+        ``two-qubit gates`` and ``depth``; ``none`` is the separable circuit.
     """
     pd = require("pandas", "experiments")
     parts: list[Encoding | Ansatz] = []

@@ -51,7 +51,7 @@ def entangling_pairs(n_qubits: int, entanglement: str) -> list[tuple[int, int]]:
     entanglement : str
         As in Qiskit: ``full``, each pair once, 0-1, 0-2, ...; ``linear``: 0-1, 1-2, ...; ``reverse_linear``: the same pairs
         from the last to the first; ``circular``: last-0, then ``linear``. Not in Qiskit: ``ring``, ``linear`` and then last-0;
-        ``none``: no pairs (separable twin). Two qubits have one pair, 0-1, in all patterns but ``none``.
+        ``none``: no pairs (the separable circuit). Two qubits have one pair, 0-1, in all patterns but ``none``.
 
     Returns
     -------

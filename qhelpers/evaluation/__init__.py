@@ -3,6 +3,7 @@
 import qhelpers._experiments  # noqa: F401
 from qhelpers.evaluation.alarms import alarm_threshold, at_alarm_budget, cost_threshold, episodes, lowest_rate, observed_hours
 from qhelpers.evaluation.comparison import (
+    SMALLEST_TEST,
     Equivalence,
     Prediction,
     Test,
@@ -14,6 +15,7 @@ from qhelpers.evaluation.comparison import (
     held_out,
     holm,
     non_inferiority,
+    paired_interval,
     predicted_spread,
     prediction,
     runs_for_ranks,
@@ -42,6 +44,7 @@ from qhelpers.evaluation.splits import (
 )
 
 __all__ = [
+    "SMALLEST_TEST",
     "Equivalence",
     "Fit",
     "Prediction",
@@ -70,6 +73,7 @@ __all__ = [
     "non_inferiority",
     "observed_hours",
     "official_split",
+    "paired_interval",
     "possible",
     "predicted_spread",
     "prediction",

@@ -336,11 +336,35 @@ def corrected_t_test(first: ArrayLike, second: ArrayLike, shared: float, level: 
     Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, 239-281.
     """
     difference = _pairs(first, second)
+    mean, low, high = paired_interval(first, second, shared, level)
+    n, statistic = len(difference), _statistic(mean, _error(difference, shared))
+    return Test(mean, statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), low, high, n)
+
+
+def paired_interval(first: ArrayLike, second: ArrayLike, shared: float, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of first minus second with the interval of `corrected_t_test`; of as few as two pairs, where there is no test.
+
+    Parameters
+    ----------
+    first, second, shared, level
+        As in `corrected_t_test`.
+
+    Returns
+    -------
+    mean, low, high : float
+
+    Raises
+    ------
+    ValueError
+        For fewer than two pairs, unequal lengths, or a share outside [0, 1).
+    """
+    x, y = _finite(first, "first", least=2), _finite(second, "second", least=2)
+    _same_length(x, y)
     _check_level(level)
-    n, mean, error = len(difference), float(difference.mean()), _error(difference, shared)
-    statistic = _statistic(mean, error)
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * error
-    return Test(mean, statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), mean - half, mean + half, n)
+    difference = x - y
+    mean, error = float(difference.mean()), _error(difference, shared)
+    half = float(stats.t.ppf((1 + level) / 2, len(difference) - 1)) * error
+    return mean, mean - half, mean + half
 
 
 def bayesian_comparison(first: ArrayLike, second: ArrayLike, margin: float, shared: float) -> tuple[float, float, float]:

@@ -64,12 +64,14 @@ def measured_values(found: Sequence[Verdict]) -> str:
         return "No measured value has been set beside runs yet."
     readings = [one for one in own if one.verdict == "holds under some readings"]
     searched = sum(not any(reading.verdict.startswith("holds") for reading in one.readings) for one in readings)
-    return (
-        f"Of <strong>{n} measured values {counts['holds'] + other} hold</strong> as the paper describes the experiment, {other} "
-        f"of them also for a model without the quantum part. {some} more hold under another reading of the text, {searched} of "
-        f"those only under a protocol that was searched for afterwards. {counts['falls short']} fall short, {counts['exceeded']} "
-        f"were printed too low, {counts['cannot hold']} cannot hold together, {counts['implausible']} are implausible, and "
-        f"{counts['inconclusive']} our runs could not have refuted."
+    said = f"Of <strong>{n} measured values {counts['holds'] + other} hold</strong> as the paper describes the experiment"
+    said += f", {other} of them also for a model without the quantum part. " if other else ". "
+    if some:
+        said += f"{some} more hold under another reading of the text"
+        said += f", {searched} of those only under a protocol that was searched for afterwards. " if searched else ". "
+    return said + (
+        f"{counts['falls short']} fall short, {counts['exceeded']} were printed too low, {counts['cannot hold']} cannot hold "
+        f"together, {counts['implausible']} are implausible, and {counts['inconclusive']} our runs could not have refuted."
     )
 
 

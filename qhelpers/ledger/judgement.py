@@ -623,6 +623,7 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         agrees = "as printed" if met else f"not the printed {claim.printed}"
         sentence = f"What ran here has {mean:g}, {agrees} ({n} runs)."
         return ReadingVerdict(name, verdict_, n, mean, sd, (mean, mean), None, sample.ids, sentence, assumptions)
+    alike = not (of_runs or meaning.score) and sd < 1e-12 and hi - lo < 1e-12  # nothing that it depends on is drawn
     runs = "one run" if k == 1 else f"the {'spread' if of_runs else 'mean'} of {k} runs"
     measured_ = f"{mean:.3f} as spread" if of_runs else f"{mean:.3f} ± {sd:.3f}"
     failed = f" that trained ({collapsed} of {n} trainings failed)" if collapsed else ""
@@ -630,6 +631,10 @@ def _number(book: Paper, claim: Claim, options: Sequence[Reading], evidence: Evi
         f"Measured {measured_} over {n} seeds ({name}); {runs}{failed} would lie in [{lo:.3f}, {hi:.3f}] "
         f"in {LEVEL:.0%} of cases: {says}.{control}"
     )
+    if alike:
+        agrees = "as printed" if met else f"not the printed {claim.printed}"
+        under = f" ({name})" if options else ""
+        sentence = f"Measured {mean:.3g} in each of {n} runs{under}, {agrees}: there is nothing in it that a seed could change."
     return ReadingVerdict(
         name,
         verdict_,

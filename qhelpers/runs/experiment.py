@@ -117,6 +117,52 @@ class Experiment:
         return [key for key in (*self.told, *others, *self.told_last) if any(config.get(key) for config in configs)]
 
 
+def of_equations(
+    name: str,
+    about: str,
+    equations: Mapping[str, Callable[[int], dict[str, float]]],
+    *,
+    headline: str = "difference",
+    seconds: float = 1.0,
+) -> Experiment:
+    """Experiment that runs the equations of a paper, one a config, as what the sentences around them say.
+
+    Parameters
+    ----------
+    name, about : str
+        As of an `Experiment`.
+    equations : mapping of str to callable
+        What each config calls ``equation``: a function of a seed that gives numbers by name, the one that decides first.
+    headline : str
+        What that first number is called beside its own name.
+    seconds : float
+        Processor seconds of a run, roughly.
+
+    Returns
+    -------
+    Experiment
+        Three seeds of each equation; it reads no data. An unknown equation is a ValueError.
+    """
+
+    def run(config: Config, seed: int) -> Outcome:
+        if config["equation"] not in equations:
+            raise ValueError(f"equation {config['equation']!r} is unknown; allowed are {', '.join(equations)}: pass one of them")
+        found = equations[config["equation"]](seed)
+        return Outcome({headline: next(iter(found.values()))} | found)
+
+    return Experiment(
+        name=name,
+        version="1",
+        about=about,
+        function=run,
+        grid=lambda profile: [({"equation": one}, 1 if profile == "quick" else 3) for one in equations],
+        estimate=lambda config: seconds,
+        headline=headline,
+        data=lambda config: (),
+        told=("equation",),
+    )
+
+
 def names() -> list[str]:
     """Names of all experiments of all papers."""
     return sorted(name for paper in papers() for name in paper.experiments)

@@ -61,7 +61,10 @@ class Paper:
         A sentence below the picture of those questions.
     answer : str
         Module below the paper's folder whose ``sentences()`` says, as HTML, whether the quantum part helps, where, and what to
-        use instead; empty where there is none yet.
+        use instead; and where it has them whose ``instead()`` says the last in a few words, and ``ingredients()`` sets each
+        quantum ingredient beside its controls. Empty where there is none yet.
+    live : str
+        Module below the paper's folder whose ``front()`` is a trained circuit that a page runs, as HTML; empty for none.
     folder : Path
         Where it stands; filled in when it is found.
     """
@@ -73,11 +76,22 @@ class Paper:
     questions: tuple[Question, ...] = ()
     note: str = ""
     answer: str = ""
+    live: str = ""
     folder: Path = field(default=Path(), compare=False)
 
     def sentences(self) -> tuple[str, ...]:
         """What came of the paper in three sentences, computed from records; empty where it has none yet."""
         return tuple(importlib.import_module(f"{self.package}.{self.answer}").sentences()) if self.answer else ()
+
+    def instead(self) -> str:
+        """What to use in the place of its quantum part, in a few words; empty where it says nothing yet."""
+        module = importlib.import_module(f"{self.package}.{self.answer}") if self.answer else None
+        return str(module.instead()) if module is not None and hasattr(module, "instead") else ""
+
+    def ingredients(self) -> tuple[Any, ...]:
+        """Its quantum ingredients beside their controls, see `qhelpers.ledger.ingredients`; empty where it has none yet."""
+        module = importlib.import_module(f"{self.package}.{self.answer}") if self.answer else None
+        return tuple(module.ingredients()) if module is not None and hasattr(module, "ingredients") else ()
 
     @property
     def package(self) -> str:

@@ -655,6 +655,17 @@ def test_a_setting_is_compared_with_what_ran(tmp_path):
     assert counting.chance([right, wrong])["tested"] == 0
 
 
+def test_what_no_seed_can_change_says_so(tmp_path):
+    write(tmp_path, [record(seed, p=0.8) for seed in range(3)])
+    (small,), (large,) = (judge(tmp_path, [entry("x.p", printed, "p")]) for printed in ("0.001", "0.8"))
+    assert (small.verdict, large.verdict) == ("falls short", "holds"), "a p-value above the printed one is the worse one"
+    said = "Measured 0.8 in each of 3 runs, not the printed 0.001: there is nothing in it that a seed could change."
+    assert small.sentence == said
+    write(tmp_path, [record(seed, accuracy=0.8) for seed in range(3)])
+    (score,) = judge(tmp_path, [entry("x.score", "0.8")])
+    assert "over 3 seeds" in score.sentence, "scores are drawn, and can all be the same by chance"
+
+
 def test_a_result_that_is_printed_twice_is_tested_once(tmp_path):
     write(tmp_path, scores(0.80, 0.01))
     found = judge(tmp_path, [entry("a", "0.95"), entry("b", "0.95"), entry("c", "0.80", of={"model": "net", "data": "rooms"})])

@@ -4,6 +4,8 @@
 ``chapters``  the head of a chapter page and the page on how the book was run
 ``differences``  what differs from other layers, from the tests that show it
 ``board``     the claims of the papers: figure, table, links
+``front``     the front page: the answer over all papers, a trained circuit that runs, what holds
+``search``    which words of a reader lead to which page
 ``claims``    a page of all claims of a paper, and the claims as files
 ``citing``    how to cite, and the page for what is not there
 ``linked``    claims and data sets as JSON-LD (RO-Crate, Croissant)
@@ -18,7 +20,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import board, chapters, citing, claims, differences, offline, repeatable, terms
+from . import board, chapters, citing, claims, differences, front, offline, repeatable, search, terms
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -30,7 +32,7 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
-    for part in (offline, chapters, board, claims, citing, differences, repeatable, terms):
+    for part in (offline, chapters, board, front, claims, citing, differences, search, repeatable, terms):
         part.setup(app)
     app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

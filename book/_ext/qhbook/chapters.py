@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
@@ -167,9 +168,9 @@ def page_table(names: tuple[str, ...], rows: list[str], caption: str) -> str:
 
 
 class PathDirective(SphinxDirective):
-    """The chapters in reading order, or those that are named, each with its question and the minutes it takes."""
+    """The chapters in reading order, or those that are named, each with the minutes it takes and, unless short, its question."""
 
-    option_spec: ClassVar = {"only": str.split}
+    option_spec: ClassVar = {"only": str.split, "short": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Return the list; the page is read again at every build."""
@@ -182,10 +183,8 @@ class PathDirective(SphinxDirective):
         chosen = [known[number] for number in wanted]
         for chapter in chosen:
             address = self.env.app.builder.get_relative_uri(self.env.docname, chapter.name)
-            rows.append(
-                f'<li><a href="{escape(address)}">{escape(chapter.title)}</a> ({chapter.minutes} minutes)<br>'
-                f"{escape(chapter.question)}</li>"
-            )
+            question = "" if "short" in self.options else f"<br>{escape(chapter.question)}"
+            rows.append(f'<li><a href="{escape(address)}">{escape(chapter.title)}</a> ({chapter.minutes} minutes){question}</li>')
         total = f"<p>Together {sum(chapter.minutes for chapter in chosen)} minutes.</p>"
         return [nodes.raw("", f'<ol class="qh-path">{"".join(rows)}</ol>{total}', format="html")]
 

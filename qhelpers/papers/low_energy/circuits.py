@@ -38,7 +38,7 @@ def cnot_pairs(n_qubits: int, entangler: str) -> list[tuple[int, int]]:
     n_qubits : int
         Number of qubits.
     entangler : {"chain", "ring", "none"}
-        ``chain``: 0-1, 1-2, ...; ``ring``: the chain and then last-0; ``none``: no entangling gate (separable twin).
+        ``chain``: 0-1, 1-2, ...; ``ring``: the chain and then last-0; ``none``: no entangling gate (the separable circuit).
 
     Returns
     -------

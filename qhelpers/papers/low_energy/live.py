@@ -137,7 +137,7 @@ def _task(task: Task) -> dict[str, Any]:
     }
 
 
-def live_markup(tasks: Sequence[Task], data: str, n_terms: int = 12) -> str:
+def live_markup(tasks: Sequence[Task], data: str, n_terms: int = 12, brief: bool = False) -> str:
     """Return the HTML of a page's live formulas: what the script reads, and what is shown without it.
 
     Parameters
@@ -147,16 +147,55 @@ def live_markup(tasks: Sequence[Task], data: str, n_terms: int = 12) -> str:
         Where the points for fitting come from, for instance ``"the synthetic twin"``.
     n_terms : int, default=12
         Terms a formula in the table that is shown where no script runs.
+    brief : bool
+        Sliders and the answer alone: without the terms, and without rows to fit them to.
     """
-    text = json.dumps({"data": data, "tasks": [_task(task) for task in tasks]}, separators=(",", ":"), ensure_ascii=False)
+    given = [_task(task) for task in tasks]
+    if brief:
+        given = [{name: value for name, value in task.items() if name not in ("train", "test")} for task in given]
+    text = json.dumps({"data": data, "tasks": given}, separators=(",", ":"), ensure_ascii=False)
     tables = "".join(_static(task, kind, n_terms) for task in tasks for kind in task.formulas)
     return (
-        '<div class="qh-live"><script type="application/json">' + text.replace("</", "<\\/") + "</script>"
+        f'<div class="qh-live"{" data-brief" if brief else ""}><script type="application/json">'
+        + text.replace("</", "<\\/")
+        + "</script>"
         '<div class="qh-live-static"><p>On the site, with scripts allowed, sliders stand here and the formulas move. Without, '
         "these are the same formulas: each sensor's reading is standardised to an angle in radians, and the output is the sum of "
         f"the terms, each times its coefficient; above 0 is the second class. Shown are the {n_terms} largest terms of each.</p>"
         f"{tables}</div></div>"
     )
+
+
+def front() -> str:
+    """The best network of the paper with the median accuracy on the room, as a chain and as a ring, for the book's first page.
+
+    Weights are recorded ones, trained on the real data; the reach of sliders and typical readings are the twin's.
+    """
+    from qhelpers import datasets
+    from qhelpers.papers.low_energy.experiments.tables import FEATURES
+    from qhelpers.runs import records
+
+    known = datasets.load("occupancy", source="twin", seed=0)
+    names, symbols = FEATURES["occupancy"], ("T", "H", "L", "C")
+    runs, about = {}, {}
+    for kind in ("chain", "ring"):
+        wanted = {"model": "qnn-p", "data": "occupancy", "regime": "300+300", "entangler": kind}
+        ranked = sorted(
+            records.select(records.measured("low-energy"), **wanted), key=lambda run: (run.metrics["accuracy"], run.seed)
+        )
+        runs[kind] = ranked[len(ranked) // 2]
+        about[kind] = f"Median of {len(ranked)} trainings: accuracy {runs[kind].metrics['accuracy']:.3f}."
+    task = Task(
+        "the room",
+        tuple(known.meaning.values()),
+        [Sensor.of(n.replace("CO2", "CO₂"), s, known.units[n], known.X[n]) for n, s in zip(names, symbols, strict=True)],
+        {kind: qnn_p_formula(names, kind, run.arrays()) for kind, run in runs.items()},
+        about,
+        {kind: run.id for kind, run in runs.items()},
+        (known.X[names].to_numpy(), known.y),
+        (known.X[names].to_numpy()[:0], known.y[:0]),
+    )
+    return live_markup([task], "the synthetic twin", n_terms=6, brief=True)
 
 
 def _static(task: Task, kind: str, n_terms: int) -> str:

@@ -48,7 +48,7 @@ class QNNPClassifier(QuantumClassifier):
     n_layers : int, default=3
         Layers of RY, RX and CNOTs.
     entangler : {"chain", "ring", "none"}, default="chain"
-        Which CNOTs follow the rotations; the paper does not say. ``"none"`` is the separable twin.
+        Which CNOTs follow the rotations; the paper does not say. ``"none"`` is the separable circuit.
     fill : {"idle", "repeat"}, default="idle"
         What the qubits beyond the features read: nothing, or the features again.
     epochs : int, default=100

@@ -39,5 +39,6 @@ PAPER = Paper(
         _question("Is the GPS tracker under attack?", "T2", "ton_iot_gps"),
     ),
     answer="answer",
+    live="live",
     note="Scores are on balanced test sets, where guessing gives 0.5.",
 )

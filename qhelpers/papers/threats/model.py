@@ -129,7 +129,7 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
     map_reps, ansatz_reps : int, default=1, 3
         Repetitions of feature map and RealAmplitudes (D2.23).
     entanglement : str, default="linear"
-        Of RealAmplitudes; ``"none"``, of both parts, is the separable twin.
+        Of RealAmplitudes; ``"none"``, of both parts, is the separable circuit.
     observable : {"first", "last", "each", "sum", "parity"}, default="parity"
         See `observables` (D2.22).
     feeds : {"input", "layer"}, default="input"

@@ -6,8 +6,8 @@ The main table is always there. What is recorded beside it, selectors of equal e
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,11 @@ from qhelpers import ledger
 from qhelpers.evaluation import Test, corrected_t_test
 from qhelpers.ledger.shown import key, mark, rounded, sample
 from qhelpers.papers.useful_life.windows import TEST_SHARE
-from qhelpers.runs.records import RecordsError
+from qhelpers.runs import records
+from qhelpers.runs.records import Record, RecordsError
+
+if TYPE_CHECKING:
+    from qhelpers.ledger.ingredients import Ingredient
 
 ENGINES, FLEET = "cmapss_fd001", "device_failure"
 SETS = {f"cmapss_fd00{number}": f"FD00{number}" for number in range(1, 5)} | {FLEET: "the fleet"}
@@ -31,6 +35,12 @@ IN_ITS_PLACE = {
     "uniform": "any bin",
 }
 GUESSES = {"mean-of-state": "mean label of the state", "mean": "mean label of all"}
+#: Rivals of the paper that have a circuit, and what they are without, as `useful-life-baselines` and as a table call them.
+WITH_CIRCUIT = {
+    "quantum-dqn": ("DQN's network as a circuit", "dqn", "DQN"),
+    "quantum-lstm": ("LSTM's gates as circuits", "bi-lstm", "Bi-LSTM"),
+    "quantum-sgd": ("a circuit trained by SGD", "sgd", "a line trained by SGD"),
+}
 #: What one would try first, the simplest first: as named in `useful-life-baselines`, and in a sentence.
 PLAIN = {
     "mean": "the mean label",
@@ -58,15 +68,26 @@ def rival(model: str, data: str = ENGINES, metric: str = "rmse", protocol: str =
     return found
 
 
+def _matched() -> list[Record]:
+    """Runs of selectors of equal entropy on engines."""
+    runs = records.measured("useful-life-entropy")
+    return [one for one in runs if {"data": ENGINES, "protocol": "printed", "td": True}.items() <= one.config.items()]
+
+
+def of_any_bin(point: str) -> tuple[float, float, float]:
+    """By how much the annealer's stand-in errs less than any bin at random, in the same runs: as `of_equal_entropy`."""
+    from qhelpers.papers.useful_life.experiments import entropy
+
+    return entropy.difference(_matched(), "uniform", f"{point}.annealer")[:3]
+
+
 @functools.cache
 def of_equal_entropy() -> dict[str, tuple[float, float, float]]:
     """By how much the annealer's stand-in errs less than a softmax of equal entropy, by point: cycles and their 95 % interval, by
     engines and runs (deviation D3.65); empty if fewer than five runs are recorded."""
     from qhelpers.papers.useful_life.experiments import entropy
-    from qhelpers.runs import records
 
-    runs = records.measured("useful-life-entropy")
-    runs = [run for run in runs if {"data": ENGINES, "protocol": "printed", "td": True}.items() <= run.config.items()]
+    runs = _matched()
     if len(runs) < 5:
         return {}
     return {one: entropy.difference(runs, f"{one}.softmax", f"{one}.annealer")[:3] for one in entropy.points(ENGINES)}
@@ -86,6 +107,49 @@ def _rival(model: str, data: str) -> str:
 def gain(reading: str, other: str, data: str = ENGINES) -> Test:
     """RMSE of what stands in the annealer's place less that of QAQL, over the same splits: above 0 where the annealer helps."""
     return corrected_t_test(values(other, data), values(reading, data), TEST_SHARE)
+
+
+def ingredients() -> Iterator[Ingredient]:
+    """The annealer's draws less other ways to choose, and circuits less networks: percent of the control's RMSE.
+
+    On engines also beside a softmax of equal entropy, by `useful-life-entropy` (deviation D3.65).
+    """
+    from qhelpers.ledger.ingredients import of_interval, of_records
+
+    error: dict[str, Any] = {"score": "error", "place": "engines"}
+    annealer = {"lowest-of-1000": ("annealer, best of 1,000 reads", 1000), "one-read": ("annealer, one read", 1)}
+    for data, place in ((ENGINES, "engines"), (FLEET, "fleet")):
+        for reading, (what, n_reads) in annealer.items():
+            for other in ("argmax", "uniform"):
+                told = error | {"what": what, "control": IN_ITS_PLACE[other], "place": place, "cost": _reads(n_reads)}
+                told["main"] = other == "uniform" and data == ENGINES
+                both = ({**USUAL, "selector": reading, "data": data}, {**USUAL, "selector": other, "data": data})
+                if found := of_records("useful-life-qaql", both, TEST_SHARE, metric="rmse", error=True, **told):
+                    yield found
+    runs = _matched()
+    n_engines = len(np.unique(np.concatenate([run.arrays()["unit"] for run in runs]))) if runs else 0
+    for point, (gained, low, high) in of_equal_entropy().items():
+        read, number = point[0] == "t", point[1:]
+        base = float(np.mean([run.metrics[f"{point}.softmax.rmse"] for run in runs])) / 100
+        told = error | {"control": "a softmax as random", "pairs": "engines", "cost": _reads(1 if read else int(number))}
+        told["what"] = f"annealer, one read, T = {number}" if read else f"annealer, best of {int(number):,} reads"
+        yield of_interval((gained / base, low / base, high / base), n_engines, main=point in ("t0.35", "n10"), **told)
+        base = float(np.mean([run.metrics["uniform.rmse"] for run in runs])) / 100
+        gained, low, high = of_any_bin(point)
+        told["control"] = "any bin, same runs"
+        yield of_interval((gained / base, low / base, high / base), n_engines, **told)
+    for model, (what, rival_of, control) in WITH_CIRCUIT.items():
+        pair = ({"protocol": "printed", "model": one, "data": ENGINES} for one in (model, rival_of))
+        told = error | {"what": what, "control": control}
+        if found := of_records("useful-life-baselines", (next(pair), next(pair)), TEST_SHARE, metric="rmse", error=True, **told):
+            yield found
+
+
+def _reads(n: int) -> str:
+    """What a decision of so many reads would take on an annealer, by the maker's formula; empty where that is not recorded."""
+    runs = [run for run in records.measured("useful-life-cost") if f"modelled_call.{n}" in run.metrics]
+    reads = [run.metrics[f"modelled_call.{n}"] for run in runs if run.config["over"] == "reads"]
+    return f"{1000 * reads[0]:.0f} ms a decision on an annealer (modelled)" if reads else ""
 
 
 def sentences() -> tuple[str, str, str]:
@@ -143,6 +207,12 @@ def simplest(data: str) -> str:
         return ""
     means = {name: float(rival(name, data).mean()) for name in PLAIN}
     return next((name for name, one in means.items() if one <= min(means.values()) + NEAR), "")
+
+
+def instead() -> str:
+    """What to use instead, in a few words."""
+    name = simplest(ENGINES)
+    return f"{PLAIN[name] if name else GUESSES['mean-of-state']} (engines)"
 
 
 def _instead() -> str:

@@ -9,7 +9,7 @@ from qhelpers.papers.bearings.experiments import equations
 
 
 def found(name, seed=0):
-    return equations.run({"equation": name}, seed).metrics
+    return equations.EXPERIMENT.function({"equation": name}, seed).metrics
 
 
 SAME = [name for name in equations.EQUATIONS if name not in ("end-to-end", "envelope", "band", "hann", "losses")]
@@ -75,4 +75,4 @@ def test_a_training_part_is_scaled_and_another_keeps_its_level():
 
 def test_an_unknown_equation_is_refused():
     with pytest.raises(ValueError, match="equation 'seven' is unknown; allowed are channel-attention"):
-        equations.run({"equation": "seven"}, 0)
+        equations.EXPERIMENT.function({"equation": "seven"}, 0)

@@ -62,3 +62,10 @@ def test_the_page_shows_what_is_recorded():
 def test_rows_of_the_picture_and_sentences_on_the_print():
     assert list(answer.bars())[-1] == "Pure-HQML" and set(answer.QUANTUM) <= set(answer.bars())
     assert "98.43%" in answer.beside_print() and "0.3202" in answer.beside_print()
+
+
+def test_the_table_of_all_parts_has_the_same_difference():
+    rows = {(one.control, one.place): one for one in answer.ingredients()}
+    one, test = rows["no circuit", "flows"], answer.compared("no circuit")
+    assert (one.effect, one.low, one.high, one.n) == (100 * test.difference, 100 * test.low, 100 * test.high, test.n)
+    assert one.classical and not rows["never trained", "flows"].classical and "+41 weights" in one.cost

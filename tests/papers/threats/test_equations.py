@@ -12,7 +12,7 @@ TWIN = load("wustl_iiot_999", "twin", n=200)
 
 
 def found(name, seed=0):
-    return equations.run({"equation": name}, seed).metrics
+    return equations.EXPERIMENT.function({"equation": name}, seed).metrics
 
 
 def test_a_mixed_difference_is_that_of_a_product():

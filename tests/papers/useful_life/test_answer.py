@@ -135,3 +135,13 @@ def test_a_table_shows_what_ran_beside_what_is_printed_or_lost():
         f"{answer.values('lowest-of-1000', 'cmapss_fd002').mean():.1f}"
     )
     assert shown.here("3.T3.bins") == ""
+
+
+def test_the_table_of_all_parts_is_in_percent_of_the_controls_error():
+    rows = {(one.what, one.control, one.place): one for one in answer.ingredients()}
+    one = rows["annealer, best of 1,000 reads", "any bin", "engines"]
+    test = answer.gain("lowest-of-1000", "uniform")
+    assert one.effect == pytest.approx(100 * test.difference / answer.values("uniform").mean()) and one.n == test.n
+    assert one.low == pytest.approx(100 * test.low / answer.values("uniform").mean()) and "modelled" in one.cost
+    matched = rows["annealer, one read, T = 0.35", "a softmax as random", "engines"]
+    assert np.sign(matched.effect) == np.sign(answer.of_equal_entropy()["t0.35"][0]) and matched.pairs == "engines"

@@ -10,7 +10,7 @@ TINY = 1e-9
 
 
 def found(name, seed=0):
-    return equations.run({"equation": name}, seed).metrics
+    return equations.EXPERIMENT.function({"equation": name}, seed).metrics
 
 
 @pytest.mark.parametrize("name", [name for name in equations.EQUATIONS if name != "adiabatic"])
@@ -84,4 +84,4 @@ def test_what_the_longest_time_lacks_is_the_difference(monkeypatch):
 def test_an_unknown_equation_is_named():
     with pytest.raises(ValueError, match="'eq-1' is unknown; allowed are one-hot-energy, expansion"):
         found("eq-1")
-    assert {config["equation"] for config, _ in equations.grid("quick")} == set(equations.EQUATIONS)
+    assert {config["equation"] for config, _ in equations.EXPERIMENT.grid("quick")} == set(equations.EQUATIONS)

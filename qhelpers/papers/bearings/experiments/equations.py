@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from qhelpers import signals
 from qhelpers._extras import require
 from qhelpers.circuits import QuantumLayer
 from qhelpers.papers.bearings.model import CBAM, LAMBDAS, N_LAYERS, N_QUBITS, WIDTH, HybridHead, QEMLNet, circuit, loss
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import of_equations
 
 #: Samples that are tried, classes, and channels of the maps that attention is tried on.
 N_ROWS, N_CLASSES, N_CHANNELS = 8, 8, 64
@@ -280,46 +280,10 @@ EQUATIONS: dict[str, Callable[[int], Found]] = {
 }
 
 
-def run(config: Mapping[str, Any], seed: int) -> Outcome:
-    """Run one equation.
-
-    Parameters
-    ----------
-    config : mapping
-        ``equation``, a key of `EQUATIONS`.
-    seed : int
-        Draws weights and inputs.
-
-    Returns
-    -------
-    Outcome
-        What the function of that name says, the first of it as ``value``.
-
-    Raises
-    ------
-    ValueError
-        If the equation is unknown.
-    """
-    name = config["equation"]
-    if name not in EQUATIONS:
-        raise ValueError(f"equation {name!r} is unknown; allowed are {', '.join(EQUATIONS)}: pass one of them")
-    found = EQUATIONS[name](seed)
-    return Outcome({"value": next(iter(found.values()))} | found)
-
-
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Each equation, three seeds."""
-    return [({"equation": name}, 1 if profile == "quick" else 3) for name in EQUATIONS]
-
-
-EXPERIMENT = Experiment(
-    name="bearings-equations",
-    version="1",
-    about="paper 4: the equations and sentences of section 3, run as printed",
-    function=run,
-    grid=grid,
-    estimate=lambda config: 2.0,
+EXPERIMENT = of_equations(
+    "bearings-equations",
+    "paper 4: the equations and sentences of section 3, run as printed",
+    EQUATIONS,
     headline="value",
-    data=lambda config: (),
-    told=("equation",),
+    seconds=2.0,
 )

@@ -143,12 +143,12 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Both models on both splits, with the level and without; five seeds at random, each fault size once."""
+    """Both models on both splits, with the level and without; nine seeds at random, each fault size once."""
     quick = profile == "quick"
     return [
         (
             {"data": "cwru", "split": split, "model": name, "level": level},
-            1 if quick else 5 if split == network.SPLITS[0] else 3,
+            1 if quick else network.PAIRS if split == network.SPLITS[0] else 3,
         )
         for split in network.SPLITS
         for name in (MODELS[:1] if quick else MODELS)

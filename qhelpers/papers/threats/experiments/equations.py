@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from qhelpers._extras import require
 from qhelpers.papers.threats.model import FactorizationMachine, Network, PureHQMLClassifier
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import of_equations
 
 #: Features and qubits, inputs that are tried, and factors of the true machine.
 N_QUBITS, N_ROWS, RANK = 10, 8, 4
@@ -80,47 +79,19 @@ def head(seed: int) -> dict[str, float]:
 EQUATIONS: dict[str, Callable[[int], dict[str, float]]] = {"fm-layer": fm_layer, "circuit": circuit, "head": head}
 
 
-def run(config: Mapping[str, Any], seed: int) -> Outcome:
-    """Measure one sentence.
+def _seeded(equation: Callable[[int], dict[str, float]]) -> Callable[[int], dict[str, float]]:
+    """The same with torch's draws from the seed."""
 
-    Parameters
-    ----------
-    config : mapping
-        ``equation``, a key of `EQUATIONS`.
-    seed : int
-        Draws weights and inputs.
+    def run(seed: int) -> dict[str, float]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return equation(seed)
 
-    Returns
-    -------
-    Outcome
-        As the functions say; ``difference`` is the first of these.
-
-    Raises
-    ------
-    ValueError
-        If the equation is unknown.
-    """
-    if config["equation"] not in EQUATIONS:
-        raise ValueError(f"equation {config['equation']!r} is unknown; allowed are {', '.join(EQUATIONS)}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        metrics = EQUATIONS[config["equation"]](seed)
-    return Outcome(metrics | {"difference": next(iter(metrics.values()))})
+    return run
 
 
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Each sentence, three seeds."""
-    return [({"equation": name}, 1 if profile == "quick" else 3) for name in EQUATIONS]
-
-
-EXPERIMENT = Experiment(
-    name="threats-equations",
-    version="1",
-    about="paper 2: sentences of its Section II that follow from the form of the network",
-    function=run,
-    grid=grid,
-    estimate=lambda config: 1.0,
-    headline="difference",
-    data=lambda config: (),
-    told=("equation",),
+EXPERIMENT = of_equations(
+    "threats-equations",
+    "paper 2: sentences of its Section II that follow from the form of the network",
+    {name: _seeded(one) for name, one in EQUATIONS.items()},
 )

@@ -5,16 +5,15 @@ Where the text lost a formula, what is run is what the sentences around it say. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from qhelpers.qubo import decode, get_sampler, one_hot_bqm, one_hot_models, penalty_bound, scaled_penalty
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import of_equations
 
 Floats = NDArray[np.float64]
 
@@ -220,45 +219,13 @@ EQUATIONS: dict[str, Callable[[np.random.Generator], dict[str, float]]] = {
 }
 
 
-def run(config: Mapping[str, Any], seed: int) -> Outcome:
-    """Measure one sentence.
-
-    Parameters
-    ----------
-    config : mapping
-        ``equation``, a key of `EQUATIONS`.
-    seed : int
-        Draws costs, rewards and labels.
-
-    Returns
-    -------
-    Outcome
-        As the functions say; ``difference`` is the first of these.
-
-    Raises
-    ------
-    ValueError
-        If the equation is unknown.
-    """
-    if config["equation"] not in EQUATIONS:
-        raise ValueError(f"equation {config['equation']!r} is unknown; allowed are {', '.join(EQUATIONS)}")
-    metrics = EQUATIONS[config["equation"]](np.random.default_rng(seed))
-    return Outcome(metrics | {"difference": next(iter(metrics.values()))})
+def _drawn(equation: Callable[[np.random.Generator], dict[str, float]]) -> Callable[[int], dict[str, float]]:
+    """The same by a seed."""
+    return lambda seed: equation(np.random.default_rng(seed))
 
 
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Each sentence, three seeds."""
-    return [({"equation": name}, 1 if profile == "quick" else 3) for name in EQUATIONS]
-
-
-EXPERIMENT = Experiment(
-    name="useful-life-equations",
-    version="1",
-    about="paper 3: the equations of its Section 3, run as what the sentences around them say",
-    function=run,
-    grid=grid,
-    estimate=lambda config: 1.0,
-    headline="difference",
-    data=lambda config: (),
-    told=("equation",),
+EXPERIMENT = of_equations(
+    "useful-life-equations",
+    "paper 3: the equations of its Section 3, run as what the sentences around them say",
+    {name: _drawn(one) for name, one in EQUATIONS.items()},
 )

@@ -1,0 +1,181 @@
+"""The front page: the answer over all papers in three sentences, a trained circuit that runs, and what holds; all computed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+#: What is no measured result: it says what was set, not what came of it.
+SET = ("counts and settings", "equations")
+WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def told(number: int) -> str:
+    """Return a number in words, up to ten."""
+    return WORDS[number] if number < len(WORDS) else f"{number:,}"
+
+
+def papers() -> tuple[Any, ...]:
+    """Return what each paper says of itself, in order."""
+    from qhelpers.runs import papers as found
+
+    return found.papers()
+
+
+def ahead_of_all(found: Sequence[Any]) -> list[str]:
+    """Return the quantum parts that are clearly ahead of everything classical that was put in their place, on some task."""
+    from qhelpers.ledger.ingredients import after_holm
+
+    rivals: dict[tuple[str, str, str], set[str]] = {}
+    for one, says in zip(found, after_holm(found), strict=True):
+        if one.classical:
+            rivals.setdefault((one.paper, one.what, one.place), set()).add(says)
+    return [what for (_, what, _), says in rivals.items() if says == {"ahead"}]
+
+
+def helps(found: Sequence[Any]) -> str:
+    """Return the first sentence: how often a quantum part is clearly ahead of something classical in its place."""
+    from qhelpers.ledger.ingredients import replaced
+
+    counts = replaced(found)
+    n = sum(counts.values()) - counts["few"]
+    first = "Here and there" if ahead_of_all(found) else "Not that we could see"
+    return (
+        f"<strong>Does it help?</strong> {first}. {n} times we put something classical in the place of a quantum part. The "
+        f"quantum part was clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}."
+    )
+
+
+def where(found: Sequence[Any]) -> str:
+    """Return the second sentence: in which parts it is clearly ahead, and whether anywhere of all that was put in its place."""
+    from qhelpers.ledger.ingredients import after_holm
+
+    ahead = {one.paper for one, says in zip(found, after_holm(found), strict=True) if one.classical and says == "ahead"}
+    if not ahead:
+        return "<strong>Where?</strong> Nowhere that we found."
+    titles = {paper.number: f"Part {paper.number} ({paper.title.lower()})" for paper in papers()}
+    named = " and ".join(titles[number] for number in sorted(ahead))
+    whole = ahead_of_all(found)
+    if whole:
+        return f"<strong>Where?</strong> In {named}: ahead of all that we put in its place is {', '.join(map(escape, whole))}."
+    return (
+        f"<strong>Where?</strong> Only in {named}, and there something else classical does as well. Nowhere did it beat "
+        "everything that we put in its place."
+    )
+
+
+def instead() -> str:
+    """Return the third sentence: what each paper's answer says to use."""
+    said = [text for paper in papers() if (text := paper.instead())]
+    return f"<strong>What instead?</strong> The simplest thing that does it: {', '.join(said)}."
+
+
+def answer() -> str:
+    """Return the three sentences over all papers, and each paper's own folded below them."""
+    from qhelpers.ledger.ingredients import ingredients
+
+    found = ingredients()
+    three = "".join(f"<p>{one}</p>" for one in (helps(found), where(found), instead()))
+    return f'<div class="qh-front-answer">{three}</div>'
+
+
+def live() -> str:
+    """Return the trained circuits that papers let a page run."""
+    modules = [importlib.import_module(f"{paper.package}.{paper.live}") for paper in papers() if paper.live]
+    return "".join(module.front() for module in modules)
+
+
+def bars(rows: Sequence[Any]) -> str:
+    """Return the measured values by verdict, one bar a paper; what could not be judged stands in words."""
+    from qhelpers.ledger import counting
+    from qhelpers.verdicts import VERDICTS, slug
+
+    lines, used = [], []
+    for paper in papers():
+        counts = counting.tally([row for row in rows if row.paper == paper.number])["results"]
+        n, name = counting.judged(counts), f"Part {paper.number}, {escape(paper.title)}"
+        shown = [(one, counts[one]) for one in VERDICTS if counts[one] and one not in ("lost", "pending", "not measurable")]
+        if not n:
+            lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
+            continue
+        used += [one for one, _ in shown]
+        alt = ", ".join(f"{count} {one}" for one, count in shown)
+        spans = "".join(
+            f'<span class="qh-v-{slug(one)}" style="--qh-share:{count}" title="{escape(one)}: {count}"></span>'
+            for one, count in shown
+        )
+        lines.append(
+            f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: '
+            f"{counts['holds'] + counts['holds, for another reason']} of {n} hold</div>"
+            f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{spans}</div></div>'
+        )
+    legend = "".join(
+        f'<li><span class="qh-verdict qh-v-{slug(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
+    )
+    return f'<figure class="qh-figure qh-board qh-front-bars">{"".join(lines)}<ul class="qh-legend">{legend}</ul></figure>'
+
+
+def holding(rows: Sequence[Any]) -> str:
+    """Return plainly what it is that holds: of all claims most that do were set or derived, and not measured."""
+    from qhelpers import ledger
+    from qhelpers.ledger import counting
+
+    tallied = counting.tally(rows)
+    results, good = tallied["results"], ("holds", "holds, for another reason")
+    hold = {sort: sum(counts[one] for one in good) for sort, counts in tallied.items()}
+    of_set = sum(hold[sort] for sort in SET)
+    own = {paper.number: set(paper.labels) for paper in papers()}
+    claims = {claim.id: claim for number in ledger.papers() for claim in ledger.claims(number)}
+    low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
+    rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
+    return (
+        f'<p class="qh-front-holds">Of <strong>{counting.judged(results)} measured values {hold["results"]} hold</strong>. '
+        f"Of the {sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what "
+        f"came of it. {len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs "
+        "with: no success.</p>"
+    )
+
+
+def measured(rows: Sequence[Any] = ()) -> str:
+    """Return what became of the measured values, and what it is that holds; of the verdicts of this build by default."""
+    if not rows:
+        from .board import verdicts
+
+        rows = verdicts()
+    return bars(rows) + holding(rows)
+
+
+class FrontDirective(SphinxDirective):
+    """A part of the front page."""
+
+    write = staticmethod(answer)
+
+    def run(self) -> list[nodes.Node]:
+        """Return the part as HTML; the page is read again at every build."""
+        self.env.note_reread()
+        return [nodes.raw("", type(self).write(), format="html")]
+
+
+class LiveDirective(FrontDirective):
+    """Trained circuits under sliders."""
+
+    write = staticmethod(live)
+
+
+class MeasuredDirective(FrontDirective):
+    """Measured values by verdict."""
+
+    write = staticmethod(measured)
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directives."""
+    app.add_directive("qh-front", FrontDirective)
+    app.add_directive("qh-live", LiveDirective)
+    app.add_directive("qh-measured", MeasuredDirective)
