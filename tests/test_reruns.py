@@ -202,6 +202,7 @@ def commands():
         blocks = re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
         lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]
+        text = re.sub(r"^ *```text\n.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)  # messages that a page shows
         lines += re.findall(r"`((?:\.venv/bin/|python |make |qhelpers |papermill )[^`\n]+)`", text)
         found += [(path.relative_to(ROOT).as_posix(), re.sub(r"\s+# .*", "", line)) for line in lines]
     return sorted(set(found))
