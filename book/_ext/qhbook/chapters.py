@@ -99,8 +99,10 @@ def read_chapter(file: Path, name: str) -> Chapter:
 
 
 def chapters(env: BuildEnvironment) -> list[Chapter]:
-    """Return the book's notebooks in reading order (that of their names)."""
-    names = sorted(name for name in env.found_docs if env.doc2path(name).endswith(".ipynb"))
+    """Return the book's notebooks in reading order: that of the table of contents, else of their names."""
+    places = {name: place for place, name in enumerate(getattr(env.config, "external_site_map", ()))}
+    names = [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
+    names.sort(key=lambda name: (places.get(name, len(places)), name))
     return [read_chapter(Path(env.doc2path(name)), name) for name in names]
 
 
