@@ -213,23 +213,23 @@ def _help() -> str:
     )
     if len(chosen):
         said += f", with larger images {shown('full', SIZE_OUT, CHOSEN)} and {shown(WITHOUT, SIZE_OUT, CHOSEN)}"
-    said += f"; {len(small)} sizes cannot exclude a small gain."
+    said += f" ({len(small)} sizes: too few to exclude a small gain)."
     told = [mean for name, (mean, _) in pairs().items() if name.startswith(SIZE_OUT)]
     if told:
-        said += f" To a head on the same features its four numbers add {_points(float(np.mean(told)))} points."
+        said += f" Its four numbers add {_points(float(np.mean(told)))} points to a head on the same features."
     return said
 
 
 def _where() -> str:
     said = (
-        f"<strong>Where?</strong> Nowhere that we found: windows drawn at random are all but solved "
+        f"<strong>Where?</strong> Nowhere that we found: random windows are all but solved "
         f"({shown('full', AT_RANDOM)} and {shown(WITHOUT, AT_RANDOM)})"
     )
     with_, without = "head, three lines, circuit", "head, three lines, no circuit"
     if shares(with_) and shares(without):
         mean, half, _ = paired(with_, without)
         said += (
-            f"; where one of {len(shares(with_))} bearings is left out, the circuit gives a small head on three line heights "
+            f"; where one of {len(shares(with_))} bearings is left out, the circuit gives a head on three line heights "
             f"{_points(mean)} ± {half:.1f} points ({_runs(with_)})"
         )
     return said + "."
@@ -237,14 +237,13 @@ def _where() -> str:
 
 def _instead() -> str:
     said = (
-        "<strong>What to use instead?</strong> The bearing’s geometry and the speed of its shaft: with a second of signal a rule "
-        f"that is never trained is right in {_unseen('rule, not trained')} of windows of a bearing left out, a regression on "
-        f"nine line heights in {_unseen('logistic, nine lines')}"
+        "<strong>What to use instead?</strong> Geometry and the speed of the shaft: with a second of signal a rule that is never "
+        f"trained is right in {_unseen('rule, not trained')} of windows of a bearing left out"
     )
     if shares("QEML-Net, its own images"):
         said += (
-            f". In the paper’s own 43 ms the lines have {_unseen('logistic, nine lines, 43 ms')}, QEML-Net on its images "
-            f"{_unseen('QEML-Net, its own images')} ({_runs('QEML-Net, its own images')}), guessing 50 %"
+            f", in the paper’s own 43 ms nine line heights in {_unseen('logistic, nine lines, 43 ms')}, QEML-Net in "
+            f"{_unseen('QEML-Net, its own images')} ({_runs('QEML-Net, its own images')})"
         )
     return said + "."
 

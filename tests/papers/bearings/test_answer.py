@@ -33,14 +33,14 @@ def forged(monkeypatch):
 def test_a_circuit_helps_only_where_it_does_for_each_size(forged, full, without, said):
     forged(full, without)
     first = answer.sentences()[0]
-    assert said in first and f"{np.mean(full):.3f}" in first and f"{np.mean(without):.3f}" in first and "3 sizes cannot" in first
+    assert said in first and f"{np.mean(full):.3f}" in first and f"{np.mean(without):.3f}" in first and "3 sizes: too few" in first
 
 
 def test_a_gain_on_the_same_features_is_told_with_its_sign(forged, monkeypatch):
     forged([0.5, 0.5], [0.6, 0.6])
     told = {"fault-size-out 0": (-0.25, 0.1), "fault-size-out 1": (0.75, 0.2), "random-windows 0": (9.0, 0.1)}
     monkeypatch.setattr(answer, "pairs", lambda: told)
-    assert "add +0.2 points." in answer.sentences()[0]
+    assert "add +0.2 points to a head" in answer.sentences()[0]
 
 
 def test_the_page_shows_what_is_recorded():
