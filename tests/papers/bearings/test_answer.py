@@ -33,7 +33,9 @@ def forged(monkeypatch):
 def test_a_circuit_helps_only_where_it_does_for_each_size(forged, full, without, said):
     forged(full, without)
     first = answer.sentences()[0]
-    assert said in first and f"{np.mean(full):.3f}" in first and f"{np.mean(without):.3f}" in first and "3 sizes: too few" in first
+    assert (
+        said in first and f"{np.mean(full):.3f}" in first and f"{np.mean(without):.3f}" in first and "3 sizes: too few" in first
+    )
 
 
 def test_a_gain_on_the_same_features_is_told_with_its_sign(forged, monkeypatch):
