@@ -248,6 +248,7 @@ def test_the_filter_works_by_the_keyboard(visit: Any) -> None:
 
 def test_the_board_leads_to_filtered_views_and_to_each_claim(visit: Any) -> None:
     page, _ = visit("index.html")
+    page.locator("details:has(.qh-board) > summary").click()
     page.locator(".qh-board .qh-legend a").first.click()
     page.wait_for_url("**/scoreboard.html#verdict=*")
     page.wait_for_selector(".qh-filter")
@@ -293,6 +294,7 @@ def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     ledger = pytest.importorskip("qhelpers.ledger", reason="the package is not installed here")
     verdicts = list(ledger.verdicts())
     page, _ = visit("index.html")
+    page.locator("details:has(.qh-board) > summary").click()
     counted: Counter[tuple[str, str]] = Counter()
     shown = page.locator(".qh-board .qh-bar-name").all_inner_texts()
     for line in shown:

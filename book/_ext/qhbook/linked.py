@@ -99,7 +99,9 @@ def papers(bibliography: Path) -> dict[str, dict[str, str]]:
             continue
         fields = dict(re.findall(r"^\s+(\w+)\s*= \{(.*)\},?$", text, re.MULTILINE))
         found[part[1]] = {
-            name: re.sub(r"[{}]", "", fields[name]) for name in ("title", "author", "year", "doi") if name in fields
+            name: re.sub(r"[{}]", "", fields[name])
+            for name in ("title", "author", "year", "doi")
+            if fields.get(name, "n.d.") != "n.d."
         }
     return found
 

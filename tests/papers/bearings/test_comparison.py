@@ -258,7 +258,7 @@ def test_grids_hold_what_can_be_run(profile):
         assert experiment.get(module.EXPERIMENT.name) is module.EXPERIMENT
         assert all(module.EXPERIMENT.estimate(dict(one)) > 0 for one in entries)
     asked = comparison.grid("laptop")
-    assert {n for config, n in asked if config["split"] == network.SPLITS[0]} == {5}
+    assert {n for config, n in asked if config["split"] == network.SPLITS[0]} == {network.PAIRS}
     assert {config["model"] for config, _ in asked} == set(comparison.MODELS) >= {statistics.OURS, *statistics.RIVALS}
 
 
