@@ -53,6 +53,7 @@ def test_the_three_sentences_of_the_records_fit_a_screen(front):
     answer = front.answer()
     assert answer.count("<p>") == 3 and len(text(answer).split()) < 100
     for paper in front.papers():
+        assert paper.instead(), "each paper that is answered says what to use instead"
         assert paper.instead() in answer
 
 
