@@ -296,7 +296,7 @@ def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     page, _ = visit("index.html")
     page.locator("details:has(.qh-board) > summary").click()
     counted: Counter[tuple[str, str]] = Counter()
-    shown = page.locator(".qh-board .qh-bar-name").all_inner_texts()
+    shown = page.locator("details .qh-board .qh-bar-name").all_inner_texts()
     for line in shown:
         sort, total, parts = re.fullmatch(r"(.+): (\d+) \((.+)\)", " ".join(line.split())).groups()
         named = {name: int(count) for count, name in re.findall(r"(\d+) ([^\d]+?)(?:, (?=\d)|$)", parts)}
@@ -305,7 +305,7 @@ def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     wanted = Counter((one.sort, one.verdict) for one in verdicts)
     assert sorted(counted.values()) == sorted(wanted.values())
     assert {name for _, name in counted} == {name for _, name in wanted}
-    legend = {line.strip() for line in page.locator(".qh-board .qh-legend li").all_inner_texts()}
+    legend = {line.strip() for line in page.locator("details .qh-board .qh-legend li").all_inner_texts()}
     assert legend == {name for _, name in wanted}
 
 
