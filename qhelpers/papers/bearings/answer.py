@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qhelpers._extras import require
+from qhelpers.evaluation import paired_interval
 from qhelpers.ledger.shown import key, mark, rounded, sample
 from qhelpers.papers.bearings.experiments.network import CHOSEN, SPLITS
 from qhelpers.runs import records
@@ -63,10 +63,8 @@ BARS_ALT = (
 )
 
 
-@functools.cache
-def shares(label: str) -> dict[str, float]:
-    """Share of right windows of each bearing left out, mean over runs, for a row of `ROWS`; empty where none is recorded."""
-    experiment, config = ROWS[label]
+def _by_bearing(experiment: str, config: Mapping[str, Any]) -> dict[str, float]:
+    """Share of right windows of each bearing left out, mean over the runs of a config; empty where none is recorded."""
     try:
         runs = [run for run in records.measured(experiment) if config.items() <= run.config.items()]
     except records.RecordsError:
@@ -79,6 +77,12 @@ def shares(label: str) -> dict[str, float]:
             if not np.isnan(share):
                 found.setdefault(name, []).append(share)
     return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+@functools.cache
+def shares(label: str) -> dict[str, float]:
+    """Share of right windows of each bearing left out, for a row of `ROWS`; empty where none is recorded."""
+    return _by_bearing(*ROWS[label])
 
 
 def bars() -> dict[str, NDArray[np.float64]]:
@@ -127,18 +131,6 @@ def pairs() -> Mapping[str, tuple[float, float]]:
     return found
 
 
-def _heads(model: str) -> dict[str, float]:
-    """Share of right windows of each bearing left out, by a head on three lines; empty where none is recorded."""
-    wanted = {"method": "head", "input": "line means", "samples": SECOND, "model": model}
-    found: dict[str, list[float]] = {}
-    for run in records.measured("bearings-unseen"):
-        if wanted.items() <= run.config.items():
-            kept = run.arrays()
-            for name, share in zip(kept["bearing"].tolist(), kept["share"].tolist(), strict=True):
-                found.setdefault(name, []).append(share)
-    return {name: float(np.mean(shares)) for name, shares in found.items()}
-
-
 def _asked(place: str) -> NDArray[np.float64]:
     """Accuracy of heads on features of one backbone, mean over them, by fault size held out (`bearings-questions`)."""
     runs = sorted(
@@ -171,9 +163,11 @@ def ingredients() -> Iterator[Ingredient]:
     for name, (_, _, place) in IN_ITS_PLACE.items():
         if len(circuit) > 1 and len(without := _asked(place)) == len(circuit):
             yield of_pairs((circuit, without), 0.0, **told(name, "a new fault size, same features", "sizes"))
-    circuits = _heads("circuit")
+    head = {"method": "head", "input": "line means", "samples": SECOND}
+    circuits = _by_bearing("bearings-unseen", head | {"model": "circuit"})
     for name, (_, model, _) in IN_ITS_PLACE.items():
-        if model and (other := _heads(model)) and other.keys() == circuits.keys():
+        other = _by_bearing("bearings-unseen", head | {"model": model}) if model else {}
+        if other and other.keys() == circuits.keys():
             shares = ([by[bearing] for bearing in sorted(circuits)] for by in (circuits, other))
             yield of_pairs((next(shares), next(shares)), 0.0, **told(name, "a new bearing", "bearings"))
 
@@ -186,11 +180,10 @@ def sentences() -> tuple[str, str, str]:
 def paired(label: str, other: str) -> tuple[float, float, int]:
     """How far one row of `ROWS` is above another on the same bearings, in points: mean, half its 95 % interval by Student's t
     over bearings, and on how many bearings both are the same."""
-    stats = require("scipy.stats", "experiments")
     one, two = shares(label), shares(other)
-    gains = 100 * np.array([one[name] - two[name] for name in one.keys() & two.keys()])
-    half = stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
-    return float(gains.mean()), float(half), int((gains == 0).sum())
+    both = [(100 * one[name], 100 * two[name]) for name in one.keys() & two.keys()]
+    mean, _, high = paired_interval([a for a, _ in both], [b for _, b in both], 0.0)
+    return mean, high - mean, sum(a == b for a, b in both)
 
 
 def _points(*values: float) -> str:
