@@ -26,9 +26,12 @@ PATIENCE = 240
 OWN = str(Path(__file__).parent / "papers")
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def counting():
-    """Add the papers of tests, for this process and those that it starts."""
+    """Add the papers of tests, for this process and those that it starts, to the end of a file.
+
+    A folder without ``__init__.py`` is no package to pytest: what is made for a package would stay to the end of all tests.
+    """
     before = os.environ.get("QHELPERS_MORE_PAPERS")
     os.environ["QHELPERS_MORE_PAPERS"] = OWN
     qhelpers.papers.__path__.append(OWN)
