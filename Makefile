@@ -23,7 +23,7 @@ export MKL_NUM_THREADS ?= 1
 export NUMBA_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS ?= 1
 
-.PHONY: help set-up book lab serve pdf test data records bench growth spreading annealing network lock release clean
+.PHONY: help set-up book lab serve pdf reruns test data records bench growth spreading annealing network lock release clean
 
 help: ## list the commands
 	@echo "Commands (make COMMAND):"
@@ -53,6 +53,9 @@ serve: ## show the built site at http://127.0.0.1:8000/ (this machine only)
 
 pdf: ## print the built site with Chromium, a PDF a page, into build/pdf
 	@$(PYTHON) book/pdf.py
+
+reruns: set-up ## time the papermill lines of the chapters, which the pages show (half an hour)
+	@$(BIN)/python book/reruns.py $(ARGS)
 
 test: set-up ## lint, format, types and tests
 	@$(BIN)/ruff check .

@@ -57,6 +57,11 @@ def style() -> None:
     )
 
 
+#: Where matplotlib writes a millionth of a point; a hundredth cannot be seen, and a curve weighs half.
+_PLACES = re.compile(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+
+
 def svg(fig: Figure, alt: str) -> str:
     """Render a matplotlib figure as an SVG element without size, in the page's text colour where it is black.
 
@@ -88,6 +93,7 @@ def svg(fig: Figure, alt: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
+    text = _PLACES.sub(lambda found: _LONG.sub(lambda number: f"{float(number[0]):.2f}", found[0]), text)
     text = re.sub(r'\bid="', f'id="{mark}-', text)
     text = re.sub(r'(xlink:href="|url\()#', rf"\1#{mark}-", text)
     text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)

@@ -87,8 +87,8 @@ def test_the_command_of_a_claim_finds_its_records_and_asks_for_no_more_than_it_m
             assert all(len(part) <= 85 for part in line.splitlines())
             words = shlex.split(line.replace("\\\n", ""))
             assert words[:3] == [".venv/bin/python", "-m", "qhelpers.runs"]
-            asked = command._parser().parse_args(words[3:])
-            wanted = command._wanted(asked.only)
+            asked = command.parser().parse_args(words[3:])
+            wanted = command.wanted(asked.only)
             found = {record.id for record in again.find(asked.names, wanted)}
             own = {one for one in ids if claims.records()[one].experiment == asked.names[0]}
             assert own and own <= found

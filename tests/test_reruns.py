@@ -252,6 +252,14 @@ def test_papermill_gets_notebooks_and_parameters_that_there_are(command, build):
     build.parse([part for name, value in given for part in (f"--{name}", value)])
 
 
+def test_every_papermill_line_says_how_long_it_takes():
+    times = json.loads((ROOT / "book" / "reruns.json").read_text(encoding="utf-8"))
+    in_chapters = [line for name, line in COMMANDS if name.endswith(".ipynb")]
+    lines = {" ".join(line.split()) for line in in_chapters if line.startswith(".venv/bin/papermill ")}
+    assert set(times) == lines, "make reruns times the lines of the chapters"
+    assert all(entry["seconds"] > 1 for entry in times.values())
+
+
 @of((".venv/bin/python -m qhelpers.ledger ", ".venv/bin/qhelpers ledger"))
 def test_the_ledger_answers(command):
     module = command.removeprefix(".venv/bin/").replace("qhelpers ledger", "python -m qhelpers.ledger").removeprefix("python ")

@@ -11,15 +11,25 @@ document.addEventListener("DOMContentLoaded", () => {
   if (table) addFilter(table);
 });
 
-/** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. */
+const FRAMES = ".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container";
+
+/** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. All is measured, then all changed. */
 function reach() {
-  for (const box of document.querySelectorAll(".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-article table, mjx-container")) {
-    box.classList.remove("qh-fits");  // or what fitted a wider window would never scroll in a narrow one
-    const wide = box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
-    if (wide && !box.hasAttribute("tabindex")) box.tabIndex = 0;
-    box.classList.toggle("qh-cut", wide);
-    if (box.matches(".qh-table")) box.classList.toggle("qh-fits", !wide);
-  }
+  const boxes = [...document.querySelectorAll(FRAMES)];
+  for (const box of boxes) box.classList.remove("qh-fits");  // or what fitted a wider window would never scroll in a narrow one
+  const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible");
+  boxes.forEach((box, place) => {
+    if (wide[place] && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    box.classList.toggle("qh-cut", wide[place]);
+    if (box.matches(".qh-table")) box.classList.toggle("qh-fits", !wide[place]);
+  });
+}
+
+let asked = 0;
+/** Ask for `reach` once before the next picture, however often something changes until then. */
+function reachSoon() {
+  cancelAnimationFrame(asked);
+  asked = requestAnimationFrame(reach);
 }
 
 /** Bring an entry into sight: those above it are laid out on the way, and move it. */
@@ -33,10 +43,10 @@ function aim(entry, tries = 5) {
 }
 
 window.addEventListener("load", () => {
-  reach();
+  reachSoon();
   // fonts, mathematics and a turned phone change what fits
-  document.fonts.ready.then(reach);
-  new ResizeObserver(reach).observe(document.body);
+  document.fonts.ready.then(reachSoon);
+  new ResizeObserver(reachSoon).observe(document.body);
   // what stands above a claim may have changed its height since the page was first laid out
   document.querySelector("tr:target")?.scrollIntoView({ block: "center", behavior: "instant" });
   aim(document.querySelector(".qh-claim:target"));

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from qhelpers.runs.execution import Job
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m qhelpers.runs", description="Run experiments and record what they measure.")
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    read = argparse.ArgumentParser(prog="python -m qhelpers.runs", description="Run experiments and record what they measure.")
+    commands = read.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="experiments, their configs and numbers of seeds")
     for name, text in (("run", "make the runs that are not recorded yet"), ("status", "how much is recorded")):
         command = commands.add_parser(name, help=text)
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--workers", type=int, help="processes (default: one a core, as far as memory goes)")
     command = commands.add_parser("pack", help="compress the committed records; none is changed")
     command.add_argument("experiment", nargs="*", help="names of experiments that have records (default: all)")
-    return parser
+    return read
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done; 1 runs failed, differ from their records, could not be recorded, or lost their cluster; 2 bad input;
         130 interrupted.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         if arguments.command == "list":
             return _list()
@@ -93,14 +94,15 @@ def _list() -> int:
     return 0
 
 
-def _wanted(pairs: Sequence[str]) -> dict[str, str]:
-    wanted = {}
+def wanted(pairs: Sequence[str]) -> dict[str, str]:
+    """Return entries of a config from words like ``model=lda``."""
+    asked = {}
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator:
             raise ValueError(f"--only {pair!r} is not KEY=VALUE; allowed is for instance --only model=lda")
-        wanted[key] = value
-    return wanted
+        asked[key] = value
+    return asked
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,15 @@ def _plans(arguments: argparse.Namespace) -> list[_Plan]:
 
     named = arguments.experiment
     names = experiments.names() if not named or "all" in named else named
-    wanted = _wanted(arguments.only)
+    asked = wanted(arguments.only)
     plans = []
     for found in [experiments.get(name) for name in names]:
-        if jobs := execution.jobs(found, arguments.profile, arguments.source, arguments.seeds, **wanted):
+        if jobs := execution.jobs(found, arguments.profile, arguments.source, arguments.seeds, **asked):
             folder = folder_for(arguments.source, arguments.profile, found.keeps)
             todo = execution.pending(jobs, folder)
             plans.append(_Plan(found.name, jobs, todo, sum(execution.cost(todo, folder)), folder))
     if not plans:
-        raise ValueError(f"no config of {', '.join(names)} has {wanted}; `python -m qhelpers.runs list` shows what there is")
+        raise ValueError(f"no config of {', '.join(names)} has {asked}; `python -m qhelpers.runs list` shows what there is")
     return plans
 
 
@@ -160,7 +162,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _again(arguments: argparse.Namespace) -> int:
     from qhelpers.runs import again
 
-    found = again.find(arguments.names, _wanted(arguments.only), arguments.seeds)
+    found = again.find(arguments.names, wanted(arguments.only), arguments.seeds)
     print(f"{len(found)} runs to make again, about {sum(r.cpu_seconds for r in found) / 60:.0f} minutes of one core", flush=True)
     made = []
     for comparison in again.run(found, arguments.workers):

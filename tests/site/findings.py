@@ -19,14 +19,14 @@ MATHEMATICS = r"""() => {
   const told = [];
   const short = text => text.trim().replace(/\s+/g, ' ').slice(0, 80);
   for (const place of document.querySelectorAll('span.math, div.math'))
-    if (!place.querySelector('mjx-container svg')) told.push('not typeset: ' + short(place.textContent));
-  for (const wrong of document.querySelectorAll('mjx-container :is(merror, [data-mml-node="merror"], [data-mjx-error])'))
+    if (!place.querySelector('mjx-container mjx-math')) told.push('not typeset: ' + short(place.textContent));
+  for (const wrong of document.querySelectorAll('mjx-container :is(merror, mjx-merror, [data-mjx-error])'))
     told.push('an error: ' + short(wrong.getAttribute('data-mjx-error') ?? wrong.textContent));
   for (const one of document.querySelectorAll('mjx-container')) {
     const read = one.querySelector('mjx-assistive-mml')?.textContent ?? '';
     if (!read.trim()) told.push('says nothing: ' + short(one.parentElement.textContent));
     if (read.includes('\\')) told.push('an unknown command: ' + short(read));
-    const size = one.querySelector('svg')?.getBoundingClientRect();
+    const size = one.querySelector('mjx-math')?.getBoundingClientRect();
     if (one.checkVisibility() && !(size?.width > 2 && size.height > 2)) told.push('draws nothing: ' + short(read));
   }
   const text = document.createTreeWalker(document.querySelector('article') ?? document.body, NodeFilter.SHOW_TEXT);
@@ -42,11 +42,11 @@ MATHEMATICS = r"""() => {
     if (!/\\(bra|ket|Bra|Ket)/.test(math)) continue;
     const both = count(math, /\\[bB]raket\b/g), bra = count(math, /\\[bB]ra\b/g), ket = count(math, /\\[kK]et\b/g);
     const wanted = [both + bra + count(math, /\\langle/g), bra + ket + count(math, /\|/g), both + ket + count(math, /\\rangle/g)];
-    const glyphs = [...typesetRoot.querySelectorAll('svg [data-c]')].filter(glyph => {
+    const glyphs = [...typesetRoot.querySelectorAll('mjx-c')].filter(glyph => {
       const box = glyph.getBoundingClientRect();
       return !typesetRoot.checkVisibility() || (box.width > 0 && box.height > 0); });
-    const drawn = [['27E8'], ['7C', '2223'], ['27E9']].map(
-      codes => glyphs.filter(glyph => codes.includes(glyph.getAttribute('data-c'))).length);
+    const drawn = [['mjx-c27E8'], ['mjx-c7C', 'mjx-c2223'], ['mjx-c27E9']].map(
+      codes => glyphs.filter(glyph => codes.some(code => glyph.classList.contains(code))).length);
     if (String(drawn) !== String(wanted)) told.push(`angles and bars ${drawn} instead of ${wanted}: ${short(math)}`);
   }
   return told;
@@ -180,9 +180,9 @@ KINDS_OF_WORDS = r"""() => {
 #: What a figure with a text alternative and a formula with its assistive copy are drawn with is nobody's to read: excluded, and
 #: taken out while axe is at work, for it measures even what is excluded.
 VIOLATIONS = """async () => {
-  const drawn = [...document.querySelectorAll('svg[role=img], mjx-container > svg')].map(svg => [svg, [...svg.childNodes]]);
+  const drawn = [...document.querySelectorAll('svg[role=img], mjx-container > mjx-math')].map(svg => [svg, [...svg.childNodes]]);
   for (const [svg] of drawn) svg.replaceChildren();
-  const context = {exclude: [['svg[role=img] > *'], ['mjx-container > svg']]};
+  const context = {exclude: [['svg[role=img] > *'], ['mjx-container > mjx-math']]};
   try {
     const preload = location.protocol !== 'file:';  // its styles and sounds, which axe asks for once more
     return (await axe.run(context, {resultTypes: ['violations'], preload})).violations;

@@ -110,7 +110,7 @@ def test_bra_ket_has_both_bars(visit: Any) -> None:
     read = formulas.evaluate_all("all => all.map(one => one.querySelector('mjx-assistive-mml').textContent.replace(/\\s/g, ''))")
     place = next((i for i, text in enumerate(read) if text in ("⟨ψ|Z|ψ⟩", "⟨𝜓|Z|𝜓⟩")), None)
     assert place is not None, read
-    drawn = formulas.nth(place).evaluate("one => [...one.querySelectorAll('svg [data-c]')].map(g => g.getAttribute('data-c'))")
+    drawn = formulas.nth(place).evaluate("one => [...one.querySelectorAll('mjx-c')].map(c => c.classList[0].slice(5))")
     assert drawn == ["27E8", "1D713", "7C", "1D44D", "7C", "1D713", "27E9"]
 
 

@@ -10,6 +10,8 @@
 ``citing``    how to cite, and the page for what is not there
 ``linked``    claims and data sets as JSON-LD (RO-Crate, Croissant)
 ``terms``     the words of the glossary, linked where a chapter uses them first
+``takes``     what the commands of a chapter take, in a line under them
+``uses``      what a chapter takes from the package, linked under it; the papers' modules in the API
 ``repeatable``  what makes two builds of the book the same
 """
 
@@ -20,7 +22,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from . import board, chapters, citing, claims, differences, front, offline, repeatable, search, terms
+from . import board, chapters, citing, claims, differences, front, offline, repeatable, search, takes, terms, uses
 
 
 def add_assets(app: Sphinx, config: Config) -> None:
@@ -32,7 +34,7 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; called by Sphinx."""
-    for part in (offline, chapters, board, front, claims, citing, differences, search, repeatable, terms):
+    for part in (offline, chapters, board, front, claims, citing, differences, search, repeatable, terms, takes, uses):
         part.setup(app)
     app.connect("config-inited", add_assets, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 from importlib.metadata import distribution
@@ -18,11 +19,15 @@ MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 MATHJAX_FILES = (
     "startup.js",
     "core.js",
-    "input/tex-full.js",
-    "output/svg.js",
-    "output/svg/fonts/tex.js",
+    "input/tex.js",
+    "input/tex/extensions/braket.js",
+    "output/chtml.js",
+    "output/chtml/fonts/tex.js",
     "a11y/assistive-mml.js",
 )
+#: Where that package keeps the fonts, and how MathJax's script names one of them.
+MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
+MATHJAX_FONT = re.compile(r"%%URL%%/([\w-]+\.woff)")
 #: Listeners of sphinx_thebe that write the address of a script on another host into every page.
 THEBE_LISTENERS = {"init_thebe_core", "update_thebe_context"}
 #: Icons that the theme's scripts and style sheets may show, besides those found in the pages.
@@ -47,21 +52,32 @@ def drop_thebe(app: Sphinx) -> None:
 
 
 def copy_mathjax(app: Sphinx) -> None:
-    """Copy the few files of MathJax that the pages load from the installed package into the site."""
+    """Copy the few files of MathJax that the pages load from the installed package into the site, the fonts within them.
+
+    Fonts drawn by the browser weigh a third of the same glyphs as outlines; written into the script they also show in
+    browsers that refuse fonts to pages opened as files.
+    """
     if app.builder.format != "html":
         return
     carried = {
         str(file).partition("/mathjax/")[2]: Path(str(file.locate())) for file in distribution(MATHJAX_PACKAGE).files or ()
     }
-    for name in MATHJAX_FILES:
+
+    def taken(name: str) -> bytes:
         if name not in carried:
             raise ExtensionError(
                 f"{MATHJAX_PACKAGE} does not carry {name}; allowed is version 0.0.2, which does: "
                 "install the versions in requirements.lock"
             )
+        return carried[name].read_bytes()
+
+    def font(found: re.Match[str]) -> str:
+        return "data:font/woff;base64," + base64.b64encode(taken(f"{MATHJAX_FONTS}/{found[1]}")).decode()
+
+    for name in MATHJAX_FILES:
         target = Path(app.outdir) / "_static" / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(carried[name], target)
+        target.write_text(MATHJAX_FONT.sub(font, taken(name).decode()), encoding="utf-8")
 
 
 def icon_style(script: str, style: str, names: set[str]) -> str:
@@ -166,10 +182,18 @@ def join_names(app: Sphinx, kind: str, name: str, thing: object, options: object
             lines[number] = shared[0].replace(", ", ",") + line[shared.end() :]
 
 
+def defer(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Let a page be drawn before its scripts run; only the options that a script within the page fills in come first."""
+    for script in context["script_files"]:
+        if getattr(script, "filename", None) and "documentation_options" not in str(script.filename):
+            script.attributes.setdefault("defer", "defer")
+
+
 def setup(app: Sphinx) -> None:
     """Connect the steps."""
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", copy_mathjax)
+    app.connect("html-page-context", defer, priority=900)
     app.connect("build-finished", mend_site, priority=900)
     app.connect("missing-reference", plain_types, priority=900)
     app.connect("autodoc-skip-member", skip_routing)

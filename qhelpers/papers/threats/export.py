@@ -117,7 +117,7 @@ def export_onnx(model: PureHQMLClassifier, path: str | Path) -> Path:
     model : PureHQMLClassifier
         With the Z feature map, applied once; or without a circuit.
     path : path-like
-        The file; input ``flows`` of shape (n_flows, n_features_in_), the columns in the order of the training, not selected and
+        The file; input ``flows`` of shape (n_flows, n_features), the columns in the order of the training, not selected and
         not scaled; output ``scores`` of shape (n_flows,), the logits of ``model.decision_function``.
 
     Returns
