@@ -189,9 +189,9 @@
       const { sensors, classes } = task();
       const [live, total] = formula().weights;
       const n = formula().powers.length;
-      const own = `${formula().about} Its formula has ${n} terms, and ${live} of its ${total} weights reach them.`;
+      const own = `${formula().about} Its formula has ${n} terms, and only ${live} of its ${total} weights change the answer.`;
       const freed = `Now with the ${n} coefficients fitted anew here, on ${given.data}. They need not be a circuit's.`;
-      const short = `Its whole formula has ${n} terms; ${live} of its ${total} weights reach them.`;
+      const short = `Its whole formula has ${n} terms; only ${live} of its ${total} weights change the answer.`;
       about.textContent = brief ? short : state.fitted[key()] ? freed : own;
       ends.replaceChildren(make("span", {}, `−1 ${classes[0]}`), make("span", {}, "0"), make("span", {}, `${classes[1]} +1`));
       presets.replaceChildren(
@@ -411,7 +411,7 @@
     const kinds = Object.keys(given.tasks[0].formulas);
     const choices = [
       choice("Data", "task", given.tasks.map((one, place) => [String(place), one.name]), "0", (value) => change({ task: Number(value) })),
-      choice("CNOTs", "kind", kinds.map((kind) => [kind, kind]), state.kind, (kind) => change({ kind })),
+      choice("wiring (CNOT gates)", "kind", kinds.map((kind) => [kind, kind]), state.kind, (kind) => change({ kind })),
     ];
     const live = make("section", { class: "qh-live-app", "aria-label": "The trained circuit, live" },
       make("div", { class: "qh-live-choices" }, ...(given.tasks.length > 1 ? choices : choices.slice(1))),

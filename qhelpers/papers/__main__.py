@@ -123,10 +123,10 @@ def _with_part(toc: str, number: int, title: str, chapters: dict[str, str]) -> s
         page = place.removeprefix("notebooks/").removesuffix(".ipynb")
         heading = json.loads(notebook)["cells"][0]["source"][0].removeprefix("# ").strip()
         lines += [f"      - file: {page}", f"        title: {Path(page).name.partition('-')[0]} {heading}"]
-    for found in re.finditer(r"^  - caption: (?:(\d+) .*|Back)$", toc, re.MULTILINE):
+    for found in re.finditer(r"^  - caption: (?:(\d+) .*|Appendix)$", toc, re.MULTILINE):
         if found[1] is None or int(found[1]) > number:
             return toc[: found.start()] + "\n".join(lines) + "\n" + toc[found.start() :]
-    raise NotBegun("book/_toc.yml has no part '  - caption: Back', before which a paper comes; mend it")
+    raise NotBegun("book/_toc.yml has no part '  - caption: Appendix', before which a paper comes; mend it")
 
 
 def _put(content: dict[str, str], places: Sequence[Path], root: Path) -> None:

@@ -138,12 +138,12 @@ def test_a_full_disk_at_any_step_leaves_nothing(small, capsys, monkeypatch, fail
 
 def test_parts_stand_in_the_order_of_their_numbers(small, capsys):
     toc = small / "book" / "_toc.yml"
-    toc.write_text("".join(f"  - caption: {name}\n    chapters: []\n" for name in ("Start here", "1 First", "50 Far", "Back")))
+    toc.write_text("".join(f"  - caption: {name}\n    chapters: []\n" for name in ("Start here", "1 First", "50 Far", "Appendix")))
     for arguments in (["new", "last_pump", "--number", "60"], ["new", "late_pump", "--number", "40"], ["new", "early_pump"]):
         assert main(arguments, small) == 0
     free = re.findall(r"^Part (\d+) begins", capsys.readouterr().out, re.MULTILINE)[-1]
     parts = re.findall(r"^  - caption: (.*)$", toc.read_text(encoding="utf-8"), re.MULTILINE)
-    assert parts == ["Start here", "1 First", f"{free} Early pump", "40 Late pump", "50 Far", "60 Last pump", "Back"]
+    assert parts == ["Start here", "1 First", f"{free} Early pump", "40 Late pump", "50 Far", "60 Last pump", "Appendix"]
     left = [path for path in small.rglob("*") if "template" not in path.parts and re.search("SLUG|NAME|NUMBER", path.name)]
     assert left == [] and not list(small.glob(".new-paper-*"))
 
@@ -152,5 +152,5 @@ def test_a_table_of_contents_without_a_back_is_refused(small, capsys):
     (small / "book" / "_toc.yml").write_text("parts: []\n")
     before = contents(small)
     assert main(["new", "pump"], small) == 2
-    assert "book/_toc.yml has no part '  - caption: Back'" in capsys.readouterr().err
+    assert "book/_toc.yml has no part '  - caption: Appendix'" in capsys.readouterr().err
     assert contents(small) == before

@@ -41,7 +41,7 @@ def test_the_answer_is_on_the_first_screen(front_page: Any, screen: str) -> None
     page = front_page(screen)
     assert page.locator(".qh-front-answer").evaluate("one => one.getBoundingClientRect().bottom") <= SCREENS[screen][1]
     asked = page.locator(".qh-front-answer strong").all_text_contents()
-    assert asked == ["Does it help?", "Where?", "What instead?"]
+    assert asked == ["Does it help?", "Where was it better?", "What instead?"]
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -372,15 +372,6 @@ def main_reading(row: Any) -> Any:
     return row.readings[0] if row.readings else row
 
 
-def answer(rows: Sequence[Any]) -> str:
-    """Return what came of each paper in three sentences: does the quantum part help, where, and what to use instead."""
-    parts = []
-    for paper in papers().values():
-        if said := paper.sentences():
-            parts.append(f'<p class="qh-answer-part">{escape(paper.title)}</p>' + "".join(f"<p>{one}</p>" for one in said))
-    return "".join(parts)
-
-
 def findings(rows: Sequence[Any]) -> str:
     """Return what became of the measured values, and the picture of printed beside measured."""
     pending = sum(row.verdict == "pending" for row in rows)
@@ -421,12 +412,6 @@ class FindingsDirective(LedgerDirective):
     """What has been found so far."""
 
     write = staticmethod(findings)
-
-
-class AnswerDirective(LedgerDirective):
-    """What came of the papers in three sentences each."""
-
-    write = staticmethod(answer)
 
 
 class ResultsDirective(LedgerDirective):
@@ -478,7 +463,6 @@ def setup(app: Sphinx) -> None:
     app.add_directive("qh-figure", FigureDirective)
     app.add_directive("qh-chance", ChanceDirective)
     app.add_directive("qh-findings", FindingsDirective)
-    app.add_directive("qh-answer", AnswerDirective)
     app.add_directive("qh-results", ResultsDirective)
     app.add_directive("qh-protocols", ProtocolsDirective)
     app.add_directive("qh-coverage", CoverageDirective)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -183,12 +184,20 @@ class PathDirective(SphinxDirective):
         if missing := [number for number in wanted if number not in known]:
             raise self.error(f"no chapter {', '.join(missing)}; there are {', '.join(known)}")
         chosen = [known[number] for number in wanted]
-        for chapter in chosen:
-            address = self.env.app.builder.get_relative_uri(self.env.docname, chapter.name)
-            question = "" if "short" in self.options else f"<br>{escape(chapter.question)}"
-            rows.append(f'<li><a href="{escape(address)}">{escape(chapter.title)}</a> ({chapter.minutes} minutes){question}</li>')
+        whole = "short" not in self.options
+        for caption, some in groupby(chosen, lambda chapter: part(self.env, chapter.name) if whole else ""):
+            rows.append(f'<p class="qh-path-part">{escape(caption)}</p>' if whole else "")
+            rows.append('<ul class="qh-path">' + "".join(map(self.entry, some)) + "</ul>")
         total = f"<p>Together {sum(chapter.minutes for chapter in chosen)} minutes.</p>"
-        return [nodes.raw("", f'<ol class="qh-path">{"".join(rows)}</ol>{total}', format="html")]
+        return [nodes.raw("", "".join(rows) + total, format="html")]
+
+    def entry(self, chapter: Chapter) -> str:
+        """Return a chapter's number, where it has one, its title, minutes and question."""
+        address = self.env.app.builder.get_relative_uri(self.env.docname, chapter.name)
+        number = re.match(r"\d[\d.]*(?=-)", Path(chapter.name).name)
+        title = f"{number[0]} {chapter.title}" if number else chapter.title
+        question = "" if "short" in self.options else f"<br>{escape(chapter.question)}"
+        return f'<li><a href="{escape(address)}">{escape(title)}</a> ({chapter.minutes} minutes){question}</li>'
 
 
 class ExecutionDirective(SphinxDirective):

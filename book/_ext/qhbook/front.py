@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from . import linked
+from .citing import paper_items
 
 #: What is no measured result: it says what was set, not what came of it.
 SET = ("counts and settings", "equations")
@@ -19,6 +24,10 @@ WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight",
 def told(number: int) -> str:
     """Return a number in words, up to ten."""
     return WORDS[number] if number < len(WORDS) else f"{number:,}"
+
+
+#: What holds only where the text is read in one of several ways.
+SOME = "holds under some readings"
 
 
 def papers() -> tuple[Any, ...]:
@@ -48,7 +57,8 @@ def helps(found: Sequence[Any]) -> str:
     first = "Here and there" if ahead_of_all(found) else "Not that we could see"
     return (
         f"<strong>Does it help?</strong> {first}. {n} times we put something classical in the place of a quantum part. The "
-        f"quantum part was clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}."
+        f"quantum part was clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}; in "
+        f"the other {told(counts['open'])} we could not tell."
     )
 
 
@@ -58,22 +68,23 @@ def where(found: Sequence[Any]) -> str:
 
     ahead = {one.paper for one, says in zip(found, after_holm(found), strict=True) if one.classical and says == "ahead"}
     if not ahead:
-        return "<strong>Where?</strong> Nowhere that we found."
+        return "<strong>Where was it better?</strong> Nowhere that we found."
     titles = {paper.number: f"Part {paper.number} ({paper.title.lower()})" for paper in papers()}
     named = " and ".join(titles[number] for number in sorted(ahead))
     whole = ahead_of_all(found)
     if whole:
-        return f"<strong>Where?</strong> In {named}: ahead of all that we put in its place is {', '.join(map(escape, whole))}."
+        best = ", ".join(map(escape, whole))
+        return f"<strong>Where was it better?</strong> In {named}: ahead of all that we put in its place is {best}."
     return (
-        f"<strong>Where?</strong> Only in {named}, and there something else classical does as well. Nowhere did it beat "
-        "everything that we put in its place."
+        f"<strong>Where was it better?</strong> Only in {named}, and there another classical choice does as well. Nowhere did it "
+        "beat everything put in its place."
     )
 
 
 def instead() -> str:
     """Return the third sentence: what each paper's answer says to use."""
     said = [text for paper in papers() if (text := paper.instead())]
-    return f"<strong>What instead?</strong> The simplest thing that does it: {', '.join(said)}."
+    return f"<strong>What instead?</strong> Something plainer: {', '.join(said)}."
 
 
 def answer() -> str:
@@ -105,6 +116,7 @@ def bars(rows: Sequence[Any]) -> str:
             lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
+        some = f", {counts[SOME]} more under some readings" if counts[SOME] else ""
         alt = ", ".join(f"{count} {one}" for one, count in shown)
         spans = "".join(
             f'<span class="qh-v-{slug(one)}" style="--qh-share:{count}" title="{escape(one)}: {count}"></span>'
@@ -112,13 +124,17 @@ def bars(rows: Sequence[Any]) -> str:
         )
         lines.append(
             f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: '
-            f"{counts['holds'] + counts['holds, for another reason']} of {n} hold</div>"
+            f"{counts['holds'] + counts['holds, for another reason']} of {n} hold{some}</div>"
             f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{spans}</div></div>'
         )
     legend = "".join(
         f'<li><span class="qh-verdict qh-v-{slug(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
     )
-    return f'<figure class="qh-figure qh-board qh-front-bars">{"".join(lines)}<ul class="qh-legend">{legend}</ul></figure>'
+    meanings = "".join(f"<dt>{escape(one)}</dt><dd>{escape(VERDICTS[one].meaning)}</dd>" for one in VERDICTS if one in used)
+    return (
+        f'<figure class="qh-figure qh-board qh-front-bars">{"".join(lines)}<ul class="qh-legend">{legend}</ul></figure>'
+        f'<details class="qh-folded"><summary>What these words mean</summary><dl class="qh-meanings">{meanings}</dl></details>'
+    )
 
 
 def holding(rows: Sequence[Any]) -> str:
@@ -135,10 +151,11 @@ def holding(rows: Sequence[Any]) -> str:
     low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     return (
-        f'<p class="qh-front-holds">Of <strong>{counting.judged(results)} measured values {hold["results"]} hold</strong>. '
-        f"Of the {sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what "
-        f"came of it. {len(low)} values came out better than printed, {rivals} of them of models that the papers compare theirs "
-        "with: no success.</p>"
+        f'<p class="qh-front-holds">The papers print {results.total()} measured values, and {counting.judged(results)} of them '
+        f"could be checked: <strong>{hold['results']} hold</strong>, {results[SOME]} more under some readings of the text. "
+        f"{len(low)} came out better than printed; {rivals} of these belong to the models that the papers compare theirs with, "
+        f"which does not help their case. Of all {sum(hold.values())} claims that hold, {of_set} are settings, counts and "
+        "equations: what was set, not what came of it.</p>"
     )
 
 
@@ -174,8 +191,35 @@ class MeasuredDirective(FrontDirective):
     write = staticmethod(measured)
 
 
+def of_paper(paper: Any) -> str:
+    """Return what came of a paper in three sentences, a paragraph each."""
+    return "".join(f"<p>{one}</p>" for one in paper.sentences())
+
+
+class AnswersDirective(SphinxDirective):
+    """Each paper: who wrote it, what came of it in three sentences, and where that is argued."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a block a paper; the page is read again at every build."""
+        self.env.note_reread()
+        judged = linked.papers(Path(self.env.srcdir) / "references.bib")
+        cited = dict(zip(sorted(judged), paper_items(judged), strict=True))
+        parts = []
+        for paper in papers():
+            if not (said := of_paper(paper)):
+                continue
+            verdict = next(one for one in self.env.found_docs if re.search(rf"/{paper.number}\.\d+-verdict$", one))
+            address = self.env.app.builder.get_relative_uri(self.env.docname, verdict)
+            parts.append(
+                f'<p class="qh-answer-part">Part {paper.number}, {escape(paper.title)}</p>'
+                f'<p class="qh-cited">{cited[paper.number]}</p>' + said + f'<p><a href="{escape(address)}">Claim by claim</a></p>'
+            )
+        return [nodes.raw("", "".join(parts), format="html")]
+
+
 def setup(app: Sphinx) -> None:
     """Register the directives."""
     app.add_directive("qh-front", FrontDirective)
     app.add_directive("qh-live", LiveDirective)
     app.add_directive("qh-measured", MeasuredDirective)
+    app.add_directive("qh-answer", AnswersDirective)
