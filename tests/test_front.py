@@ -77,9 +77,9 @@ def rows():
 
 def test_what_holds_is_said_plainly(front, rows):
     told = text(front.holding(rows))
-    assert "print 3 measured values, and 3 of them could be checked: 1 hold, 0 more under some readings" in told
+    assert "3 of the 3 measured values that the papers print could be checked: 1 hold, 0 more under some readings" in told
     assert "Of all 6 claims that hold, 5 are settings" in told
-    assert "1 came out better than printed; 1 of these belong to the models that the papers compare theirs with" in told
+    assert "1 came out better than printed, 1 of them those of rivals that the papers compare theirs with." in told
 
 
 def test_bars_are_of_measured_values_alone(front, rows):

@@ -138,7 +138,8 @@ def test_a_full_disk_at_any_step_leaves_nothing(small, capsys, monkeypatch, fail
 
 def test_parts_stand_in_the_order_of_their_numbers(small, capsys):
     toc = small / "book" / "_toc.yml"
-    toc.write_text("".join(f"  - caption: {name}\n    chapters: []\n" for name in ("Start here", "1 First", "50 Far", "Appendix")))
+    before = ("Start here", "1 First", "50 Far", "Appendix")
+    toc.write_text("".join(f"  - caption: {name}\n    chapters: []\n" for name in before))
     for arguments in (["new", "last_pump", "--number", "60"], ["new", "late_pump", "--number", "40"], ["new", "early_pump"]):
         assert main(arguments, small) == 0
     free = re.findall(r"^Part (\d+) begins", capsys.readouterr().out, re.MULTILINE)[-1]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import gzip
 import hashlib
 import importlib.metadata
 import importlib.util
 import re
 import threading
+import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -241,6 +243,24 @@ def own_address(site: Path) -> Iterator[str]:
     """Address of the site."""
     with as_served(site) as address:
         yield address
+
+
+@pytest.mark.parametrize("name", ["", "index.html", "a.css", "mark.png"])
+def test_text_is_sent_compressed_to_who_takes_it(tmp_path: Path, name: str) -> None:
+    for file in ("index.html", "a.css", "mark.png"):
+        (tmp_path / file).write_bytes(f"{file}, once more. ".encode() * 100)
+    content = (tmp_path / (name or "index.html")).read_bytes()
+    with as_served(tmp_path) as address:
+        asked = urllib.request.Request(address + name, headers={"Accept-Encoding": "gzip, br"})
+        with urllib.request.urlopen(asked, timeout=60) as packed, urllib.request.urlopen(address + name, timeout=60) as plain:
+            got = packed.read()
+            assert plain.read() == content and plain.headers["Content-Encoding"] is None
+        if name.endswith(".png"):
+            assert got == content and packed.headers["Content-Encoding"] is None
+        else:
+            assert gzip.decompress(got) == content and int(packed.headers["Content-Length"]) == len(got) < len(content)
+            assert packed.headers["Content-Type"] == plain.headers["Content-Type"]
+        assert "default-src 'none'" in packed.headers["Content-Security-Policy"]
 
 
 @pytest.fixture(scope="module")

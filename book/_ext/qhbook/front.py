@@ -116,7 +116,7 @@ def bars(rows: Sequence[Any]) -> str:
             lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
-        some = f", {counts[SOME]} more under some readings" if counts[SOME] else ""
+        some = f", {counts[SOME]} under some readings" if counts[SOME] else ""
         alt = ", ".join(f"{count} {one}" for one, count in shown)
         spans = "".join(
             f'<span class="qh-v-{slug(one)}" style="--qh-share:{count}" title="{escape(one)}: {count}"></span>'
@@ -151,11 +151,11 @@ def holding(rows: Sequence[Any]) -> str:
     low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     return (
-        f'<p class="qh-front-holds">The papers print {results.total()} measured values, and {counting.judged(results)} of them '
+        f'<p class="qh-front-holds">{counting.judged(results)} of the {results.total()} measured values that the papers print '
         f"could be checked: <strong>{hold['results']} hold</strong>, {results[SOME]} more under some readings of the text. "
-        f"{len(low)} came out better than printed; {rivals} of these belong to the models that the papers compare theirs with, "
-        f"which does not help their case. Of all {sum(hold.values())} claims that hold, {of_set} are settings, counts and "
-        "equations: what was set, not what came of it.</p>"
+        f"{len(low)} came out better than printed, {rivals} of them those of rivals that the papers compare theirs with. Of all "
+        f"{sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what came of "
+        "it.</p>"
     )
 
 

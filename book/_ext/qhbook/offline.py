@@ -189,11 +189,18 @@ def defer(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any]
             script.attributes.setdefault("defer", "defer")
 
 
+def widen(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Mark a page without a list of its sections where it begins, so that nothing moves when its end is read."""
+    if "html_theme.sidebar_secondary.remove" in (context.get("meta") or {}):
+        context["body"] = f'<div class="qh-wide"></div>{context["body"]}'
+
+
 def setup(app: Sphinx) -> None:
     """Connect the steps."""
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", copy_mathjax)
     app.connect("html-page-context", defer, priority=900)
+    app.connect("html-page-context", widen)
     app.connect("build-finished", mend_site, priority=900)
     app.connect("missing-reference", plain_types, priority=900)
     app.connect("autodoc-skip-member", skip_routing)
