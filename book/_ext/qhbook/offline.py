@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+from html import escape
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -195,12 +196,21 @@ def widen(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any]
         context["body"] = f'<div class="qh-wide"></div>{context["body"]}'
 
 
+def describe(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Tell searchers what a page is about: its first sentence, which in a chapter is its question."""
+    first = next(doctree.findall(nodes.paragraph), None) if doctree is not None else None
+    if first is not None:
+        said = " ".join(first.astext().split())[:160]
+        context["metatags"] = f'{context.get("metatags", "")}\n<meta name="description" content="{escape(said)}">'
+
+
 def setup(app: Sphinx) -> None:
     """Connect the steps."""
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", copy_mathjax)
     app.connect("html-page-context", defer, priority=900)
     app.connect("html-page-context", widen)
+    app.connect("html-page-context", describe)
     app.connect("build-finished", mend_site, priority=900)
     app.connect("missing-reference", plain_types, priority=900)
     app.connect("autodoc-skip-member", skip_routing)
