@@ -11,6 +11,10 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from qhelpers.verdicts import VERDICTS
+
+from . import board
+
 #: What is no measured result: it says what was set, not what came of it.
 SET = ("counts and settings", "equations")
 WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -94,7 +98,6 @@ def live() -> str:
 def bars(rows: Sequence[Any]) -> str:
     """Return the measured values by verdict, one bar a paper; what could not be judged stands in words."""
     from qhelpers.ledger import counting
-    from qhelpers.verdicts import VERDICTS, slug
 
     lines, used = [], []
     for paper in papers():
@@ -105,25 +108,16 @@ def bars(rows: Sequence[Any]) -> str:
             lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
-        alt = ", ".join(f"{count} {one}" for one, count in shown)
-        spans = "".join(
-            f'<span class="qh-v-{slug(one)}" style="--qh-share:{count}" title="{escape(one)}: {count}"></span>'
-            for one, count in shown
-        )
-        lines.append(
-            f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: '
-            f"{counts['holds'] + counts['holds, for another reason']} of {n} hold</div>"
-            f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{spans}</div></div>'
-        )
+        hold = counts["holds"] + counts["holds, for another reason"]
+        lines.append(board.bar(f"{name}: {hold} of {n} hold", name, shown))
     legend = "".join(
-        f'<li><span class="qh-verdict qh-v-{slug(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
+        f'<li><span class="qh-verdict {board.style(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
     )
     return f'<figure class="qh-figure qh-board qh-front-bars">{"".join(lines)}<ul class="qh-legend">{legend}</ul></figure>'
 
 
 def holding(rows: Sequence[Any]) -> str:
     """Return plainly what it is that holds: of all claims most that do were set or derived, and not measured."""
-    from qhelpers import ledger
     from qhelpers.ledger import counting
 
     tallied = counting.tally(rows)
@@ -131,8 +125,7 @@ def holding(rows: Sequence[Any]) -> str:
     hold = {sort: sum(counts[one] for one in good) for sort, counts in tallied.items()}
     of_set = sum(hold[sort] for sort in SET)
     own = {paper.number: set(paper.labels) for paper in papers()}
-    claims = {claim.id: claim for number in ledger.papers() for claim in ledger.claims(number)}
-    low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
+    low = [board.claims()[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     return (
         f'<p class="qh-front-holds">Of <strong>{counting.judged(results)} measured values {hold["results"]} hold</strong>. '
@@ -144,38 +137,24 @@ def holding(rows: Sequence[Any]) -> str:
 
 def measured(rows: Sequence[Any] = ()) -> str:
     """Return what became of the measured values, and what it is that holds; of the verdicts of this build by default."""
-    if not rows:
-        from .board import verdicts
-
-        rows = verdicts()
+    rows = rows or board.verdicts()
     return bars(rows) + holding(rows)
 
 
-class FrontDirective(SphinxDirective):
-    """A part of the front page."""
+#: What writes a part of the front page, by the name of its directive.
+PARTS = {"qh-front": answer, "qh-live": live, "qh-measured": measured}
 
-    write = staticmethod(answer)
+
+class FrontDirective(SphinxDirective):
+    """A part of the front page, as `PARTS` says."""
 
     def run(self) -> list[nodes.Node]:
         """Return the part as HTML; the page is read again at every build."""
         self.env.note_reread()
-        return [nodes.raw("", type(self).write(), format="html")]
-
-
-class LiveDirective(FrontDirective):
-    """Trained circuits under sliders."""
-
-    write = staticmethod(live)
-
-
-class MeasuredDirective(FrontDirective):
-    """Measured values by verdict."""
-
-    write = staticmethod(measured)
+        return [nodes.raw("", PARTS[self.name](), format="html")]
 
 
 def setup(app: Sphinx) -> None:
     """Register the directives."""
-    app.add_directive("qh-front", FrontDirective)
-    app.add_directive("qh-live", LiveDirective)
-    app.add_directive("qh-measured", MeasuredDirective)
+    for name in PARTS:
+        app.add_directive(name, FrontDirective)
