@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from tqdm import tqdm
 
 from qhelpers.circuits import CHANNELS, Ansatz, Encoding, NoiseModel, QuantumLayer, VariationalCircuit
 from qhelpers.circuits.noise import with_noise
+from qhelpers.runs.execution import cpu_model
 
 RESULTS = Path(__file__).parent / "growth.json"
 PATHS = ("terms", "train", "state")
@@ -204,13 +204,9 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     found = [measure(point) for point in tqdm(list(points()), unit="point")]
     noise = noise_sweep()
-    model = "unknown"
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
     result = {
         "date": date.today().isoformat(),
-        "cpu": model or platform.machine(),
+        "cpu": cpu_model(),
         "torch": torch.__version__,
         "points": found,
         "noise": noise,

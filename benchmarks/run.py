@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import queue
-import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +28,8 @@ from typing import Any
 
 from peers import PEERS
 from rows import CHECKED, ROWS, TOLERANCE, Row, disagreement
+
+from qhelpers.runs.execution import cpu_model
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -361,13 +362,6 @@ def notes(table: dict[str, dict[str, Cell]], options: argparse.Namespace) -> lis
     text += ["", " ".join(said)] if said else []
     packages = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     return [*text, "", f"{date.today().isoformat()}, {cpu_model()}, Python {platform.python_version()}, {packages}."]
-
-
-def cpu_model() -> str:
-    """Return the processor's name, as the system gives it."""
-    file = Path("/proc/cpuinfo")
-    match = re.search(r"^model name\s*:\s*(.+)$", file.read_text(), re.MULTILINE) if file.exists() else None
-    return match[1] if match else platform.processor() or platform.machine()
 
 
 def key(options: argparse.Namespace) -> str:

@@ -151,24 +151,6 @@ class Page:
 
         return shown.score(experiment, metric, **config)
 
-    def answer(self) -> None:
-        """Show what came of the part's paper in three sentences: does the quantum part help, where, what to use instead."""
-        from qhelpers import ledger
-
-        said = ledger.answer(self.chapter.partition(".")[0])
-        _show("".join(f"<p>{one}</p>" for one in said), html.unescape(re.sub("<[^>]+>", "", "\n".join(said))))
-
-    def cost(self, experiment: str, models: Sequence[str]) -> str:
-        """Sentence on what the recorded runs of some models took: processor time and memory."""
-        runs = [run for model in models for run in self.recorded(experiment, model=model)]
-        minutes = sum(run.cpu_seconds for run in runs) / 60
-        memory = max(run.peak_memory_mb for run in runs)
-        return (
-            f"**Recorded** were {len(runs)} networks in {minutes:.0f} minutes of one core, "
-            f"with up to {memory:,.0f} MB of memory in use at the end of a run "
-            f"({runs[0].cpu}). What this page itself takes is on [how this was run](../execution.md)."
-        )
-
     def against_print(
         self, experiment: str, models: Mapping[str, Mapping[str, Any]], claim: str, *, control: bool = False, **wanted: Any
     ) -> list[dict[str, Any]]:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from qhelpers import __version__, _pipes
 
-
-def _data(argv: Sequence[str]) -> int | None:
-    from qhelpers.datasets.__main__ import main as command
-
-    return command(argv)
-
-
-def _runs(argv: Sequence[str]) -> int | None:
-    from qhelpers.runs.__main__ import main as command
-
-    return command(argv)
-
-
-def _ledger(argv: Sequence[str]) -> int | None:
-    from qhelpers.ledger.__main__ import main as command
-
-    return command(argv)
-
-
-def _check(argv: Sequence[str]) -> int | None:
-    from qhelpers.ledger.check import main as command
-
-    return command(argv)
-
-
-COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int | None], str]] = {
-    "data": (_data, "find, check and download the data sets"),
-    "runs": (_runs, "run experiments, resume them, see how far they are"),
-    "check": (_check, "check printed numbers of any paper against each other"),
-    "ledger": (_ledger, "what the papers print, checked and judged"),
+#: Module whose ``main`` each command is, and what it does.
+COMMANDS = {
+    "data": ("qhelpers.datasets.__main__", "find, check and download the data sets"),
+    "runs": ("qhelpers.runs.__main__", "run experiments, resume them, see how far they are"),
+    "check": ("qhelpers.ledger.check", "check printed numbers of any paper against each other"),
+    "ledger": ("qhelpers.ledger.__main__", "what the papers print, checked and judged"),
 }
 
 
@@ -79,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"qhelpers: no command {argv[0]!r}; there are: {', '.join(COMMANDS)}. See: qhelpers --help", file=sys.stderr)
         return 2
     try:
-        return _pipes.run(lambda: COMMANDS[argv[0]][0](argv[1:]) or 0)
+        return _pipes.run(lambda: importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:]))
     except ImportError as error:
         print(f"qhelpers {argv[0]}: {error}", file=sys.stderr)
         return 1

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 #: Colours of Okabe and Ito, which colour-blind readers can tell apart, in the order in which figures use them.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999")
 
-_INK = "#000000"
 _count = itertools.count(1)
 
 
@@ -252,29 +251,6 @@ def training_curves(*rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Seq
         ax.set_xlabel("epoch")
     grid[0][0].legend()
     return fig
-
-
-def step_by_step(losses: Mapping[str, tuple[ArrayLike, ArrayLike, str]]) -> Figure:
-    """Draw the losses of networks trained by two engines from the same start, and what is between them.
-
-    Parameters
-    ----------
-    losses : mapping of str to (array-like, array-like, str)
-        A network's losses an epoch in the fast engine and in a library, and the library's name.
-    """
-    pyplot = require("matplotlib.pyplot", "figures")
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9.6, 3.4), layout="constrained")
-    for color, (name, (fast, slow, library)) in zip(PALETTE, losses.items(), strict=False):
-        ours, theirs = np.asarray(fast, float), np.asarray(slow, float)
-        epochs = np.arange(1, len(ours) + 1)
-        left.plot(epochs, ours / ours[0], color=color, label=f"{name}, fast")
-        left.plot(epochs, theirs / theirs[0], "o", mfc="none", color=color, label=f"{name}, {library}")
-        right.semilogy(epochs, np.maximum(np.abs(ours - theirs), 1e-18), "o-", color=color, label=name)
-    left.set(xlabel="epoch", ylabel="loss / loss of the first epoch")
-    right.set(xlabel="epoch", ylabel="difference of the losses")
-    for ax in (left, right):
-        ax.legend()
-    return figure
 
 
 def predictions(*rows: Mapping[str, Mapping[str, Any]], meanings: Sequence[Mapping[int, str]]) -> Figure:

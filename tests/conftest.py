@@ -72,6 +72,12 @@ def load_script(name):
 
 
 @pytest.fixture(scope="session")
+def script():
+    """Import a script of `book/`: ``script("pdf")``."""
+    return load_script
+
+
+@pytest.fixture(scope="session")
 def build():
     """The build pipeline, `book/build.py`."""
     return load_script("build")

@@ -56,7 +56,6 @@ def test_a_page_takes_records_on_real_data_only_and_stops_without(shown, monkeyp
     records.append(replace(one_record, id="9"), {}, tmp_path)
     assert [r.id for r in page.recorded("trial", model="a")] == ["9"]
     assert list(page.frame("trial")["accuracy"]) == [0.5]
-    assert "1 networks" in page.cost("trial", models=["a"])
 
 
 def test_claims_come_from_the_ledger_with_a_link(shown):

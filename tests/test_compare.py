@@ -1,6 +1,5 @@
 """Two builds give the same site byte by byte, but for what the runs cost; the comparison overlooks nothing else."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -30,12 +29,9 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def compare():
+def compare(script):
     """The script, which is no package."""
-    spec = importlib.util.spec_from_file_location("book_compare", ROOT / "book" / "compare.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("compare")
 
 
 @pytest.fixture

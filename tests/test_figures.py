@@ -143,15 +143,6 @@ def test_light_cone_fills_what_is_seen():
     assert [text.get_text() for text in ax.get_xticklabels()] == ["input", "layer 1"]
 
 
-def test_step_by_step_draws_both_engines_and_their_difference():
-    figure = figures.step_by_step({"QNN-P": ([1.0, 0.5], [1.0, 0.5 + 1e-9], "pennylane")})
-    left, right = figure.axes
-    np.testing.assert_allclose([line.get_ydata() for line in left.lines], [[1, 0.5], [1, 0.5]], atol=1e-8)
-    np.testing.assert_allclose(right.lines[0].get_ydata(), [1e-18, 1e-9], rtol=1e-6)
-    assert right.get_yscale() == "log"
-    plt.close(figure)
-
-
 def test_training_curves_are_not_cut_off():
     """A loss may start above two; what is drawn is inside the axes, in every row."""
     run = {"loss": [2.6, 1.0, 0.4], "accuracy": [0.4, 0.6, 0.9]}

@@ -1,6 +1,5 @@
 """The book on paper: which pages are printed, in what order, and what is said where it cannot be done."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -10,12 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
-def pdf():
+def pdf(script):
     """The script, `book/pdf.py`."""
-    spec = importlib.util.spec_from_file_location("book_pdf", ROOT / "book" / "pdf.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("pdf")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the page on troubleshooting quotes is what comes: each message is provoked and compared with the page."""
 
-import importlib.util
 import re
 import socket
 from pathlib import Path
@@ -21,12 +20,9 @@ QUOTED = {
 
 
 @pytest.fixture
-def serve():
+def serve(script):
     """The server of the site, `book/serve.py`."""
-    spec = importlib.util.spec_from_file_location("book_serve", ROOT / "book" / "serve.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("serve")
 
 
 @pytest.fixture

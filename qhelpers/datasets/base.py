@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from qhelpers.datasets.manifest import OfficialFile, Variant, listed
 
 #: Ending of a download that is not finished; such a file is never taken for data.
 PARTIAL = ".part"
@@ -255,36 +257,11 @@ class Signals(Head):
             self._table("about", self.about, len(self))
 
 
-@dataclass(frozen=True)
-class OfficialFile:
-    """A file as its publisher gives it out: name, length in bytes and SHA-256 of the unpacked content."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Variant:
-    """Another form of an official file that goes around and is recognised, but never taken silently.
-
-    ``name`` is the file it stands for, ``what`` the words for it; ``instead_of_all`` marks a file that pools
-    all official ones, ``belongs_to`` names the data set that it is the official file of.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    what: str
-    instead_of_all: bool = False
-    belongs_to: str | None = None
-
-
 #: The arrays of a body by the name of its attribute, as loaders and twins return them; `load` adds the head.
 Arrays = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """A registered data set: where it comes from, its files, its loader and its twin.
 
@@ -294,14 +271,8 @@ class Entry:
         Registered name; what it is in a few words.
     page : str
         The publisher's page.
-    url : str or None
-        Direct link to the files or an archive of them; None where there is none, then `by_hand` says what to do.
     licence, citation : str
         As printed on pages; `licence` says what has not been checked at the source.
-    files : sequence of OfficialFile
-        All files that are needed, in official order (`qhelpers.datasets.manifest.listed`).
-    variants : sequence of Variant
-        Known other forms.
     units, meaning : dict
         Passed on to the data set.
     parse : callable
@@ -319,17 +290,20 @@ class Entry:
         cannot be read.
     parts : bool
         Whether each file makes sense by itself, so that some of them may be loaded without the others.
+    url : str or None
+        Direct link to the files or an archive of them; None where there is none, then `by_hand` says what to do.
+    files : sequence of OfficialFile
+        All files that are needed, in official order; `register` reads them from the list beside the loader.
+    variants : sequence of Variant
+        Known other forms, from the same list.
     """
 
     name: str
     title: str
     page: str
-    url: str | None
     by_hand: str
     licence: str
     citation: str
-    files: Sequence[OfficialFile]
-    variants: Sequence[Variant]
     units: dict[str, str]
     meaning: dict[int, str]
     parse: Callable[[dict[str, Any]], Arrays]
@@ -341,17 +315,20 @@ class Entry:
     body: type[Head] = Dataset
     first_lines: bool = True
     parts: bool = False
+    url: str | None = None
+    files: Sequence[OfficialFile] = ()
+    variants: Sequence[Variant] = ()
 
 
 _REGISTRY: dict[str, Entry] = {}
 
 
-def register(entry: Entry) -> Entry:
-    """Add a data set to the registry; a name can be taken once."""
+def register(entry: Entry) -> None:
+    """Add a data set to the registry, with the files that are listed for it; a name can be taken once."""
     if entry.name in _REGISTRY:
         raise ValueError(f"a data set named {entry.name!r} is registered already; choose another name")
-    _REGISTRY[entry.name] = entry
-    return entry
+    files, variants = listed(entry.name)
+    _REGISTRY[entry.name] = replace(entry, files=files, variants=variants)
 
 
 def names() -> list[str]:

@@ -16,7 +16,6 @@ import pandas as pd
 
 from qhelpers.datasets.base import Arrays, DatasetError, Entry, Series, register
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import BLANKS, decimal, read_table, whole
 
 SETTINGS = ("setting1", "setting2", "setting3")
@@ -173,18 +172,14 @@ _HOW = {1: "one regime", 6: "six regimes"}, {1: "one fault mode", 2: "two fault 
 
 def _entry(number: int, counts: tuple[int, int], regimes: int, faults: int) -> Entry:
     name = f"cmapss_fd00{number}"
-    files, variants = listed(name)
     return Entry(
         name=name,
         title=f"Turbofan engines that run to failure, {_HOW[0][regimes]}, {_HOW[1][faults]} (C-MAPSS FD00{number})",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the archive CMAPSSData.zip and put it, packed or not, into the data home",
         licence="a work of the US government, in the public domain (to be checked at the source)",
         citation="A. Saxena, K. Goebel, D. Simon, N. Eklund: Damage propagation modeling for aircraft engine run-to-failure "
         "simulation. International Conference on Prognostics and Health Management, 2008. doi:10.1109/PHM.2008.4711414",
-        files=files,
-        variants=variants,
         units=_UNITS,
         meaning={},
         parse=_parse,
@@ -197,8 +192,6 @@ def _entry(number: int, counts: tuple[int, int], regimes: int, faults: int) -> E
     )
 
 
-#: FD001 to FD004: training and test engines, regimes, fault modes.
-ENTRIES = [
-    register(_entry(number, *told))
-    for number, told in enumerate([((100, 100), 1, 1), ((260, 259), 6, 1), ((100, 100), 1, 2), ((249, 248), 6, 2)], start=1)
-]
+# FD001 to FD004: training and test engines, regimes, fault modes.
+for _number, _told in enumerate([((100, 100), 1, 1), ((260, 259), 6, 1), ((100, 100), 1, 2), ((249, 248), 6, 2)], start=1):
+    register(_entry(_number, *_told))

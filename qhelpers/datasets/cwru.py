@@ -24,7 +24,6 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, DatasetError, Entry, Signals, register
 from qhelpers.datasets.bearing_twin import Told, record
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.matlab import number, pick, samples, variables
 
 #: Sensors at the drive end, the fan end and the base; where a file lacks one, the column is NaN.
@@ -249,18 +248,14 @@ def _twin(n: int, rng: np.random.Generator) -> Arrays:
 
 
 _PAGE = "https://engineering.case.edu/bearingdatacenter/download-data-file"
-_FILES, _VARIANTS = listed("cwru")
-ENTRY = register(
+register(
     Entry(
         name="cwru",
         title="Bearings with seeded faults at a motor's two ends, 120 recordings (Case Western Reserve University)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the files by their numbers (all, or those you want) and put them into the data home",
         licence="none stated that is known; to be checked at the source",
         citation="K. A. Loparo: Bearing data center. Case Western Reserve University",
-        files=_FILES,
-        variants=_VARIANTS,
         units={
             **dict.fromkeys(CHANNELS, "g"),
             **dict.fromkeys(("speed", "speed_nominal", "speed_in_file"), "Hz"),

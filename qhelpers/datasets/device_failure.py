@@ -21,7 +21,6 @@ import pandas as pd
 
 from qhelpers.datasets.base import Arrays, Entry, Series, register
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Column, each, one_of, read_table, whole
 
 #: The columns of ``X``: daily readings without a meaning that is known; all but the first are near to counters.
@@ -219,20 +218,16 @@ def _names(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 _PAGE = "https://www.kaggle.com/datasets/hiimanshuagarwal/predictive-maintenance-dataset"
-_FILES, _VARIANTS = listed("device_failure")
-ENTRY = register(
+register(
     Entry(
         name="device_failure",
         title="A fleet of 1,169 devices, nine counters a day, 106 failures, 124,494 rows (edition B)",
         page=_PAGE,
-        url=None,
         by_hand="find device_failure.csv of 6,856,222 bytes and 1,169 devices, which goes around in public repositories, and put "
         f"it, packed or not, into the data home; or take that of {_PAGE}, call it device_failure.csv and accept its SHA-256",
         licence="none known for the original; that of the copy on Kaggle is to be checked at the source",
         citation="H. Agarwal: Predictive maintenance dataset. Kaggle. Its origin is an exercise, device_failure.csv, of unknown "
         "author",
-        files=_FILES,
-        variants=_VARIANTS,
         units=dict.fromkeys(COLUMNS, ""),
         meaning={},
         parse=_parse,

@@ -19,7 +19,6 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, DatasetError, Entry, Signals, register
 from qhelpers.datasets.bearing_twin import Told, record
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.matlab import samples, variables
 
 RATE = 51_200.0
@@ -107,19 +106,15 @@ def _recording(name: str, rng: np.random.Generator) -> Told:
 
 
 _PAGE = "https://github.com/hitwzc/Bearing-datasets"
-_FILES, _VARIANTS = listed("hit_sm")
-ENTRY = register(
+register(
     Entry(
         name="hit_sm",
         title="Bearings with cut races on two rigs, three speeds, 42 recordings (Harbin Institute of Technology, HIT-SM)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the repository as an archive and put it, packed or not, into the data home",
         licence="“publicly available and can be used by anyone”, says its page; no licence file; to be checked at the source",
         citation="Bearing data sets of the sensing and measurement laboratory, School of Mechatronics Engineering, Harbin "
         "Institute of Technology",
-        files=_FILES,
-        variants=_VARIANTS,
         units={
             "vertical": "not told, differs by file",
             "speed": "Hz",

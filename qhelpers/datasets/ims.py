@@ -20,7 +20,6 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, Entry, Series, Signals, register
 from qhelpers.datasets.bearing_twin import Told, record
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Column, Layout, decimal, read_table, times, whole
 
 RATE, SPEED, LOAD = 20_480.0, 2_000 / 60, 6_000.0
@@ -244,18 +243,14 @@ _CITATION = (
     "H. Qiu, J. Lee, J. Lin, G. Yu: Wavelet filter-based weak signature detection method and its application on rolling "
     "element bearing prognostics. Journal of Sound and Vibration 289, 2006. doi:10.1016/j.jsv.2005.03.007"
 )
-_FILES, _VARIANTS = listed("ims")
-ENTRY = register(
+register(
     Entry(
         name="ims",
         title="Snapshots of four bearings on a shaft, of one second, 5 of 9,464 (IMS)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the set called “Bearings” and put its files, unpacked, into the data home",
         licence=_LICENCE,
         citation=_CITATION,
-        files=_FILES,
-        variants=_VARIANTS,
         units={**dict.fromkeys(CHANNELS, "g"), "speed": "Hz", "load": "lb", "seconds": "s", "stopped": "1: after a shutdown"},
         meaning={},
         parse=_parse,
@@ -268,19 +263,15 @@ ENTRY = register(
         parts=True,
     )
 )
-_TABLES, _FORMS = listed("ims_statistics")
-TABLES = register(
+register(
     Entry(
         name="ims_statistics",
         title="Twelve bearings on three shafts until one or two of each fail, statistics of 9,464 snapshots (IMS)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE} and take the set called “Bearings”: `qhelpers.datasets.ims.statistics` makes of its snapshots "
         "what these tables hold, which go around in public repositories",
         licence=_LICENCE,
         citation=_CITATION,
-        files=_TABLES,
-        variants=_FORMS,
         units={"rms": "g", "mean": "g", "std": "g", "max": "g", "kurt": "", "skew": ""},
         meaning={},
         parse=_parse_statistics,

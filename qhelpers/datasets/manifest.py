@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar, overload
-
-from qhelpers.datasets.base import OfficialFile, Variant
 
 _HERE = Path(__file__).parent
 _COLUMNS = ["name", "bytes", "sha256", "what", "pooled", "belongs_to"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """A file as its publisher gives it out: name, length in bytes and SHA-256 of the unpacked content."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Another form of an official file that goes around and is recognised, but never taken silently.
+
+    ``name`` is the file it stands for, ``what`` the words for it; ``instead_of_all`` marks a file that pools
+    all official ones, ``belongs_to`` names the data set that it is the official file of.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    what: str
+    instead_of_all: bool = False
+    belongs_to: str | None = None
 
 
 class Later(Sequence[T], Generic[T]):

@@ -16,7 +16,6 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, DatasetError, Entry, Signals, register
 from qhelpers.datasets.bearing_twin import Told, record
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.matlab import number, pick, same, samples, variables
 
 #: Samples a second, and turns of the shaft a second, as the files say themselves.
@@ -90,19 +89,15 @@ def _twin(n: int, rng: np.random.Generator) -> Arrays:
 
 
 _PAGE = "https://www.mfpt.org/fault-data-sets/"
-_FILES, _VARIANTS = listed("mfpt")
-ENTRY = register(
+register(
     Entry(
         name="mfpt",
         title="Bearings with a fault on the inner or the outer race, seven loads each, 14 recordings (MFPT society)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the archive and put it, packed or not, into the data home",
         licence="none stated that is known; to be checked at the source",
         citation="E. Bechhoefer: Condition based maintenance fault database for testing of diagnostic and prognostics "
         "algorithms. MFPT Society, 2013",
-        files=_FILES,
-        variants=_VARIANTS,
         units={"gs": "g", "speed": "Hz", "load": "lb"},
         meaning=MEANING,
         parse=_parse,

@@ -12,11 +12,9 @@ import pandas as pd
 
 from qhelpers.datasets.base import Arrays, DatasetError, Entry, register
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Column, decimal, fields_below, one_of, read_table, times, whole
 
 FEATURES = ("Temperature", "Humidity", "Light", "CO2", "HumidityRatio")
-_HEADER = ("date", *FEATURES, "Occupancy")
 _POOLED = "Occupancy.csv"
 
 # In time order: the first test file lies before the training file. Rows, first time, length in minutes.
@@ -255,8 +253,7 @@ def _humidity_ratio(temperature: np.ndarray, humidity: np.ndarray) -> np.ndarray
     return 0.622 * vapour / (_PRESSURE - vapour)
 
 
-_FILES, _VARIANTS = listed("occupancy")
-ENTRY = register(
+register(
     Entry(
         name="occupancy",
         title="Occupancy of an office room, five sensors, a reading a minute (UCI 357)",
@@ -267,8 +264,6 @@ ENTRY = register(
         citation="L. M. Candanedo, V. Feldheim: Accurate occupancy detection of an office room from light, temperature, "
         "humidity and CO2 measurements using statistical learning models. Energy and Buildings 112 (2016) 28-39. "
         "doi:10.1016/j.enbuild.2015.11.071",
-        files=_FILES,
-        variants=_VARIANTS,
         units={"Temperature": "°C", "Humidity": "%", "Light": "lx", "CO2": "ppm", "HumidityRatio": "kg/kg"},
         meaning={0: "empty", 1: "occupied"},
         parse=_parse,

@@ -23,7 +23,6 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, Entry, Signals, register
 from qhelpers.datasets.bearing_twin import Told, record
 from qhelpers.datasets.files import Beginning, Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Layout, decimal, read_table, whole
 
 RATE, SAMPLES, EVERY = 25_600.0, 2_560, 10.0
@@ -158,20 +157,16 @@ def _twin(n: int, rng: np.random.Generator) -> Arrays:
 
 
 _PAGE = "https://www.nasa.gov/intelligent-systems-division/discovery-and-systems-health/pcoe/pcoe-data-set-repository/"
-_FILES, _VARIANTS = listed("pronostia")
-ENTRY = register(
+register(
     Entry(
         name="pronostia",
         title="Six bearings overloaded until they fail, 2,998 of 7,534 snapshots (PRONOSTIA, IEEE PHM 2012)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the set called “FEMTO Bearing” and put its learning set, with its folders, into the "
         "data home",
         licence="none stated that is known; to be checked at the source",
         citation="P. Nectoux et al.: PRONOSTIA: an experimental platform for bearings accelerated degradation tests. IEEE "
         "International Conference on Prognostics and Health Management, 2012",
-        files=_FILES,
-        variants=_VARIANTS,
         units={**dict.fromkeys(CHANNELS, "g"), "speed": "Hz", "load": "N", "seconds": "s since its first file", "peak": "g"},
         meaning={},
         parse=_parse,

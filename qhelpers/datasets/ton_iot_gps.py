@@ -17,7 +17,6 @@ import pandas as pd
 
 from qhelpers.datasets.base import Arrays, Entry, register
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Column, decimal, each, one_of, read_table, spelled, whole
 
 FEATURES = ("latitude", "longitude")
@@ -320,20 +319,16 @@ CITATION = (
 
 
 def _entry(edition: int) -> Entry:
-    files, variants = listed(_NAMES[edition])
     rows = f"{_SIZES[edition]:,} rows"
     return Entry(
         name=_NAMES[edition],
         title=f"GPS tracker of the TON_IoT testbed, train/test file, edition of {rows}",
         page=PAGE,
-        url=None,
         by_hand=f"open {PAGE}, follow its link to the shared folder, take Train_Test_IoT_GPS_Tracker.csv from the train/test "
         f"sets of IoT devices (the edition of {rows}; both are about), "
         "and put it, under any name, packed or not, into the data home",
         licence=LICENCE,
         citation=CITATION,
-        files=files,
-        variants=variants,
         units={"latitude": "°", "longitude": "°"},
         meaning={0: "normal", 1: "attack"},
         parse=partial(parse, readings=tuple(map(decimal, FEATURES)), types=TYPES, stamped=edition == 0),
@@ -345,4 +340,5 @@ def _entry(edition: int) -> Entry:
     )
 
 
-ENTRY, ENTRY_38960 = register(_entry(0)), register(_entry(1))
+register(_entry(0))
+register(_entry(1))

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from qhelpers.datasets.base import Arrays, Entry, register
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import whole
 from qhelpers.datasets.ton_iot_gps import CITATION, LICENCE, PAGE, parse, sessions
 
@@ -83,19 +82,15 @@ def _twin(n: int, rng: np.random.Generator) -> Arrays:
     )
 
 
-_FILES, _VARIANTS = listed("ton_iot_modbus")
-ENTRY = register(
+register(
     Entry(
         name="ton_iot_modbus",
         title="Modbus registers of the TON_IoT testbed, train/test file, 51,106 rows",
         page=PAGE,
-        url=None,
         by_hand=f"open {PAGE}, follow its link to the shared folder, take Train_Test_IoT_Modbus.csv from the train/test sets of "
         "IoT devices and put it, under any name, packed or not, into the data home",
         licence=LICENCE,
         citation=CITATION,
-        files=_FILES,
-        variants=_VARIANTS,
         units=dict.fromkeys(FEATURES, ""),
         meaning={0: "normal", 1: "attack"},
         parse=partial(parse, readings=tuple(map(whole, FEATURES)), types=TYPES, stamped=True, most=_LARGEST),

@@ -13,7 +13,6 @@ import pandas as pd
 from qhelpers.datasets.base import Arrays, Entry, Signals, register
 from qhelpers.datasets.bearing_twin import Told, record
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.matlab import pick, same, samples, variables
 
 RATE = 20_000.0
@@ -74,19 +73,15 @@ def _twin(n: int, rng: np.random.Generator) -> Arrays:
 
 
 _PAGE = "https://github.com/ChangLiu2024/UESTC-Bearing-Dataset"
-_FILES, _VARIANTS = listed("uestc")
-ENTRY = register(
+register(
     Entry(
         name="uestc",
         title="Four bearings without load at two speeds, 8 recordings (UESTC, part 1 of 5)",
         page=_PAGE,
-        url=None,
         by_hand=f"open {_PAGE}, take the repository as an archive and put it, packed or not, into the data home",
         licence="open, with a citation, says its page; no licence file; to be checked at the source",
         citation="C. Liu et al.: A new target domain one-class learning bearing fault detection framework. IEEE Sensors Journal, "
         "2025. doi:10.1109/JSEN.2025.3635217",
-        files=_FILES,
-        variants=_VARIANTS,
         units={"acceleration": "not told", "speed": "Hz"},
         meaning=MEANING,
         parse=_parse,

@@ -16,7 +16,6 @@ import pandas as pd
 
 from qhelpers.datasets.base import Arrays, Entry, register
 from qhelpers.datasets.files import Found
-from qhelpers.datasets.manifest import listed
 from qhelpers.datasets.tables import Column, decimal, each, one_of, read_table, spelled, times, whole
 from qhelpers.datasets.wustl_iiot_twin import twin
 
@@ -157,18 +156,14 @@ _UNITS = (
 
 
 def _entry(name: str, title: str, by_hand: str, size: int, minimum: int) -> Entry:
-    files, variants = listed(name)
     return Entry(
         name=name,
         title=title,
         page=_PAGE,
-        url=None,
         by_hand=by_hand,
         licence="none stated by the publisher, who asks for citation (to be checked at the source)",
         citation="M. Zolanvari, L. Gupta, K. M. Khan, R. Jain: WUSTL-IIOT-2021 dataset for IIoT cybersecurity research. "
         "Washington University in St. Louis, 2021. doi:10.21227/yftq-n229",
-        files=files,
-        variants=variants,
         units=_UNITS,
         meaning={0: "normal", 1: "attack"},
         parse=_parse,
@@ -180,7 +175,7 @@ def _entry(name: str, title: str, by_hand: str, size: int, minimum: int) -> Entr
     )
 
 
-ENTRY = register(
+register(
     _entry(
         "wustl_iiot",
         "Flows of an industrial testbed under attack, 1,194,464 rows (WUSTL-IIoT-2021)",
@@ -189,7 +184,7 @@ ENTRY = register(
         100,
     )
 )
-ENTRY_999 = register(
+register(
     _entry(
         "wustl_iiot_999",
         "The first 999 rows of WUSTL-IIoT-2021, which is shuffled: a random sample",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import warnings
 from collections.abc import Iterable, Mapping
@@ -120,6 +121,12 @@ class Evidence:
                 if not isinstance(value, (list, dict)):
                     index.setdefault((key, value), set()).add(position)
         self._records[experiment], self._index[experiment] = usable, index
+
+
+@functools.cache
+def committed() -> Evidence:
+    """The committed records, read once."""
+    return Evidence()
 
 
 def shared_by(found: Iterable[Any]) -> float | None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from qhelpers.evaluation import SMALLEST_TEST, corrected_t_test, holm, paired_interval
-from qhelpers.ledger.evidence import Evidence
+from qhelpers.ledger.evidence import Evidence, committed
 from qhelpers.runs.papers import papers
 
 #: Level of the intervals and of the tests.
@@ -129,7 +129,7 @@ def of_records(
     Ingredient or None
         None where fewer than two pairs are recorded.
     """
-    of = evidence or _evidence()
+    of = evidence or committed()
     one, other = (of.sample(experiment, config, metric) for config in both)
     seeds = sorted({*one.seeds} & {*other.seeds})
     if len(seeds) < 2:
@@ -182,8 +182,3 @@ def replaced(found: Sequence[Ingredient]) -> Counter[str]:
 def ingredients() -> tuple[Ingredient, ...]:
     """Every quantum ingredient of every paper beside its controls, paper by paper."""
     return tuple(dataclasses.replace(one, paper=paper.number) for paper in papers() for one in paper.ingredients())
-
-
-@functools.cache
-def _evidence() -> Evidence:
-    return Evidence()

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from qhelpers._extras import require
-from qhelpers.ledger.evidence import Evidence, Sample
+from qhelpers.ledger.evidence import Sample, committed
 
 _MARKED = re.compile(r'<span class="qh-value" data-of="([^"]+)">([^<]+)</span>')
-
-
-@functools.cache
-def _evidence() -> Evidence:
-    return Evidence()
 
 
 def sample(experiment: str, metric: str = "accuracy", **config: Any) -> Sample:
@@ -36,7 +30,7 @@ def sample(experiment: str, metric: str = "accuracy", **config: Any) -> Sample:
     """
     from qhelpers.runs.records import RecordsError
 
-    found = _evidence().sample(experiment, config, metric)
+    found = committed().sample(experiment, config, metric)
     if not found.seeds:
         raise RecordsError(f"there are no records of {experiment} with {config} and {metric}; see: python -m qhelpers.runs list")
     return found

@@ -5,6 +5,7 @@ from dataclasses import replace
 import contract
 import numpy as np
 import pytest
+from matfiles import Same, SameTwin
 
 from qhelpers import datasets
 from qhelpers.datasets.cmapss import COLUMNS, SENSORS, SETTINGS, SYMBOLS
@@ -144,17 +145,7 @@ class TestTwin1(contract.Twin):
     facts = FACTS[1]
 
 
-class OfOne:
-    """Made by the same code as the first set's twin: one seed will do."""
-
-    test_it_is_its_seed = None
-    test_ten_times_the_size_is_no_more_work = None
-    test_its_fingerprint_is_known_without_making_it = None
-
-    @pytest.mark.parametrize("size", ["smallest", "odd"])
-    def test_every_size_is_well_formed(self, item, size):
-        super().test_every_size_is_well_formed(item, size)
-
+class OfOne(SameTwin):
     @pytest.mark.parametrize("seed", [0])
     def test_its_traps_are_there(self, seed):
         super().test_its_traps_are_there(seed)
@@ -176,25 +167,19 @@ class TestFiles1(contract.Files):
     facts = FACTS[1]
 
 
-class Same:
-    """Read by the same code as the first set, on which all faults are tried."""
-
-    test_every_kind_of_fault = None
-    test_one_fault_is_refused_or_harmless = None
-    test_thousands_of_faults_are_refused_or_harmless = None
+class SameForm(Same):
     test_a_file_of_another_kind = None
-    test_saved_again_by_pandas = None
 
 
-class TestFiles2(Same, contract.Files):
+class TestFiles2(SameForm, contract.Files):
     facts = FACTS[2]
 
 
-class TestFiles3(Same, contract.Files):
+class TestFiles3(SameForm, contract.Files):
     facts = FACTS[3]
 
 
-class TestFiles4(Same, contract.Files):
+class TestFiles4(SameForm, contract.Files):
     facts = FACTS[4]
 
 

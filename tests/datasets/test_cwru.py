@@ -94,6 +94,7 @@ FACTS = contract.Facts(
     ),
     parsed="2:f7ccc7b63b73555b7de0d1eba813dff85ba8512f5ec662787e5cf8c952aed11a",
     lines=False,
+    some=True,
 )
 
 
@@ -103,13 +104,6 @@ class TestTwin(SameTwin, contract.Twin):
 
 class TestFiles(NoTables, contract.Files):
     facts = FACTS
-
-    @pytest.fixture(autouse=True)
-    def _four(self, monkeypatch):
-        """As if the set had four files only."""
-        item = datasets.entry("cwru")
-        files = tuple(file for name in SOME for file in item.files if file.name == name)
-        monkeypatch.setitem(base._REGISTRY, "cwru", replace(item, files=files))
 
 
 @pytest.mark.needs_data("cwru")

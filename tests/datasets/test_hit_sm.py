@@ -1,7 +1,5 @@
 """HIT-SM's bearings: whatever their variable is called, and units that decide what is normal."""
 
-from dataclasses import replace
-
 import contract
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ from matfiles import NOISE, Large, Same, SameTwin, mat, read
 from sklearn.tree import DecisionTreeClassifier
 
 from qhelpers import datasets
-from qhelpers.datasets import base
 
 SOME = {"Self-built dataset/IR2_600.mat": "inside2d_600_1", "SpectraQuest MFS dataset/Normal_1200.mat": "VarName5"}
 
@@ -62,6 +59,7 @@ FACTS = contract.Facts(
     traps=(the_unit_tells_normal_from_faulty, units_differ_by_file, offsets_are_of_two_kinds, three_speeds_are_one_bearing),
     parsed="1:26cda25e97d97561b3786e8f1d8f2ade50f961b1edbe4663bd687f6441bba411",
     lines=False,
+    some=True,
 )
 
 
@@ -71,12 +69,6 @@ class TestTwin(SameTwin, contract.Twin):
 
 class TestFiles(Same, contract.Files):
     facts = FACTS
-
-    @pytest.fixture(autouse=True)
-    def _two(self, monkeypatch):
-        item = datasets.entry("hit_sm")
-        files = tuple(file for file in item.files if file.name in SOME)
-        monkeypatch.setitem(base._REGISTRY, "hit_sm", replace(item, files=files))
 
 
 @pytest.mark.needs_data("hit_sm")

@@ -2,15 +2,13 @@
 
 import csv
 import io
-from dataclasses import replace
 
 import contract
 import numpy as np
 import pytest
 from matfiles import Large, SameTwin
 
-from qhelpers import datasets
-from qhelpers.datasets import base, ims
+from qhelpers.datasets import ims
 from qhelpers.datasets.ims import CHANNELS, RATE, SNAPSHOTS, STATISTICS, STOPPED, statistics
 
 SOME = ["2003.10.22.12.06.24", "2004.02.12.10.32.39"]
@@ -61,6 +59,7 @@ FACTS = contract.Facts(
     traps=(the_last_files_are_from_after_the_shutdown, the_hum_of_the_mains_tells_the_rate, channels_differ_by_test),
     parsed="1:cf64e88d60fc95cc29a765778a01a067a5b51685c3d1e12cf67dfc3525e71d19",
     header=False,
+    some=True,
 )
 
 
@@ -71,12 +70,6 @@ class TestTwin(SameTwin, contract.Twin):
 class TestFiles(contract.Files):
     facts = FACTS
     test_saved_again_by_pandas = None  # its tables have headers and commas
-
-    @pytest.fixture(autouse=True)
-    def _two(self, monkeypatch):
-        item = datasets.entry("ims")
-        files = tuple(file for file in item.files if file.name in SOME)
-        monkeypatch.setitem(base._REGISTRY, "ims", replace(item, files=files))
 
 
 @pytest.mark.needs_data("ims")

@@ -1,14 +1,11 @@
 """MFPT's bearings: what the files say of themselves is checked, and what tells the class though no bearing does."""
 
-from dataclasses import replace
-
 import contract
 import numpy as np
 import pytest
 from matfiles import NOISE, Large, Same, SameTwin, mat, read
 
 from qhelpers import datasets
-from qhelpers.datasets import base
 
 SOME = {"InnerRaceFault_vload_1.mat": "0", "OuterRaceFault_vload_2.mat": "50"}
 
@@ -52,6 +49,7 @@ FACTS = contract.Facts(
     traps=(the_level_separates_the_races, the_offset_separates_the_races, each_race_is_one_bearing),
     parsed="1:1268eb44cd7fff8ac67f0cec666f16ddf12fc4dd10e3ed1a683122dcfd0dca1d",
     lines=False,
+    some=True,
 )
 
 
@@ -61,12 +59,6 @@ class TestTwin(SameTwin, contract.Twin):
 
 class TestFiles(Same, contract.Files):
     facts = FACTS
-
-    @pytest.fixture(autouse=True)
-    def _two(self, monkeypatch):
-        item = datasets.entry("mfpt")
-        files = tuple(file for file in item.files if file.name in SOME)
-        monkeypatch.setitem(base._REGISTRY, "mfpt", replace(item, files=files))
 
 
 @pytest.mark.needs_data("mfpt")

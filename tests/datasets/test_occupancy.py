@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from datetime import datetime
 
 import contract
@@ -159,44 +160,21 @@ class TestOfficial(contract.Official):
 # --- the loader's rules, on small files --------------------------------------------------------------------------
 
 
-def lines(rows, start, first=1, quoted=True):
-    """A small file in the official form."""
-    quote = '"' if quoted else ""
-    times = pd.date_range(start, periods=rows, freq="60s")
-    body = [f'"{first + k}",{quote}{t}{quote},23.1,27.2,{400 * (k % 2)},{700 + k},0.0048,{k % 2}' for k, t in enumerate(times)]
-    return [HEADER, *body]
-
-
-def write(folder, **changed):
-    """Three small files; returns the SHA-256 of each, to be accepted."""
-    content = {
-        "datatest": lines(4, "2015-02-02 14:19:00", first=140),
-        "datatraining": lines(5, "2015-02-04 17:51:00"),
-        "datatest2": lines(6, "2015-02-11 14:48:00", quoted=False),
-    } | changed
-    hashes = []
-    for name, text in content.items():
-        raw = ("\n".join(text) + "\n").encode()
-        (folder / f"{name}.txt").write_bytes(raw)
-        hashes.append(hashlib.sha256(raw).hexdigest())
-    return hashes
-
-
 def test_accepted_files_are_joined_in_time_order(folder):
-    hashes = write(folder)
+    hashes = contract.write(folder, small())
     with pytest.raises(datasets.DatasetError, match="unknown edition"):
         datasets.load("occupancy")
     data = datasets.load("occupancy", accept=hashes)
-    assert data.official.tolist() == ["test1"] * 4 + ["train"] * 5 + ["test2"] * 6
+    assert data.official.tolist() == ["test1"] * 5 + ["train"] * 5 + ["test2"] * 5
     assert data.X.columns.tolist() == ["Temperature", "Humidity", "Light", "CO2", "HumidityRatio"]
-    assert data.y.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1]
-    assert data.time[4] == np.datetime64("2015-02-04T17:51:00")
-    assert data.groups[4] == "2015-02-04"
+    assert data.y.tolist() == [0, 1, 0, 1, 0] * 3
+    assert data.time[5] == np.datetime64("2015-02-04T17:51:00")
+    assert data.groups[5] == "2015-02-04"
     assert data.fingerprint == hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def test_one_accepted_file_is_not_enough(folder):
-    hashes = write(folder)
+    hashes = contract.write(folder, small())
     with pytest.raises(datasets.DatasetError, match=r"datatraining.txt, datatest2.txt not found"):
         datasets.load("occupancy", accept=hashes[0])
 
@@ -206,30 +184,31 @@ def test_one_accepted_file_is_not_enough(folder):
     [
         ('"2015-02-04 17:53:00"', '"2015-02-04 17:51:30"', r"line 4: date is .* after the one in the line before"),
         ('"2015-02-04 17:53:00"', '"04/02/2015 17:53"', r"line 4: date is .* a time such as 2015-02-04 17:51:00"),
-        (",702,", ",?,", r"line 4: CO2 is '\?'; allowed is a finite number"),
-        (",702,", ",-1,", r"line 4: CO2 is '-1'; allowed is a number of at least 0"),
-        (',0.0048,0\n"4"', ',0.0048,2\n"4"', r"line 4: Occupancy is '2'; allowed is 0 or 1"),
+        (",702.25,", ",?,", r"line 4: CO2 is '\?'; allowed is a finite number"),
+        (",702.25,", ",-1,", r"line 4: CO2 is '-1'; allowed is a number of at least 0"),
+        ('6502,0\n"4"', '6502,2\n"4"', r"line 4: Occupancy is '2'; allowed is 0 or 1"),
         ('"3",', '"7",', r"line 4: row is '\"7\"'; allowed is the row number"),
         ('"3",', "", r"line 4: 7 fields; allowed are 8"),
         ("CO2", "CO", r"line 1: the header is"),
         ("2015-02-04 17:53:00", "2015-02-30 17:53:00", "line 4: date is .*2015-02-30 17:53:00.*; allowed is a time such as"),
-        (",702,", ",1e400,", "line 4: CO2 is '1e400'; allowed is a finite number"),
-        (",702,", ",702,25,", "line 4: 9 fields; allowed are 8"),
+        (",702.25,", ",1e400,", "line 4: CO2 is '1e400'; allowed is a finite number"),
+        (",702.25,", ",702,25,", "line 4: 9 fields; allowed are 8"),
         ('"3",', '"3.0",', r"line 4: row is '\"3\.0\"'; allowed is a whole number"),
     ],
 )
 def test_a_broken_rule_is_named_with_file_and_line(folder, old, new, message):
-    text = "\n".join(lines(5, "2015-02-04 17:51:00"))
-    assert old in text
-    hashes = write(folder, datatraining=text.replace(old, new).split("\n"))
-    with pytest.raises(datasets.DatasetError, match=r"datatraining\.txt, " + message):
-        datasets.load("occupancy", accept=hashes)
+    content = small()
+    text = content["datatraining.txt"].decode()
+    assert text.count(old) == 1
+    error, _ = contract.refused(FACTS, folder, content | {"datatraining.txt": text.replace(old, new).encode()})
+    assert re.search(r"datatraining\.txt, " + message, error[2])
 
 
 def test_files_that_overlap_in_time_are_refused(folder):
-    hashes = write(folder, datatest2=lines(6, "2015-02-04 17:52:00"))
-    with pytest.raises(datasets.DatasetError, match="overlap in time"):
-        datasets.load("occupancy", accept=hashes)
+    content = small()
+    later = content["datatest2.txt"].replace(b"2015-02-11 14:", b"2015-02-04 17:")
+    error, _ = contract.refused(FACTS, folder, content | {"datatest2.txt": later})
+    assert "overlap in time" in error[2]
 
 
 # --- the official files ------------------------------------------------------------------------------------------

@@ -1,14 +1,12 @@
 """PRONOSTIA's bearings: files as numbers of a run, odd spellings, and stops at 20 g that are none."""
 
-from dataclasses import replace
-
 import contract
 import numpy as np
 import pytest
 from matfiles import Large, SameTwin
 
 from qhelpers import datasets
-from qhelpers.datasets import base, pronostia
+from qhelpers.datasets import pronostia
 from qhelpers.datasets.pronostia import LIVES, snapshot
 
 SOME = ["Bearing1_1/acc_00001.csv", "Bearing1_1/acc_00005.csv", "Bearing3_2/acc_01637.csv"]
@@ -49,6 +47,7 @@ FACTS = contract.Facts(
     traps=(y_counts_down_within_a_run, levels_at_failure_differ, a_stop_at_20_g_is_no_rule),
     parsed="1:52c5418ee0c3e85fba3976ef41b8da9c2310c8e20f3751cbdf07aefab3ec74ff",
     header=False,
+    some=True,
 )
 
 
@@ -63,12 +62,6 @@ class TestTwin(SameTwin, contract.Twin):
 class TestFiles(contract.Files):
     facts = FACTS
     test_saved_again_by_pandas = None  # it takes the first line for a header
-
-    @pytest.fixture(autouse=True)
-    def _three(self, monkeypatch):
-        item = datasets.entry("pronostia")
-        files = tuple(file for file in item.files if file.name in SOME)
-        monkeypatch.setitem(base._REGISTRY, "pronostia", replace(item, files=files))
 
 
 @pytest.mark.needs_data("pronostia")

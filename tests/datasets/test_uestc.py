@@ -1,14 +1,11 @@
 """UESTC's bearings: rate and count are checked, and the level names each class."""
 
-from dataclasses import replace
-
 import contract
 import numpy as np
 import pytest
 from matfiles import NOISE, Large, Same, mat, read
 
 from qhelpers import datasets
-from qhelpers.datasets import base
 
 SOME = ["B_800_1.mat", "N_1400_1.mat"]
 
@@ -45,6 +42,7 @@ FACTS = contract.Facts(
     traps=(the_level_names_the_class, a_class_is_one_bearing),
     parsed="1:97b63ad37caa0529f63061d8f074af4f87f557097c077f34d9105f58482d6a76",
     lines=False,
+    some=True,
 )
 
 
@@ -54,12 +52,6 @@ class TestTwin(contract.Twin):
 
 class TestFiles(Same, contract.Files):
     facts = FACTS
-
-    @pytest.fixture(autouse=True)
-    def _two(self, monkeypatch):
-        item = datasets.entry("uestc")
-        files = tuple(file for file in item.files if file.name in SOME)
-        monkeypatch.setitem(base._REGISTRY, "uestc", replace(item, files=files))
 
 
 @pytest.mark.needs_data("uestc")

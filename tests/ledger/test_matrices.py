@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from qhelpers.ledger import checks
-from qhelpers.ledger.checks import matrices
+from qhelpers.ledger.checks import matrices, scores
 from qhelpers.ledger.intervals import Interval, printed_interval
 
 SMALL = st.tuples(st.integers(1, 12), st.integers(0, 12), st.integers(0, 12), st.integers(1, 12))
@@ -122,9 +121,9 @@ def test_the_smallest_test_set_is_the_smallest():
     for n in range(2, rows):
         for positives in range(1, n):
             assert not len(matrices.of_counts(row, positives, n - positives)[0])
-    matrix, share = checks.smallest_test_set({"precision": "0.94", "recall": "0.96", "accuracy": "0.95"})
+    matrix, share = scores.smallest_test_set({"precision": "0.94", "recall": "0.96", "accuracy": "0.95"})
     assert matrix == found and share.lo < (found["tp"] + found["fn"]) / rows < share.hi
-    assert checks.smallest_test_set({"precision": "0.93", "recall": "0.94", "f1": "0.95"}) is None
+    assert scores.smallest_test_set({"precision": "0.93", "recall": "0.94", "f1": "0.95"}) is None
 
 
 # Of 36 of 40 positives and 10 of 20 negatives, worked out by hand.
@@ -139,15 +138,15 @@ OF_BOTH = {
 @pytest.mark.parametrize("name", ["precision", "recall", "f1"])
 def test_a_mean_over_both_classes_is_no_score_of_one(average, name):
     sizes = {"positives": 40, "negatives": 20, "average": average}
-    right = checks.confusion_matrix(OF_BOTH[average], **sizes)
+    right = scores.confusion_matrix(OF_BOTH[average], **sizes)
     assert right.passed and right.details["matrix"] == {"tp": 36, "fp": 10, "fn": 4, "tn": 10}
     for other in set(OF_BOTH) - {average}:
-        assert not checks.confusion_matrix({**OF_BOTH[average], name: OF_BOTH[other][name]}, **sizes).passed
-        assert not checks.confusion_matrix(OF_BOTH[other], **sizes).passed
+        assert not scores.confusion_matrix({**OF_BOTH[average], name: OF_BOTH[other][name]}, **sizes).passed
+        assert not scores.confusion_matrix(OF_BOTH[other], **sizes).passed
 
 
 def test_too_many_matrices_are_not_decided_but_said():
     with pytest.raises(matrices.Undecided):
         matrices.of_counts({"mcc": Interval(0.5, 0.51)}, 10_000, 10_000, "macro")
-    result = checks.confusion_matrix({"f1": "0.95"}, positives=10_000, negatives=10_000, average="macro")
+    result = scores.confusion_matrix({"f1": "0.95"}, positives=10_000, negatives=10_000, average="macro")
     assert result.passed and "not decided" in result.sentence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -83,16 +83,8 @@ def figure(rows: Sequence[Any]) -> str:
             named = [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
             if not named:
                 continue
-            alt = ", ".join(f"{count} {verdict}" for verdict, count in named)
-            parts = "".join(
-                f'<span class="{style(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
-                for verdict, count in named
-            )
             name = f"{SORT_NAMES[sort]}: {counts.total()}"
-            bars.append(
-                f'<div class="qh-bar-row"><div class="qh-bar-name">{filtered(name, paper=paper, kind=sort)} ({escape(alt)})</div>'
-                f'<div class="qh-bar" role="img" aria-label="{title}, {name}: {escape(alt)}">{parts}</div></div>'
-            )
+            bars.append(bar(f"{filtered(name, paper=paper, kind=sort)} ({escape(counted(named))})", f"{title}, {name}", named))
     total = Counter(row.verdict for row in rows)
     legend = "".join(
         f'<li><span class="qh-verdict {style(verdict)}">{filtered(escape(verdict), verdict=verdict)}</span></li>'
@@ -109,6 +101,23 @@ def figure(rows: Sequence[Any]) -> str:
     )
 
 
+def counted(named: Sequence[tuple[str, int]]) -> str:
+    """Return verdicts with their counts in words."""
+    return ", ".join(f"{count} {verdict}" for verdict, count in named)
+
+
+def bar(name: str, label: str, named: Sequence[tuple[str, int]]) -> str:
+    """Return a stacked bar of verdicts: its name as HTML, and what its text alternative begins with."""
+    parts = "".join(
+        f'<span class="{style(verdict)}" style="--qh-share:{count}" title="{escape(verdict)}: {count}"></span>'
+        for verdict, count in named
+    )
+    return (
+        f'<div class="qh-bar-row"><div class="qh-bar-name">{name}</div>'
+        f'<div class="qh-bar" role="img" aria-label="{label}: {escape(counted(named))}">{parts}</div></div>'
+    )
+
+
 def filtered(text: str, **wanted: str) -> str:
     """Return a link to the scoreboard that shows only the claims that are wanted: by paper, kind or verdict."""
     return f'<a href="{SCOREBOARD}.html#{urlencode(wanted, quote_via=quote)}">{text}</a>'
@@ -121,15 +130,21 @@ def results(rows: Sequence[Any]) -> str:
     return f"<p>{counting.measured_values(rows)}</p>"
 
 
-def explained(rows: Sequence[Any]) -> str:
-    """Return how many cells of the tables one single protocol explains, row by row and for a whole table."""
+def whole_tables(rows: Sequence[Any]) -> str:
+    """Return in sentences how much of each table one single protocol explains, with the table of all rows."""
     from qhelpers import ledger
     from qhelpers.ledger.evidence import Evidence
     from qhelpers.ledger.specifications import Specifications
 
-    body = []
+    said, body = [], []
     for number in sorted({row.paper for row in rows}):
-        for one in Specifications(ledger.paper(number), Evidence()).explained():
+        book = ledger.paper(number)
+        for one in Specifications(book, Evidence()).explained():
+            if one.rows not in book.names.values():
+                said.append(
+                    f"{escape(one.place)}, {escape(one.rows)}: one protocol explains <strong>{one.explained}</strong> of "
+                    f"{one.cells} scores, the most favourable one for each cell {one.cell_by_cell}"
+                )
             cells = (one.rows, f"{one.explained} of {one.cells}", f"{one.cell_by_cell} of {one.cells}", one.protocol)
             names = ("rows", "one protocol", "best a cell", "that protocol")
             told = "".join(f'<td data-name="{name}">{escape(text)}</td>' for name, text in zip(names, cells, strict=True))
@@ -139,28 +154,12 @@ def explained(rows: Sequence[Any]) -> str:
     heads = ("table", "rows", "explained by one single protocol", "by the most favourable one a cell", "that single protocol")
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
+        f"<p>{'; '.join(said)}.</p>"
         '<details class="qh-folded"><summary>How many cells does one single protocol explain?</summary>'
         '<div class="qh-table" tabindex="0" role="region" aria-label="Cells that one protocol explains">'
         '<table class="qh-stacked">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></details>"
     )
-
-
-def whole_tables(rows: Sequence[Any]) -> str:
-    """Return in sentences how much of each table one single protocol explains, with the table of all rows."""
-    from qhelpers import ledger
-    from qhelpers.ledger.evidence import Evidence
-    from qhelpers.ledger.specifications import Specifications
-
-    said = []
-    for number in sorted({row.paper for row in rows}):
-        for one in Specifications(ledger.paper(number), Evidence()).explained():
-            if one.rows not in ledger.paper(number).names.values():
-                said.append(
-                    f"{escape(one.place)}, {escape(one.rows)}: one protocol explains <strong>{one.explained}</strong> of "
-                    f"{one.cells} scores, the most favourable one for each cell {one.cell_by_cell}"
-                )
-    return (f"<p>{'; '.join(said)}.</p>" if said else "") + explained(rows)
 
 
 def coverage(rows: Sequence[Any]) -> str:
@@ -385,51 +384,25 @@ def write_style(app: Sphinx, exception: Exception | None) -> None:
         (Path(app.outdir) / "_static" / "qh-verdicts.css").write_text(style_sheet(), encoding="utf-8")
 
 
-class LedgerDirective(SphinxDirective):
-    """A part of a page that is written from the ledger."""
+#: What writes a part of a page, by the name of its directive.
+PARTS: dict[str, Callable[[Sequence[Any]], str]] = {
+    "qh-scoreboard": table,
+    "qh-figure": figure,
+    "qh-chance": chance,
+    "qh-findings": findings,
+    "qh-results": results,
+    "qh-protocols": whole_tables,
+    "qh-coverage": coverage,
+}
 
-    write = staticmethod(table)
+
+class LedgerDirective(SphinxDirective):
+    """A part of a page that is written from the ledger, as `PARTS` says."""
 
     def run(self) -> list[nodes.Node]:
         """Return the part as HTML; the page is read again at every build."""
         self.env.note_reread()
-        return [nodes.raw("", type(self).write(verdicts()), format="html")]
-
-
-class FigureDirective(LedgerDirective):
-    """All claims by verdict."""
-
-    write = staticmethod(figure)
-
-
-class ChanceDirective(LedgerDirective):
-    """How many verdicts chance alone would make."""
-
-    write = staticmethod(chance)
-
-
-class FindingsDirective(LedgerDirective):
-    """What has been found so far."""
-
-    write = staticmethod(findings)
-
-
-class ResultsDirective(LedgerDirective):
-    """What became of the values that the papers measured."""
-
-    write = staticmethod(results)
-
-
-class ProtocolsDirective(LedgerDirective):
-    """How much of each table one single protocol explains."""
-
-    write = staticmethod(whole_tables)
-
-
-class CoverageDirective(LedgerDirective):
-    """How the intervals do on our own runs."""
-
-    write = staticmethod(coverage)
+        return [nodes.raw("", PARTS[self.name](verdicts()), format="html")]
 
 
 def preview(name: str) -> str:
@@ -459,13 +432,8 @@ class ClaimRole(SphinxRole):
 
 def setup(app: Sphinx) -> None:
     """Register directives and role."""
-    app.add_directive("qh-scoreboard", LedgerDirective)
-    app.add_directive("qh-figure", FigureDirective)
-    app.add_directive("qh-chance", ChanceDirective)
-    app.add_directive("qh-findings", FindingsDirective)
-    app.add_directive("qh-results", ResultsDirective)
-    app.add_directive("qh-protocols", ProtocolsDirective)
-    app.add_directive("qh-coverage", CoverageDirective)
+    for name in PARTS:
+        app.add_directive(name, LedgerDirective)
     app.add_role("claim", ClaimRole())
     app.add_css_file("qh-verdicts.css", priority=898)
     app.connect("build-finished", write_style)

@@ -13,7 +13,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from . import linked
+from qhelpers.verdicts import VERDICTS
+
+from . import board, linked
 from .citing import paper_items
 
 #: What is no measured result: it says what was set, not what came of it.
@@ -105,7 +107,6 @@ def live() -> str:
 def bars(rows: Sequence[Any]) -> str:
     """Return the measured values by verdict, one bar a paper; what could not be judged stands in words."""
     from qhelpers.ledger import counting
-    from qhelpers.verdicts import VERDICTS, slug
 
     lines, used = [], []
     for paper in papers():
@@ -116,19 +117,11 @@ def bars(rows: Sequence[Any]) -> str:
             lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
+        hold = counts["holds"] + counts["holds, for another reason"]
         some = f", {counts[SOME]} under some readings" if counts[SOME] else ""
-        alt = ", ".join(f"{count} {one}" for one, count in shown)
-        spans = "".join(
-            f'<span class="qh-v-{slug(one)}" style="--qh-share:{count}" title="{escape(one)}: {count}"></span>'
-            for one, count in shown
-        )
-        lines.append(
-            f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: '
-            f"{counts['holds'] + counts['holds, for another reason']} of {n} hold{some}</div>"
-            f'<div class="qh-bar" role="img" aria-label="{name}: {escape(alt)}">{spans}</div></div>'
-        )
+        lines.append(board.bar(f"{name}: {hold} of {n} hold{some}", name, shown))
     legend = "".join(
-        f'<li><span class="qh-verdict qh-v-{slug(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
+        f'<li><span class="qh-verdict {board.style(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
     )
     meanings = "".join(f"<dt>{escape(one)}</dt><dd>{escape(VERDICTS[one].meaning)}</dd>" for one in VERDICTS if one in used)
     return (
@@ -139,7 +132,6 @@ def bars(rows: Sequence[Any]) -> str:
 
 def holding(rows: Sequence[Any]) -> str:
     """Return plainly what it is that holds: of all claims most that do were set or derived, and not measured."""
-    from qhelpers import ledger
     from qhelpers.ledger import counting
 
     tallied = counting.tally(rows)
@@ -147,8 +139,7 @@ def holding(rows: Sequence[Any]) -> str:
     hold = {sort: sum(counts[one] for one in good) for sort, counts in tallied.items()}
     of_set = sum(hold[sort] for sort in SET)
     own = {paper.number: set(paper.labels) for paper in papers()}
-    claims = {claim.id: claim for number in ledger.papers() for claim in ledger.claims(number)}
-    low = [claims[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
+    low = [board.claims()[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     return (
         f'<p class="qh-front-holds">{counting.judged(results)} of the {results.total()} measured values that the papers print '
@@ -161,34 +152,21 @@ def holding(rows: Sequence[Any]) -> str:
 
 def measured(rows: Sequence[Any] = ()) -> str:
     """Return what became of the measured values, and what it is that holds; of the verdicts of this build by default."""
-    if not rows:
-        from .board import verdicts
-
-        rows = verdicts()
+    rows = rows or board.verdicts()
     return bars(rows) + holding(rows)
 
 
-class FrontDirective(SphinxDirective):
-    """A part of the front page."""
+#: What writes a part of the front page, by the name of its directive.
+PARTS = {"qh-front": answer, "qh-live": live, "qh-measured": measured}
 
-    write = staticmethod(answer)
+
+class FrontDirective(SphinxDirective):
+    """A part of the front page, as `PARTS` says."""
 
     def run(self) -> list[nodes.Node]:
         """Return the part as HTML; the page is read again at every build."""
         self.env.note_reread()
-        return [nodes.raw("", type(self).write(), format="html")]
-
-
-class LiveDirective(FrontDirective):
-    """Trained circuits under sliders."""
-
-    write = staticmethod(live)
-
-
-class MeasuredDirective(FrontDirective):
-    """Measured values by verdict."""
-
-    write = staticmethod(measured)
+        return [nodes.raw("", PARTS[self.name](), format="html")]
 
 
 def of_paper(paper: Any) -> str:
@@ -219,7 +197,6 @@ class AnswersDirective(SphinxDirective):
 
 def setup(app: Sphinx) -> None:
     """Register the directives."""
-    app.add_directive("qh-front", FrontDirective)
-    app.add_directive("qh-live", LiveDirective)
-    app.add_directive("qh-measured", MeasuredDirective)
+    for name in PARTS:
+        app.add_directive(name, FrontDirective)
     app.add_directive("qh-answer", AnswersDirective)

@@ -112,30 +112,6 @@ def check_row(
     return results + inference.all_statistics(row, test)
 
 
-def check_rows(rows: Mapping[str, Row], **stated: Any) -> list[CheckResult]:
-    """All checks of a table: of each row, and of the rows together.
-
-    Parameters
-    ----------
-    rows : mapping of str to row
-        By name of the row.
-    **stated
-        What :func:`check_row` takes.
-
-    Returns
-    -------
-    list of CheckResult
-        ``claims`` of each names cells as ``row.quantity``.
-    """
-    results = []
-    for name, row in rows.items():
-        for result in check_row(row, **stated):
-            results.append(result.tie(tuple(f"{name}.{quantity}" for quantity in result.claims)))
-    if len(rows) > 1:
-        results += check_together(rows)
-    return results
-
-
 def check_tables(tables: Mapping[str, Mapping[str, Row]]) -> list[CheckResult]:
     """Whether one table repeats another: all pairs of them, over the rows and columns that both have.
 

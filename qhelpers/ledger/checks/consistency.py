@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qhelpers.ledger.checks.result import LEVEL, CheckResult, Printed, read, show, under_roundings
+from qhelpers.ledger.checks.result import LEVEL, CheckResult, Printed, certain, judged, read, show
 from qhelpers.ledger.intervals import Interval, as_interval
 
 # Metrics that others of the same row determine: they count once when coincidences are weighed.
@@ -65,10 +65,7 @@ def total_of(printed: Printed, parts: Mapping[str, Printed], reading: str = "as 
         verb = "agrees" if passed else "cannot be"
         return passed, f"total {show(printed)} {verb} with the sum of {', '.join(parts)}, which lies in {total}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(
-        7, "total", "identity", passed, sentence, reading, ("the parts are complete and do not overlap",), rounding
-    )
+    return judged(7, "total", "identity", test, reading, ("the parts are complete and do not overlap",))
 
 
 def dense_parameters(widths: Sequence[int], bias: bool = True) -> int:
@@ -153,9 +150,8 @@ def rise_of(before: Printed, after: Printed, added: int, reading: str = "as desc
         found = f"{rise.lo / 1e6:.4g} to {rise.hi / 1e6:.4g} million parameters"
         return passed, f"{show(before)} and {show(after)} differ by {found}: {verb} the {added:,} of what was added ({reading})"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = (f"what was added is: {reading}", "nothing else was changed")
-    return CheckResult(7, "parameters-added", "identity", passed, sentence, reading, assumed, rounding)
+    return judged(7, "parameters-added", "identity", test, reading, assumed)
 
 
 def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str) -> CheckResult:
@@ -182,8 +178,7 @@ def worked_out(printed: Printed, work: Callable[[str], Interval], reading: str) 
         verb = "follows" if passed else "does not follow"
         return passed, f"{show(printed)} {verb} from {reading}, which gives {show(expected)}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(7, "worked-out", "identity", passed, sentence, reading, (f"the text means: {reading}",), rounding)
+    return judged(7, "worked-out", "identity", test, reading, (f"the text means: {reading}",))
 
 
 def window_count(printed: Printed, length: int, window: int, step: int) -> CheckResult:
@@ -242,10 +237,7 @@ def same_number(prints: Mapping[str, Printed]) -> CheckResult:
         shown = ", ".join(f"{show(value)} ({name})" for name, value in prints.items())
         return passed, f"{'one number serves' if passed else 'no one number serves'} {shown}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(
-        8, "same-number", "identity", passed, sentence, "one result, printed several times", ("all name one result",), rounding
-    )
+    return judged(8, "same-number", "identity", test, "one result, printed several times", ("all name one result",))
 
 
 def one_of(printed: Printed, others: Mapping[str, Printed]) -> CheckResult:
@@ -269,9 +261,8 @@ def one_of(printed: Printed, others: Mapping[str, Printed]) -> CheckResult:
         shown = ", ".join(f"{show(value)} ({name})" for name, value in others.items())
         return bool(found), f"{show(printed)} is {'one' if found else 'none'} of {shown}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("it is one of the results that are printed elsewhere",)
-    return CheckResult(8, "same-number", "identity", passed, sentence, "one of several results", assumed, rounding)
+    return judged(8, "same-number", "identity", test, "one of several results", assumed)
 
 
 def difference_of(printed: Printed, first: Printed, second: Printed) -> CheckResult:
@@ -289,48 +280,6 @@ def relative_change_of(printed: Printed, new: Printed, old: Printed) -> CheckRes
     return _derived("relative change", printed, new, old)
 
 
-def superlative(winner: Printed, others: Mapping[str, Printed], better: str = "higher") -> CheckResult:
-    """Check 8: the best of all is the best of all; a tie within the rounding passes.
-
-    Parameters
-    ----------
-    winner : str, float or Interval
-        The number that is called best.
-    others : mapping of str to printed number
-        What it is compared with.
-    better : {"higher", "lower"}
-        Which side is best.
-
-    Returns
-    -------
-    CheckResult
-        An identity.
-
-    Raises
-    ------
-    ValueError
-        If ``better`` is neither of the two.
-    """
-    if better not in ("higher", "lower"):
-        raise ValueError(f"better is {better!r}; choose 'higher' or 'lower'")
-
-    def test(rounding: str) -> tuple[bool, str]:
-        best = read(winner, rounding)
-        beaten_by = []
-        for name, value in others.items():
-            other = read(value, rounding)
-            if not (other.at_most(best) if better == "higher" else best.at_most(other)):
-                beaten_by.append(f"{name} ({show(value)})")
-        if beaten_by:
-            return False, f"{show(winner)} is called best, but better are {', '.join(beaten_by)}"
-        return True, f"{show(winner)} is the best of {len(others) + 1}"
-
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(
-        8, "superlative", "identity", passed, sentence, "compared with all that are named", ("all were measured alike",), rounding
-    )
-
-
 def frames_and_latency(fps: Printed, latency: Printed) -> CheckResult:
     """Check 10: frames a second are the inverse of the time for one frame.
 
@@ -346,9 +295,14 @@ def frames_and_latency(fps: Printed, latency: Printed) -> CheckResult:
     CheckResult
         Of the kind ``other``: with several frames in flight the two may differ.
     """
-    return _product(
-        "frames-and-latency", "frames/s × latency", {"fps": fps, "latency": latency}, 1.0, "frames are handled one at a time"
-    )
+
+    def test(rounding: str) -> tuple[bool, str]:
+        product = read(fps, rounding) * read(latency, rounding)
+        passed = product.meets(1.0)
+        return passed, f"frames/s × latency lies in {product} and {'can' if passed else 'cannot'} be 1"
+
+    assumed = ("frames are handled one at a time",)
+    return certain(judged(10, "frames-and-latency", "other", test, "one after the other", assumed))
 
 
 def runtime_from_calls(runtime: Printed, calls: Printed, time_per_call: Printed) -> CheckResult:
@@ -547,19 +501,8 @@ def _derived(how: str, printed: Printed, first: Printed, second: Printed) -> Che
         verb = "follows" if passed else "does not follow"
         return passed, f"{how} {show(printed)} {verb} from {show(first)} and {show(second)}, which give {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("it was worked out from these two numbers before they were rounded",)
-    return CheckResult(8, how.replace(" ", "-"), "identity", passed, sentence, "from the printed numbers", assumed, rounding)
-
-
-def _product(check: str, what: str, factors: Mapping[str, Printed], target: float, assumed: str) -> CheckResult:
-    def test(rounding: str) -> tuple[bool, str]:
-        product = math.prod((read(value, rounding) for value in factors.values()), start=Interval(1.0, 1.0))
-        passed = product.meets(target)
-        return passed, f"{what} lies in {product} and {'can' if passed else 'cannot'} be {target:g}"
-
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(10, check, "other", passed, sentence, "one after the other", (assumed,), rounding, 1.0 if passed else 0.0)
+    return judged(8, how.replace(" ", "-"), "identity", test, "from the printed numbers", assumed)
 
 
 def _at_least(check: str, runtime: Printed, factors: Mapping[str, Printed], assumed: str) -> CheckResult:
@@ -569,8 +512,7 @@ def _at_least(check: str, runtime: Printed, factors: Mapping[str, Printed], assu
         shown = " × ".join(f"{show(value)} {name}" for name, value in factors.items())
         return passed, f"{show(runtime)} {'leaves room for' if passed else 'is shorter than'} {shown} = {least} s"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(10, check, "other", passed, sentence, "one after the other", (assumed,), rounding, 1.0 if passed else 0.0)
+    return certain(judged(10, check, "other", test, "one after the other", (assumed,)))
 
 
 def _same(a: Printed, b: Printed) -> bool:

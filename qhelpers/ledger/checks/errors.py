@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, under_roundings
+from qhelpers.ledger.checks.result import CheckResult, Printed, judged, read, show
 from qhelpers.ledger.intervals import Interval
 from qhelpers.ledger.quantities import quantity as glossary
 
@@ -37,10 +37,9 @@ def mse_from_rmse(rmse: Printed, mse: Printed, mean: bool = False) -> CheckResul
             f"MSE {show(mse)} {'agrees' if passed else 'cannot be'} with RMSE {show(rmse)}, whose square lies in {square}",
         )
 
-    passed, sentence, rounding = under_roundings(test)
     reading = "mean over runs" if mean else "one test set"
     assumed = "means over the same runs" if mean else "one test set, one run"
-    return CheckResult(5, "mse-from-rmse", "identity", passed, sentence, reading, (assumed,), rounding)
+    return judged(5, "mse-from-rmse", "identity", test, reading, (assumed,))
 
 
 def mean_mse_from_rmse(
@@ -76,9 +75,8 @@ def mean_mse_from_rmse(
             + " or ".join(str(one) for one in expected)
         )
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("means over the same runs", "spread with n in the denominator" + (" or n − 1" if runs or any_runs else ""))
-    return CheckResult(5, "mean-mse-from-rmse", "identity", passed, sentence, "mean over runs", assumed, rounding)
+    return judged(5, "mean-mse-from-rmse", "identity", test, "mean over runs", assumed)
 
 
 def mse_spread(rmse: Printed, rmse_sd: Printed, mse_sd: Printed, tolerance: float = 0.5) -> CheckResult:
@@ -105,9 +103,8 @@ def mse_spread(rmse: Printed, rmse_sd: Printed, mse_sd: Printed, tolerance: floa
         verb = "fits" if passed else "does not fit"
         return passed, f"spread of MSE {show(mse_sd)} {verb} 2·RMSE·sd(RMSE) = {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = (f"first-order relation, {tolerance:.0%} of slack",)
-    return CheckResult(5, "mse-spread", "other", passed, sentence, "mean over runs", assumed, rounding)
+    return judged(5, "mse-spread", "other", test, "mean over runs", assumed)
 
 
 def mae_at_most_rmse(mae: Printed, rmse: Printed) -> CheckResult:
@@ -123,7 +120,7 @@ def mae_at_most_rmse(mae: Printed, rmse: Printed) -> CheckResult:
     CheckResult
         An identity.
     """
-    return _at_most(6, "mae-at-most-rmse", ("MAE", mae, "mae"), ("RMSE", rmse, "rmse"), magnitude=False)
+    return _at_most("mae-at-most-rmse", ("MAE", mae, "mae"), ("RMSE", rmse, "rmse"), magnitude=False)
 
 
 def bias_at_most_mae(bias: Printed, mae: Printed) -> CheckResult:
@@ -139,7 +136,7 @@ def bias_at_most_mae(bias: Printed, mae: Printed) -> CheckResult:
     CheckResult
         An identity.
     """
-    return _at_most(6, "bias-at-most-mae", ("|bias|", bias, "bias"), ("MAE", mae, "mae"), magnitude=True)
+    return _at_most("bias-at-most-mae", ("|bias|", bias, "bias"), ("MAE", mae, "mae"), magnitude=True)
 
 
 def in_range(name: str, printed: Printed) -> CheckResult:
@@ -165,8 +162,7 @@ def in_range(name: str, printed: Printed) -> CheckResult:
         passed = value.meets(whole)
         return passed, f"{name} {show(printed)} {'lies within' if passed else 'lies outside'} {whole}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(6, "in-range", "identity", passed, sentence, "as defined", (f"{name}: {meaning.meaning}",), rounding)
+    return judged(6, "in-range", "identity", test, "as defined", (f"{name}: {meaning.meaning}",))
 
 
 def one_variance(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
@@ -201,67 +197,8 @@ def one_variance(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
         shown = ", ".join(f"{name} {one}" for name, one in found.items())
         return passed, f"the rows {'allow one variance' if passed else 'need different variances'} of the targets: {shown}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("all rows come from one test set", "one run, or the same runs for all")
-    return CheckResult(
-        6,
-        "one-variance",
-        "identity",
-        passed,
-        sentence,
-        "one test set for all rows",
-        assumed,
-        rounding,
-        details={"variance": dict(found)},
-    )
-
-
-def errors_against_variance(row: Mapping[str, Printed], variance: float) -> CheckResult:
-    """Check 6 with the data at hand: one MSE behind RMSE, MSE and R² = 1 − MSE/variance, and an MAE not above its root.
-
-    ``mlscorecheck`` has this check for scores of equally many decimals; here each has its own interval.
-
-    Parameters
-    ----------
-    row : mapping of str to printed number
-        Any of ``mae``, ``rmse``, ``mse``, ``r2``.
-    variance : float
-        Population variance of the test targets.
-
-    Returns
-    -------
-    CheckResult
-        An identity.
-
-    Raises
-    ------
-    ValueError
-        If the variance is not positive or the row has none of the four.
-    """
-    names = [name for name in ("mae", "rmse", "mse", "r2") if name in row]
-    if not variance > 0 or not names:
-        raise ValueError(
-            f"variance {variance} and numbers {names} given; needs a positive variance and any of mae, rmse, mse, r2"
-        )
-
-    def test(rounding: str) -> tuple[bool, str]:
-        mse: Interval | None = Interval(0.0, float("inf"))
-        for name in names:
-            printed = read(row[name], rounding, name)
-            if name == "mae":
-                implied = Interval(printed.lo**2, float("inf"))
-            elif name == "rmse":
-                implied = printed.squared()
-            else:
-                implied = printed if name == "mse" else (1 - printed) * variance
-            mse = mse.common(implied) if mse is not None else None
-        passed = mse is not None
-        shown = ", ".join(f"{name} {show(row[name])}" for name in names)
-        return passed, f"{shown} {'agree' if passed else 'do not agree'} with targets of variance {variance:.6g}"
-
-    passed, sentence, rounding = under_roundings(test)
-    assumed = (f"one test set whose targets have variance {variance:.6g}",)
-    return CheckResult(6, "errors-against-variance", "identity", passed, sentence, "one test set", assumed, rounding)
+    return judged(6, "one-variance", "identity", test, "one test set for all rows", assumed, {"variance": found})
 
 
 def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance", mean: bool = False) -> CheckResult:
@@ -299,11 +236,10 @@ def r2_from_errors(row: Mapping[str, Printed], meaning: str = "share of variance
         known = f"{error} and targets of variance {show(row['variance'])}"
         return passed, f"R² {show(row['r2'])} {verb} with {known}: it lies in {explained}"
 
-    passed, sentence, rounding = under_roundings(test)
     reading = f"{meaning}, {'mean over runs' if mean else 'one test set'}"
     among = f"{points:g} targets" if "points" in row else f"{_FEWEST:g} targets at least"
     assumed = (f"R² is the {meaning}", f"variance of the same targets, {among}, with n or n − 1 in the denominator")
-    return CheckResult(6, "r2-from-errors", "identity", passed, sentence, reading, assumed, rounding)
+    return judged(6, "r2-from-errors", "identity", test, reading, assumed)
 
 
 def mape_against_data(
@@ -345,10 +281,9 @@ def mape_against_data(
         passed = read(mape, rounding, "mape").meets(bounds)
         return passed, f"MAPE {show(mape)} {'fits' if passed else 'cannot be with'} MAE {show(mae)}: it must lie in {bounds}"
 
-    passed, sentence, rounding = under_roundings(test)
     zeros = (f"at most {left_out:.1%} of them are 0, and left out",) if left_out else ()
     assumed = (f"targets between {smallest:g} and {largest:g} in magnitude", *zeros)
-    return CheckResult(6, "mape-against-data", "identity", passed, sentence, reading, assumed, rounding)
+    return judged(6, "mape-against-data", "identity", test, reading, assumed)
 
 
 def _variance(row: Mapping[str, Printed], rounding: str) -> Interval | None:
@@ -368,9 +303,7 @@ def _variance(row: Mapping[str, Printed], rounding: str) -> Interval | None:
     return None
 
 
-def _at_most(
-    number: int, check: str, small: tuple[str, Printed, str], large: tuple[str, Printed, str], *, magnitude: bool
-) -> CheckResult:
+def _at_most(check: str, small: tuple[str, Printed, str], large: tuple[str, Printed, str], *, magnitude: bool) -> CheckResult:
     def test(rounding: str) -> tuple[bool, str]:
         left = read(small[1], rounding, small[2])
         left = abs(left) if magnitude else left
@@ -378,5 +311,4 @@ def _at_most(
         verb = "is not above" if passed else "is above"
         return passed, f"{small[0]} of {show(small[1])} {verb} {large[0]} of {show(large[1])}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(number, check, "identity", passed, sentence, "as defined", ("both over the same rows and runs",), rounding)
+    return judged(6, check, "identity", test, "as defined", ("both over the same rows and runs",))

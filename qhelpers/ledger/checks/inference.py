@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from qhelpers.ledger.checks.result import CheckResult, Printed, read, show, under_roundings
+from qhelpers.ledger.checks.result import CheckResult, Printed, judged, read, show
 from qhelpers.ledger.intervals import Interval
 
 Group = tuple[Printed, Printed, Printed]
@@ -35,9 +35,8 @@ def t_from_effect(t: Printed, d: Printed, n: Printed) -> CheckResult:
         verb = "agrees" if passed else "cannot be"
         return passed, f"t {show(t)} {verb} with d {show(d)} over {show(n)} pairs, which give {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("paired test", "d is the mean difference over the spread of the differences")
-    return CheckResult(9, "t-from-effect", "identity", passed, sentence, "paired", assumed, rounding)
+    return judged(9, "t-from-effect", "identity", test, "paired", assumed)
 
 
 def d_of_pairs(d: Printed, t: Printed, n: Printed, mean: Printed, sd: Printed) -> CheckResult:
@@ -73,10 +72,9 @@ def d_of_pairs(d: Printed, t: Printed, n: Printed, mean: Printed, sd: Printed) -
         told = f"t {show(t)} over {show(n)} pairs and a spread of {show(sd)} in one group"
         return passed, f"d {show(d)} {verb} with {told}, which give {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     reading = "over the spread of both groups"
     assumed = ("paired test", "d is the mean difference over the root of the mean of both variances")
-    return CheckResult(9, "t-from-effect", "identity", passed, sentence, reading, assumed, rounding)
+    return judged(9, "t-from-effect", "identity", test, reading, assumed)
 
 
 def t_from_interval(t: Printed, low: Printed, high: Printed, n: Printed, level: float = 0.95) -> list[CheckResult]:
@@ -112,9 +110,8 @@ def t_from_interval(t: Printed, low: Printed, high: Printed, n: Printed, level: 
             verb = "agrees" if passed else "cannot be"
             return passed, f"t {show(t)} {verb} with the interval {show(low)} to {show(high)}, which gives {expected}"
 
-        passed, sentence, rounding = under_roundings(test)
         assumed = (f"{level:.0%} interval of the same difference", f"quantile: {reading}, {quantile:.3f}")
-        results.append(CheckResult(9, "t-from-interval", "identity", passed, sentence, reading, assumed, rounding))
+        results.append(judged(9, "t-from-interval", "identity", test, reading, assumed))
     return results
 
 
@@ -130,9 +127,8 @@ def bonferroni_from_t(adjusted: Printed, t: Printed, n: Printed, m: int, sides: 
         verb = "agrees" if passed else "cannot be"
         return passed, f"corrected p {show(adjusted)} {verb} with t {show(t)} over {show(n)} pairs in {m} tests, {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     reading = f"{m} paired tests, {sides}-sided"
-    return CheckResult(9, "bonferroni-from-t", "identity", passed, sentence, reading, (reading,), rounding)
+    return judged(9, "bonferroni-from-t", "identity", test, reading, (reading,))
 
 
 def t_from_differences(t: Printed, mean: Printed, sd: Printed, n: Printed) -> CheckResult:
@@ -145,8 +141,7 @@ def t_from_differences(t: Printed, mean: Printed, sd: Printed, n: Printed) -> Ch
         verb = "agrees" if passed else "cannot be"
         return passed, f"t {show(t)} {verb} with differences of {show(mean)} ± {show(sd)} over {show(n)} pairs: {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(9, "t-from-differences", "identity", passed, sentence, "paired", ("paired test",), rounding)
+    return judged(9, "t-from-differences", "identity", test, "paired", ("paired test",))
 
 
 def p_from_t(p: Printed, t: Printed, df: Printed | None = None, sides: int = 2, reading: str = "paired") -> CheckResult:
@@ -180,9 +175,8 @@ def p_from_t(p: Printed, t: Printed, df: Printed | None = None, sides: int = 2, 
         told = "any" if df is None else f"{show(df)}"
         return passed, f"p {show(p)} {verb} with t {show(t)} at {told} degrees of freedom, which give {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     side = "2-sided" if sides == 2 else "1-sided, on the side of the effect"
-    return CheckResult(9, "p-from-t", "identity", passed, sentence, f"{reading}, {side}", (f"t test, {reading}", side), rounding)
+    return judged(9, "p-from-t", "identity", test, f"{reading}, {side}", (f"t test, {reading}", side))
 
 
 def p_from_f(p: Printed, f: Printed, df_between: Printed, df_within: Printed) -> CheckResult:
@@ -198,8 +192,7 @@ def p_from_f(p: Printed, f: Printed, df_between: Printed, df_within: Printed) ->
         shown = f"F({show(df_between)}, {show(df_within)}) = {show(f)}"
         return passed, f"p {show(p)} {verb} with {shown}, which gives {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(9, "p-from-f", "identity", passed, sentence, "upper tail", ("F test, upper tail",), rounding)
+    return judged(9, "p-from-f", "identity", test, "upper tail", ("F test, upper tail",))
 
 
 def degrees_of_freedom(df: Printed, sizes: Sequence[Printed]) -> CheckResult:
@@ -230,9 +223,8 @@ def degrees_of_freedom(df: Printed, sizes: Sequence[Printed]) -> CheckResult:
         what = "pairs" if paired else "members"
         return passed, f"{show(df)} degrees of freedom {verb} with {shown} {what}, which give {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     reading = "paired" if paired else "two groups, pooled or Welch"
-    return CheckResult(9, "degrees-of-freedom", "identity", passed, sentence, reading, (f"t test, {reading}",), rounding)
+    return judged(9, "degrees-of-freedom", "identity", test, reading, (f"t test, {reading}",))
 
 
 def t_from_groups(t: Printed, first: Group, second: Group, welch: bool) -> CheckResult:
@@ -265,9 +257,8 @@ def t_from_groups(t: Printed, first: Group, second: Group, welch: bool) -> Check
         verb = "agrees" if passed else "cannot be"
         return passed, f"t {show(t)} {verb} with groups of {_group(first)} and {_group(second)}: {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
     reading = "two groups, Welch" if welch else "two groups, pooled"
-    return CheckResult(9, "t-from-groups", "identity", passed, sentence, reading, (f"t test, {reading}",), rounding)
+    return judged(9, "t-from-groups", "identity", test, reading, (f"t test, {reading}",))
 
 
 def d_of_groups(d: Printed, row: Mapping[str, Printed]) -> list[CheckResult]:
@@ -315,9 +306,8 @@ def d_of_groups(d: Printed, row: Mapping[str, Printed]) -> list[CheckResult]:
             passed = abs(read(d, rounding)).meets(expected)
             return passed, f"d {show(d)} {'agrees' if passed else 'cannot be'} with the two groups, which give {expected}"
 
-        passed, sentence, rounding = under_roundings(test)
         assumed = (f"d by {spread}", "with or without Hedges' correction")
-        results.append(CheckResult(9, "d-of-groups", "identity", passed, sentence, f"by {spread}", assumed, rounding))
+        results.append(judged(9, "d-of-groups", "identity", test, f"by {spread}", assumed))
     return results
 
 
@@ -341,9 +331,8 @@ def estimate_in_interval(estimate: Printed, low: Printed, high: Printed) -> Chec
         verb = "holds" if passed else "does not hold"
         return passed, f"the interval {show(low)} to {show(high)} {verb} its estimate {show(estimate)}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("an interval around its estimate, no percentiles of a bootstrap",)
-    return CheckResult(9, "estimate-in-interval", "identity", passed, sentence, "as printed", assumed, rounding)
+    return judged(9, "estimate-in-interval", "identity", test, "as printed", assumed)
 
 
 def proportion_of(share: Printed, rows: int, what: str = "proportion", runs: int = 1) -> CheckResult:
@@ -383,9 +372,8 @@ def proportion_of(share: Printed, rows: int, what: str = "proportion", runs: int
         below, above = (first - 1) / whole, first / whole
         return False, f"{what} {show(share)} is no whole number of {whole}: next are {below:.5g} and {above:.5g}"
 
-    passed, sentence, rounding = under_roundings(test)
     reading = f"{rows} rows" if runs == 1 else f"mean over {runs} runs on {rows} rows"
-    return CheckResult(2, "whole-number", "identity", passed, sentence, reading, (reading,), rounding)
+    return judged(2, "whole-number", "identity", test, reading, (reading,))
 
 
 #: Least magnitude of each word for Cliff's δ (Romano and others 2006).
@@ -428,9 +416,8 @@ def cliffs_word(delta: Printed, word: str) -> CheckResult:
         verb = "is" if passed else "is not"
         return passed, f"Cliff's δ {show(delta)} {verb} {word}, by convention {least:g} to {most:g}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("negligible below 0.147, small below 0.33, medium below 0.474",)
-    return CheckResult(9, "cliffs-word", "identity", passed, sentence, "by convention", assumed, rounding)
+    return judged(9, "cliffs-word", "identity", test, "by convention", assumed)
 
 
 def cliffs_threshold(least: Printed, word: str) -> CheckResult:
@@ -442,9 +429,8 @@ def cliffs_threshold(least: Printed, word: str) -> CheckResult:
         passed = read(least, rounding, "cliffs_delta").meets(CLIFF[word])
         return passed, f"a Cliff's δ is called {word} from {CLIFF[word]:g} on by convention, printed is {show(least)}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = (f"{word} from {CLIFF[word]:g} on",)
-    return CheckResult(9, "cliffs-word", "identity", passed, sentence, "the least that has this word", assumed, rounding)
+    return judged(9, "cliffs-word", "identity", test, "the least that has this word", assumed)
 
 
 def cliffs_delta_of(delta: Printed, n_1: int, n_2: int) -> CheckResult:
@@ -457,9 +443,8 @@ def cliffs_delta_of(delta: Printed, n_1: int, n_2: int) -> CheckResult:
         verb = "can be" if passed else "is no"
         return passed, f"Cliff's δ {show(delta)} {verb} whole number of {pairs} pairs"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = (f"groups of {n_1} and {n_2}, each member against each",)
-    return CheckResult(9, "cliffs-delta", "identity", passed, sentence, "two groups", assumed, rounding)
+    return judged(9, "cliffs-delta", "identity", test, "two groups", assumed)
 
 
 def smallest_p(p: Printed, n: Printed, sides: int = 2, exact: bool = True) -> CheckResult:
@@ -495,10 +480,9 @@ def smallest_p(p: Printed, n: Printed, sides: int = 2, exact: bool = True) -> Ch
             f"p {show(p)} {'is not below' if passed else 'is below'} {least:.4g}, the smallest that {show(n)} pairs allow",
         )
 
-    passed, sentence, rounding = under_roundings(test)
     which = "exact rank, sign or permutation test" if exact else "Wilcoxon's test by the normal distribution"
     assumed = (which, f"{sides}-sided")
-    return CheckResult(9, "smallest-p", "identity", passed, sentence, f"{which}, {sides}-sided", assumed, rounding)
+    return judged(9, "smallest-p", "identity", test, f"{which}, {sides}-sided", assumed)
 
 
 def unnamed_test(p: Printed, n: Printed) -> CheckResult:
@@ -523,8 +507,7 @@ def bonferroni(p: Printed, adjusted: Printed, m: int) -> CheckResult:
         verb = "agrees" if passed else "cannot be"
         return passed, f"corrected p {show(adjusted)} {verb} with {m} times {show(p)}, {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(9, "bonferroni", "identity", passed, sentence, f"{m} tests", (f"family of {m} tests",), rounding)
+    return judged(9, "bonferroni", "identity", test, f"{m} tests", (f"family of {m} tests",))
 
 
 def eta_from_f(eta_squared: Printed, f: Printed, df_between: int, df_within: int) -> CheckResult:
@@ -538,8 +521,7 @@ def eta_from_f(eta_squared: Printed, f: Printed, df_between: int, df_within: int
         verb = "agrees" if passed else "cannot be"
         return passed, f"η² {show(eta_squared)} {verb} with F({df_between}, {df_within}) = {show(f)}, which gives {expected}"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(9, "eta-from-f", "identity", passed, sentence, "one-way", ("one-way analysis of variance",), rounding)
+    return judged(9, "eta-from-f", "identity", test, "one-way", ("one-way analysis of variance",))
 
 
 def f_from_groups(f: Printed, groups: Sequence[tuple[Printed, Printed, int]]) -> CheckResult:
@@ -591,9 +573,8 @@ def f_from_groups(f: Printed, groups: Sequence[tuple[Printed, Printed, int]]) ->
             f"F {show(f)} {'agrees' if passed else 'cannot be'} with the groups' means and spreads, which give {expected}",
         )
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("one-way analysis of variance", "spreads with n − 1 in the denominator")
-    return CheckResult(9, "f-from-groups", "identity", passed, sentence, "one-way", assumed, rounding)
+    return judged(9, "f-from-groups", "identity", test, "one-way", assumed)
 
 
 def interval_from_differences(
@@ -632,9 +613,8 @@ def interval_from_differences(
             f"interval {show(low)} to {show(high)} {verb} with {show(mean)} ± {show(sd)} over {show(n)} pairs: {expected}",
         )
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = (f"{level:.0%} interval of the mean of paired differences", "t or normal quantile")
-    return CheckResult(9, "interval-from-differences", "identity", passed, sentence, "paired", assumed, rounding)
+    return judged(9, "interval-from-differences", "identity", test, "paired", assumed)
 
 
 def cross_entropy_accuracy(cross_entropy: Printed, accuracy: Printed) -> CheckResult:
@@ -659,9 +639,8 @@ def cross_entropy_accuracy(cross_entropy: Printed, accuracy: Printed) -> CheckRe
         verb = "is not below" if passed else "is below"
         return passed, f"cross-entropy {show(cross_entropy)} {verb} {least:.4g}, the least with accuracy {show(accuracy)}"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("two classes, natural logarithm", "accuracy at threshold one half over the same rows")
-    return CheckResult(11, "cross-entropy-accuracy", "identity", passed, sentence, "binary", assumed, rounding)
+    return judged(11, "cross-entropy-accuracy", "identity", test, "binary", assumed)
 
 
 def cross_entropy_base_rate(cross_entropy: Printed, base_rate: Printed) -> CheckResult:
@@ -688,9 +667,8 @@ def cross_entropy_base_rate(cross_entropy: Printed, base_rate: Printed) -> Check
         verb = "is not above" if passed else "is above"
         return passed, f"cross-entropy {show(cross_entropy)} {verb} {max(ends):.4g}, that of always predicting the base rate"
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = ("two classes, natural logarithm", "a trained model is no worse than a constant")
-    return CheckResult(11, "cross-entropy-base-rate", "other", passed, sentence, "binary", assumed, rounding)
+    return judged(11, "cross-entropy-base-rate", "other", test, "binary", assumed)
 
 
 def cross_entropy_of_bounded_output(cross_entropy: Printed, low: float = -1.0, high: float = 1.0) -> CheckResult:
@@ -726,9 +704,8 @@ def cross_entropy_of_bounded_output(cross_entropy: Printed, low: float = -1.0, h
             f"cross-entropy {show(cross_entropy)} {verb} by a logit between {low:g} and {high:g}, whose range is {possible}",
         )
 
-    passed, sentence, rounding = under_roundings(test)
     assumed = (f"the logit lies between {low:g} and {high:g}, with no scale or offset after it",)
-    return CheckResult(11, "cross-entropy-of-bounded-output", "identity", passed, sentence, "bounded logit", assumed, rounding)
+    return judged(11, "cross-entropy-of-bounded-output", "identity", test, "bounded logit", assumed)
 
 
 def all_statistics(row: Mapping[str, Printed], test: str | None = None) -> list[CheckResult]:

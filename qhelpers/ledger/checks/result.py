@@ -88,6 +88,25 @@ def under_roundings(test: Test) -> tuple[bool, str, str]:
     return False, sentence, "either"
 
 
+def judged(
+    number: int,
+    check: str,
+    kind: str,
+    test: Test,
+    reading: str,
+    assumptions: tuple[str, ...],
+    details: Mapping[str, Any] | None = None,
+) -> CheckResult:
+    """What a test finds under the roundings that authors use; `details` may be filled by the test."""
+    passed, sentence, rounding = under_roundings(test)
+    return CheckResult(number, check, kind, passed, sentence, reading, assumptions, rounding, details=details or {})
+
+
+def certain(result: CheckResult) -> CheckResult:
+    """The same result of the kind ``other``, where honest numbers pass always and others never."""
+    return replace(result, probability=1.0 if result.passed else 0.0)
+
+
 def read(value: Printed, rounding: str, quantity: str | None = None) -> Interval:
     """Interval of a printed number under a rounding, cut to the range of its quantity."""
     interval = as_interval(value, rounding)

@@ -12,7 +12,7 @@ import numpy as np
 
 from qhelpers._extras import require
 from qhelpers.ledger.checks import matrices
-from qhelpers.ledger.checks.result import LEVEL, CheckResult, Printed, read, show, under_roundings
+from qhelpers.ledger.checks.result import LEVEL, CheckResult, Printed, certain, judged, read, show, under_roundings
 from qhelpers.ledger.intervals import Interval
 
 AVERAGES = (*matrices.AVERAGES, "mean")
@@ -82,9 +82,8 @@ def f1_from_precision_recall(
         verdict = "agrees" if passed else "cannot be"
         return passed, f"{name} {show(f1)} {verdict} with precision {show(precision)} and recall {show(recall)}: {bound}"
 
-    passed, sentence, rounding = under_roundings(test)
     check = f"{'f1' if beta == 1 else 'f-beta'}-from-precision-recall"
-    return CheckResult(1, check, "identity", passed, sentence, average, (_ASSUMED[average],), rounding)
+    return judged(1, check, "identity", test, average, (_ASSUMED[average],))
 
 
 def confusion_matrix(
@@ -126,8 +125,7 @@ def confusion_matrix(
         If only one class count is given, one is below 1, or a mean over the classes lacks them.
     """
     _known_average(average)
-    beta = _beta(row)
-    metrics = {name: row[name] for name in MATRIX_METRICS if name in row and (name != "f_beta" or beta is not None)}
+    beta, metrics = _metrics_of(row)
     sized = positives is not None and negatives is not None
     if (positives is None) != (negatives is None) or (sized and min(positives or 0, negatives or 0) < 1):
         raise ValueError(f"class counts given: {positives} and {negatives}; give both as numbers of at least 1, or none")
@@ -141,7 +139,7 @@ def confusion_matrix(
         size = f"{positives} positives and {negatives} negatives"
     else:
         size = "any size and balance" if points is None else f"{points} rows of any balance"
-    test_set = _TestSet(positives, negatives, points, average, 1.0 if beta is None else beta)
+    test_set = _TestSet(positives, negatives, points, average, beta)
     found: dict[str, Any] = {}
 
     def test(rounding: str) -> tuple[bool, str]:
@@ -196,10 +194,8 @@ def auc_and_operating_point(
     CheckResult
         An identity where the other metrics come from a threshold on the scores that the area belongs to.
     """
-    beta = _beta(row)
-    names = [name for name in MATRIX_METRICS if name in row and (name != "f_beta" or beta is not None)]
-    metrics = {name: row[name] for name in names}
-    test_set = _TestSet(positives, negatives, None, average, 1.0 if beta is None else beta)
+    beta, metrics = _metrics_of(row)
+    test_set = _TestSet(positives, negatives, None, average, beta)
 
     def test(rounding: str) -> tuple[bool, str]:
         intervals = {name: read(value, rounding, name) for name, value in metrics.items()}
@@ -208,26 +204,24 @@ def auc_and_operating_point(
         shown = ", ".join(f"{name} {show(value)}" for name, value in metrics.items())
         return passed, f"AUC {show(row['auc'])} {'is possible' if passed else 'cannot be'} beside {shown}"
 
-    passed, sentence, rounding = under_roundings(test)
     size = "any size and balance" if positives is None else f"{positives} positives and {negatives} negatives"
     name = "mean" if average == "mean" else f"{average}, {size}"
     assumed = (_ASSUMED[average], "the other metrics come from one threshold on the scores whose area this is")
-    return CheckResult(2, "auc-and-operating-point", "identity", passed, sentence, name, assumed, rounding)
+    return judged(2, "auc-and-operating-point", "identity", test, name, assumed)
 
 
 def tied(row: Mapping[str, Printed]) -> set[str]:
     """The metrics of a row without a known test set that could have excluded each other, had one been another number."""
-    beta = _beta(row)
-    names = [name for name in MATRIX_METRICS if name in row and (name != "f_beta" or beta is not None)]
-    known = {name: read(row[name], "either", name) for name in names}
-    test_set = _TestSet(beta=beta or 1.0)
+    beta, metrics = _metrics_of(row)
+    known = {name: read(value, "either", name) for name, value in metrics.items()}
+    test_set = _TestSet(beta=beta)
     others = [Interval(value, value) for value in (0.001, 0.3, 0.7, 0.999)]
     found: set[str] = set()
-    for name, value in itertools.product(names, others):
+    for name, value in itertools.product(metrics, others):
         if name not in found and not _find({**known, name: value}, test_set)["possible"]:
             found.update(itertools.chain.from_iterable(_conflicts({**known, name: value}, test_set)))
     if "auc" in row and not all(_auc_fits(value, known, test_set) for value in others):
-        found |= {"auc", *names}
+        found |= {"auc", *metrics}
     return found
 
 
@@ -248,10 +242,9 @@ def smallest_test_set(row: Mapping[str, Printed]) -> tuple[dict[str, int] | None
 
     None where no matrix gives the row.
     """
-    beta = _beta(row)
-    names = [name for name in MATRIX_METRICS if name in row and (name != "f_beta" or beta is not None)]
-    intervals = {name: read(row[name], "rounded", name) for name in names}
-    test_set = _TestSet(beta=1.0 if beta is None else beta)
+    beta, metrics = _metrics_of(row)
+    intervals = {name: read(value, "rounded", name) for name, value in metrics.items()}
+    test_set = _TestSet(beta=beta)
     found: dict[str, Any] = _find(intervals, test_set) if intervals else {"possible": False}
     if not found["possible"]:
         return None
@@ -331,9 +324,9 @@ def one_test_set(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
         shares: dict[str, Interval] = {}
         impossible = []
         for name, row in rows.items():
-            known = [metric for metric in row if metric in MATRIX_METRICS and (metric != "f_beta" or _beta(row))]
-            intervals = {metric: read(row[metric], rounding, metric) for metric in known}
-            answer = _find(intervals, _TestSet(beta=_beta(row) or 1.0))
+            beta, metrics = _metrics_of(row)
+            intervals = {metric: read(row[metric], rounding, metric) for metric in row if metric in metrics}
+            answer = _find(intervals, _TestSet(beta=beta))
             if answer["possible"]:
                 shares[name] = answer["share"]
             else:
@@ -351,19 +344,8 @@ def one_test_set(rows: Mapping[str, Mapping[str, Printed]]) -> CheckResult:
             f"{_short(common)}, but not {ranges}{aside}"
         )
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(
-        3,
-        "one-test-set",
-        "other",
-        passed,
-        sentence,
-        "one test set for all rows",
-        ("all rows come from one test set", _ASSUMED["binary"]),
-        rounding,
-        probability=1.0 if passed else 0.0,
-        details=found,
-    )
+    assumed = ("all rows come from one test set", _ASSUMED["binary"])
+    return certain(judged(3, "one-test-set", "other", test, "one test set for all rows", assumed, found))
 
 
 def against_trivial_rules(accuracy: Printed, counts: Sequence[int]) -> CheckResult:
@@ -401,19 +383,9 @@ def against_trivial_rules(accuracy: Printed, counts: Sequence[int]) -> CheckResu
         side = "is not below" if passed else "lies below"
         return passed, f"accuracy {show(accuracy)} {side} {majority:.3f}, what always naming the largest class reaches"
 
-    passed, sentence, rounding = under_roundings(test)
-    return CheckResult(
-        4,
-        "against-trivial-rules",
-        "other",
-        passed,
-        sentence,
-        f"{size} test rows",
-        (f"class counts {', '.join(map(str, counts))}", "test rows are independent"),
-        rounding,
-        probability=found["probability"],
-        details={"majority": majority},
-    )
+    assumed = (f"class counts {', '.join(map(str, counts))}", "test rows are independent")
+    result = judged(4, "against-trivial-rules", "other", test, f"{size} test rows", assumed, {"majority": majority})
+    return replace(result, probability=found["probability"])
 
 
 def _find(intervals: Mapping[str, Interval], test_set: _TestSet) -> dict[str, Any]:
@@ -572,9 +544,10 @@ def _short(interval: Interval) -> str:
     return f"[{interval.lo:.3f}, {interval.hi:.3f}]"
 
 
-def _beta(row: Mapping[str, Printed]) -> float | None:
-    """β of a row's F-beta; without it that metric is not compared."""
-    return read(row["beta"], "rounded").mid if "beta" in row else None
+def _metrics_of(row: Mapping[str, Printed]) -> tuple[float, dict[str, Printed]]:
+    """β of a row and its metrics of one matrix; F-beta is none of them where β is not told."""
+    metrics = {name: row[name] for name in MATRIX_METRICS if name in row and (name != "f_beta" or "beta" in row)}
+    return read(row["beta"], "rounded").mid if "beta" in row else 1.0, metrics
 
 
 def _known_average(average: str) -> None:
