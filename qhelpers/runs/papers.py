@@ -13,37 +13,6 @@ import qhelpers.papers
 
 
 @dataclass(frozen=True)
-class Question:
-    """One question of the front page: scores that a paper prints, beside what was measured and a control.
-
-    Attributes
-    ----------
-    text : str
-        For a reader, for instance ``"Is the room occupied?"``.
-    claims : mapping of str to str
-        What a row is called, and the claim whose number it shows.
-    control : str
-        What the control is called.
-    experiment : str
-        Where the control was recorded.
-    config : mapping
-        Entries of the config that select its records.
-    metric : str
-    low, high : float
-        Ends of the axis.
-    """
-
-    text: str
-    claims: Mapping[str, str]
-    control: str
-    experiment: str
-    config: Mapping[str, Any]
-    metric: str = "accuracy"
-    low: float = 0.5
-    high: float = 1.0
-
-
-@dataclass(frozen=True)
 class Paper:
     """What a paper's ``paper.py`` says, as its ``PAPER``.
 
@@ -55,10 +24,6 @@ class Paper:
         Name of each experiment, as in its records, and its module below ``experiments/``.
     labels : mapping of str to str
         What a reader calls models and data sets.
-    questions : tuple of Question
-        Of its block on the front page.
-    note : str
-        A sentence below the picture of those questions.
     answer : str
         Module below the paper's folder whose ``sentences()`` says, as HTML, whether the quantum part helps, where, and what to
         use instead; and where it has them whose ``instead()`` says the last in a few words, and ``ingredients()`` sets each
@@ -73,8 +38,6 @@ class Paper:
     title: str
     experiments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    questions: tuple[Question, ...] = ()
-    note: str = ""
     answer: str = ""
     live: str = ""
     folder: Path = field(default=Path(), compare=False)

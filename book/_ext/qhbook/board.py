@@ -290,94 +290,6 @@ def chance(rows: Sequence[Any]) -> str:
     )
 
 
-def control(question: Any) -> float | None:
-    """Return the mean of a question's control over its recorded runs, None where there are none."""
-    from qhelpers.runs import records
-
-    runs = records.select(records.measured(question.experiment), **question.config)
-    return sum(run.metrics[question.metric] for run in runs) / len(runs) if runs else None
-
-
-def strip(rows: Sequence[Any]) -> str:
-    """Return printed beside measured scores for the questions of the papers, with their controls.
-
-    Each position is also in the text alternative of its row. Empty where nothing is recorded yet.
-    """
-    by_id = {row.id: row for row in rows}
-    questions = [question for paper in papers().values() for question in paper.questions]
-    parts, readings, controls = [], [], []
-    for question in questions:
-        one = control(question)
-        lines = []
-        for name, claim in question.claims.items():
-            row = by_id.get(claim)
-            if row is None or row.printed is None:
-                continue
-            ours = main_reading(row)
-            if ours.measured is not None:
-                readings.append(ours.reading)
-            lines.append(_strip_row(question, name, row, ours, one))
-        if lines:
-            controls.append(question.control)
-            parts.append(f'<div class="qh-strip-group">{escape(question.text)}</div>{"".join(lines)}')
-    if not readings:
-        return ""
-    notes = " ".join(paper.note for paper in papers().values() if paper.questions and paper.note)
-    reading = f" Drawn is our main reading of what the paper leaves open ({escape(readings[0])})." if readings[0] else ""
-    low, high = questions[0].low, questions[0].high
-    places = [low + k * (high - low) / 5 for k in range(6)]
-    ticks = "".join(f'<span style="--qh-at:{_at(place, questions[0])}">{place:.1f}</span>' for place in places)
-    named = " or ".join(dict.fromkeys(controls))
-    return (
-        f'<figure class="qh-figure qh-strip">{"".join(parts)}'
-        f'<div class="qh-strip-row" aria-hidden="true"><span>test accuracy</span><div class="qh-strip-scale">{ticks}</div></div>'
-        '<ul class="qh-strip-key"><li><i class="qh-printed"></i>printed in the paper</li>'
-        '<li><i class="qh-measured"></i>measured on the real data, mean over seeds</li>'
-        '<li><i class="qh-range"></i>where one more run should fall (95 %)</li>'
-        f'<li><i class="qh-control"></i>{escape(named)}, no quantum part</li></ul>'
-        "<figcaption>Test accuracy of the quantum networks: what the paper prints, and what its recipe gave when we "
-        f"repeated it. {escape(notes)}{reading}</figcaption></figure>"
-    )
-
-
-def _at(value: float, question: Any) -> str:
-    """Return a place on a question's axis as a share of its length."""
-    return f"{100 * (min(max(value, question.low), question.high) - question.low) / (question.high - question.low):.2f}%"
-
-
-def _strip_row(question: Any, name: str, row: Any, ours: Any, one: float | None) -> str:
-    """Return a row of the picture: what is printed, what was measured, and the control."""
-    from qhelpers.ledger.shown import rounded
-
-    marks, words = [], [f"{name}: printed {row.printed}"]
-    if ours.measured is not None:
-        if ours.interval is not None:
-            start, stop = ours.interval
-            marks.append(f'<i class="qh-range" style="--qh-from:{_at(start, question)};--qh-to:{_at(stop, question)}"></i>')
-        marks.append(f'<i class="qh-measured" style="--qh-at:{_at(ours.measured, question)}"></i>')
-        words.append(f"measured {rounded(ours.measured)}")
-    if one is not None:
-        marks.append(f'<i class="qh-control" style="--qh-at:{_at(one, question)}"></i>')
-        words.append(f"{question.control} {rounded(one)}")
-    marks.append(f'<i class="qh-printed" style="--qh-at:{_at(float(row.printed), question)}"></i>')
-    return (
-        f'<div class="qh-strip-row"><span>{escape(name)}</span>'
-        f'<div class="qh-strip-axis" role="img" aria-label="{escape(", ".join(words))}">{"".join(marks)}</div></div>'
-    )
-
-
-def main_reading(row: Any) -> Any:
-    """Return the first reading of a claim, fixed before anything was measured; the verdict itself where there is one reading."""
-    return row.readings[0] if row.readings else row
-
-
-def findings(rows: Sequence[Any]) -> str:
-    """Return what became of the measured values, and the picture of printed beside measured."""
-    pending = sum(row.verdict == "pending" for row in rows)
-    waiting = f"<p>{pending} claims wait for runs that are not recorded yet.</p>" if pending else ""
-    return results(rows) + waiting + strip(rows)
-
-
 def write_style(app: Sphinx, exception: Exception | None) -> None:
     """Write the colours of the verdicts as a style sheet of the site."""
     if exception is None and app.builder.format == "html":
@@ -389,7 +301,6 @@ PARTS: dict[str, Callable[[Sequence[Any]], str]] = {
     "qh-scoreboard": table,
     "qh-figure": figure,
     "qh-chance": chance,
-    "qh-findings": findings,
     "qh-results": results,
     "qh-protocols": whole_tables,
     "qh-coverage": coverage,

@@ -1,19 +1,8 @@
-"""Paper 1, for those who list papers: its number, title, experiments, labels and questions."""
+"""Paper 1, for those who list papers: its number, title, experiments and labels."""
 
-from qhelpers.runs.papers import Paper, Question
+from qhelpers.runs.papers import Paper
 
 NETWORKS = {"qnn-p": "QNN-P (PennyLane)", "qnn-q": "QNN-Q (Qiskit)", "qnn-h": "QNN-H (hybrid)"}
-
-
-def _question(text: str, table: str, data: str) -> Question:
-    return Question(
-        text,
-        claims={name: f"1.{table}.{model}.accuracy" for model, name in NETWORKS.items()},
-        control="one threshold on one sensor",
-        experiment="low-energy",
-        config={"model": "one-threshold", "data": data, "regime": "300+300"},
-    )
-
 
 PAPER = Paper(
     number="1",
@@ -34,11 +23,6 @@ PAPER = Paper(
         "equations": "equations",
     },
     labels=NETWORKS | {"occupancy": "Is the room occupied?", "ton_iot_gps": "Is the GPS tracker under attack?"},
-    questions=(
-        _question("Is the room occupied?", "T1", "occupancy"),
-        _question("Is the GPS tracker under attack?", "T2", "ton_iot_gps"),
-    ),
     answer="answer",
     live="live",
-    note="Scores are on balanced test sets, where guessing gives 0.5.",
 )
