@@ -126,6 +126,11 @@ class Frame:
     axes: dict[int, tuple[Word, Word]] = field(default_factory=dict)
     qubits: list[int] = field(default_factory=list)
 
+    @property
+    def everything(self) -> list[Event]:
+        """The prefixes, qubit by qubit, and then the rest."""
+        return [*(event for prefix in self.prefix for event in prefix), *self.events]
+
 
 def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False) -> Frame:
     """Take the Clifford gates out of a circuit.

@@ -100,8 +100,7 @@ class States:
     def __init__(
         self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool, given: bool = False
     ) -> None:
-        turns = [event for prefix in frame.prefix for event in prefix] + list(frame.events)
-        self.turns = [event for event in turns if isinstance(event, Turn)]
+        self.turns = [event for event in frame.everything if isinstance(event, Turn)]
         self.n_qubits, self.compiled, self.given = frame.n_qubits, compiled, given
         self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
         self.sign = np.array([t.sign for t in self.turns], np.int64)

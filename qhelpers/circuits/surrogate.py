@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -214,14 +215,7 @@ class Surrogate(torch.nn.Module):
         """
         require("onnxscript", "circuits")
         path = Path(path)
-        single = Surrogate(
-            self.coefficients.detach().numpy(),
-            self.factors.numpy(),
-            self.rates.numpy(),
-            self.offset.numpy(),
-            self.scalar,
-            self._noise,
-        ).float()
+        single = copy.deepcopy(self).float()
         for parameter in single.parameters():
             parameter.requires_grad_(False)
         example = torch.zeros(2, self.rates.shape[1])
@@ -311,7 +305,7 @@ def _monomials(engine: Engine, weights: Tensor) -> tuple[Floats, NDArray[np.int6
     """Run the program with the rotations by data left open: each of them makes three of every coefficient."""
     program = engine.full_program
     is_data = engine.circuit.angles.is_data
-    places = sorted({event.angle for event in _turns(engine) if is_data[event.angle]})
+    places = sorted({event.angle for event in engine.frame.everything if isinstance(event, Turn) and is_data[event.angle]})
     if isinstance(program, Program):
         places = sorted({int(angle) for angle in program.angle if angle >= 0 and is_data[angle]})
     if 3 ** len(places) > MAX_TERMS:
@@ -360,8 +354,3 @@ def _monomials(engine: Engine, weights: Tensor) -> tuple[Floats, NDArray[np.int6
     )
     live = np.abs(values).max(1) > 1e-15
     return values[live], factors[live].astype(np.int64), order
-
-
-def _turns(engine: Engine) -> list[Turn]:
-    listed = [event for prefix in engine.frame.prefix for event in prefix] + list(engine.frame.events)
-    return [event for event in listed if isinstance(event, Turn)]

@@ -1,16 +1,15 @@
 """The trigonometric sum is the circuit; what a circuit can see and learn; its states."""
 
 import functools
-import importlib.util
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pennylane as qml
 import pytest
+import random_circuits as drawing
 import torch
 from hypothesis import given
 from qiskit.circuit import ParameterVector
@@ -22,10 +21,6 @@ from qhelpers.circuits import CHANNELS, Ansatz, Encoding, NoiseModel, QuantumLay
 from qhelpers.circuits.analysis import gradients
 from qhelpers.circuits.noise import kraus
 from qhelpers.papers.low_energy.circuits import angle_ry_rx_circuit
-
-_spec = importlib.util.spec_from_file_location("random_circuits", Path(__file__).with_name("random_circuits.py"))
-drawing = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawing)
 
 #: The factors of words under a channel are 1 - 2η and the like.
 DIAGONAL = [channel for channel in CHANNELS if channel != "amplitude_damping"]
@@ -278,7 +273,7 @@ def test_noise_that_is_no_factor_of_a_term():
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["ring", "z twice"])
+@pytest.mark.parametrize("name", ["chain", "ring", "z twice"])
 def test_onnx(name, tmp_path):
     layer = layer_of(CIRCUITS[name], torch.float32)
     path = layer.export_onnx(tmp_path / "layer.onnx")
@@ -290,14 +285,7 @@ def test_onnx(name, tmp_path):
         expected = layer(x).detach().numpy()
         assert found.shape == expected.shape and found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=2e-6, rtol=0)
-    layer.surrogate().export_onnx(path)  # over an old file
-
-
-def test_onnx_of_one_expectation_value(tmp_path):
-    layer = qnn_p("chain")
-    session = onnxruntime.InferenceSession(layer.export_onnx(str(tmp_path / "layer.onnx")))
-    x = some_inputs(4, 5, torch.float32)
-    np.testing.assert_allclose(session.run(None, {"inputs": x.numpy()})[0], layer(x).detach(), atol=2e-6, rtol=0)
+    layer.surrogate().export_onnx(str(path))  # over an old file
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
