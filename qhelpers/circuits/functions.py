@@ -325,8 +325,8 @@ def terms_of(letters: NDArray[np.int64], column: Callable[[int, int], int]) -> T
     return Terms(trees[0], trees[1], group, codes[1][order].astype(np.int64), order.astype(np.int64), (listed[0], listed[1]))
 
 
-def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bool) -> Tensor:
-    """Return the sum of terms for each sample.
+def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
+    """Return the sum of terms for each sample, by compiled loops on the CPU.
 
     Parameters
     ----------
@@ -334,13 +334,12 @@ def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bo
     coefficients : tensor of shape (n_outputs, n_terms)
         In the order of `terms`.
     terms : Terms
-    compiled : bool
 
     Returns
     -------
     tensor of shape (n_samples, n_outputs)
     """
-    if compiled and features.device.type == "cpu":
+    if features.device.type == "cpu":
         result: Tensor = call(_SumTerms, features, coefficients.to(features.dtype), terms)
         return result
     return sum_products(features, coefficients, terms)

@@ -171,7 +171,7 @@ class TermsPath:
         """Return the outputs, shape (n_samples, n_outputs)."""
         coefficients = self.coefficients(weights)
         if self.n_terms < MANY_TERMS and self.prepared.compiled:
-            return sum_terms(self.features(inputs, weights), coefficients, self.terms, compiled=True)
+            return sum_terms(self.features(inputs, weights), coefficients, self.terms)
         return _chunked(
             lambda part: sum_products(self.features(part, weights), coefficients, self.terms),
             inputs,
