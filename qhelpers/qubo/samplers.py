@@ -1,4 +1,4 @@
-"""Samplers by name, each as dimod has them: exact, simulated annealers, a stand-in for a chip, and the machines behind Leap.
+"""Samplers by name, each as dimod has them: exact, simulated annealers, a stand-in for a chip, and the annealers behind Leap.
 
 Every sample set says in its ``info`` which sampler it is from, whether that is a simulation, and under which schedule it was
 drawn. A schedule is always explicit: where none is given, `default_schedule` computes one from the biases, since the ranges
@@ -499,7 +499,7 @@ class _Substitute:
         return self._sampler.sample(bqm, num_reads=num_reads)
 
 
-# --- machines behind Leap ----------------------------------------------------------------------------------------------
+# --- annealers behind Leap ---------------------------------------------------------------------------------------------
 
 #: What happened, by a name in the lineage of the library's error.
 _REASONS = {

@@ -129,14 +129,11 @@ class QNNQClassifier(QuantumClassifier):
         tags.classifier_tags.poor_score = type(self) is QNNQClassifier
         return tags
 
-    def _circuit(self, n_inputs: int, seed: int) -> Any:
+    def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
         circuit = qnn_q_circuit(n_inputs, self.n_qubits, self.map_reps, self.ansatz_reps)
         drawn = np.random.default_rng(seed).uniform(-1, 1, circuit.weight_shape)
         return circuit_module(circuit, self.engine, torch.as_tensor(drawn, dtype=torch.float32))
-
-    def _module(self, n_inputs: int, seed: int) -> Any:
-        return self._circuit(n_inputs, seed)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -164,7 +161,7 @@ class QNNHClassifier(QNNQClassifier):
 
     def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
-        middle = [self._circuit(self.n_qubits, seed)] if self.circuit else []
+        middle = [super()._module(self.n_qubits, seed)] if self.circuit else []
         if self.circuit and self.engine != "qiskit":  # one number a sample, not a list of one
             middle.append(torch.nn.Unflatten(0, (-1, 1)))
         with torch.random.fork_rng(devices=[]):
