@@ -58,7 +58,7 @@ def reading(costs: np.ndarray, repeats: int, n_reads: int = 1000) -> list[dict[s
     rows = []
     bqm = qubo.one_hot_bqm(costs)
     for name in qubo.sampler_names():
-        if name in ("qpu", "hybrid"):
+        if name == "qpu":
             continue
         sampler = qubo.get_sampler(name, **({"temperature": TEMPERATURE} if name == "boltzmann" else {}))
         row: dict[str, Any] = {"sampler": name, **timed(lambda sampler=sampler: sampler.sample(bqm), repeats)}

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qhelpers.circuits.direct import Direct, Network, Threads, run_direct
 from qhelpers.circuits.frame import Turn
-from qhelpers.circuits.functions import Direct, Network, Threads, check_finite, outside_transforms, run_direct
+from qhelpers.circuits.functions import check_finite, outside_transforms
 from qhelpers.circuits.initial import CheckBits
 from qhelpers.circuits.noise import NoiseModel
 from qhelpers.circuits.paths import MANY_TERMS, DensityPath, StatePath, TermsPath, TrainPath
@@ -296,8 +297,8 @@ class Engine(Prepared):
             if not torch._C._are_functorch_transforms_active():
                 return run_direct(inputs, weights, network)
             network = self._direct[path]
-            if isinstance(network, Network) and network.affine is not None:
-                return network(inputs, weights)
+            if isinstance(network, Network) and (mapped := network.mapped(inputs, weights)) is not None:
+                return mapped
         check_finite(inputs)
         weights = weights.reshape(-1).double()  # there are few, and their errors would be seen in every sample
         self._check(inputs, weights)

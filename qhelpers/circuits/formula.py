@@ -65,9 +65,7 @@ class Formula:
         return " · ".join(parts) or "1"
 
 
-def formula_of(
-    layer: QuantumLayer, names: Sequence[str], mean: ArrayLike, scale: ArrayLike, columns: Sequence[int] | None = None
-) -> Formula:
+def formula_of(layer: QuantumLayer, names: Sequence[str], mean: ArrayLike, scale: ArrayLike) -> Formula:
     """Return the formula that a layer computes with its present weights.
 
     Parameters
@@ -75,11 +73,9 @@ def formula_of(
     layer : QuantumLayer
         One expectation value; its angles are its inputs.
     names : sequence of str
-        Sensors.
+        Sensors. Inputs read one after the other, and again from the first.
     mean, scale : array-like of shape (n_sensors,)
         How readings become inputs: (x - mean) / scale.
-    columns : sequence of int, optional
-        Which sensor each input reads; by default one after the other, and again from the first.
 
     Returns
     -------
@@ -98,7 +94,7 @@ def formula_of(
         raise ValueError(f"the layer has {coefficients.shape[1]} outputs; a formula has one: measure one expectation value")
     if np.abs(offset).max() > 0 or not ((rates == 1).sum(1) == 1).all() or np.abs(rates).sum() != len(rates):
         raise ValueError("an angle of the layer is not one input as it is; a formula is written for RY(x), RX(x) or RZ(x)")
-    reads = np.arange(rates.shape[1]) % len(names) if columns is None else np.asarray(columns)
+    reads = np.arange(rates.shape[1]) % len(names)
     sums: dict[bytes, float] = {}
     shape = (len(names), 2)
     for row, value in zip(surrogate.factors.numpy(), coefficients[:, 0], strict=True):

@@ -111,8 +111,6 @@ class Frame:
         All rotations by data are in `prefix`: the data make a product state.
     clifford : list of (Word, int)
         The quarter turns in the order of application, as axis and number, not turned; for the state itself.
-    axes : dict of int to (Word, Word)
-        For rotations of one qubit, by the place of their angle: what X and Z of that qubit are in the frame at that point.
     qubits : list of int
         The circuit's qubits that are left, in the order of the frame's.
     """
@@ -123,8 +121,12 @@ class Frame:
     words: list[Word]
     product: bool
     clifford: list[tuple[Word, int]] = field(default_factory=list)
-    axes: dict[int, tuple[Word, Word]] = field(default_factory=dict)
     qubits: list[int] = field(default_factory=list)
+
+    @property
+    def everything(self) -> list[Event]:
+        """The prefixes, qubit by qubit, and then the rest."""
+        return [*(event for prefix in self.prefix for event in prefix), *self.events]
 
 
 def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False) -> Frame:
@@ -145,7 +147,6 @@ def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False
     listed: list[Event] = []
     clifford: list[tuple[Word, int]] = []
     waiting: list[tuple[Rotation, int]] = []
-    axes: dict[int, tuple[Word, Word]] = {}
 
     def turned(rows: list[tuple[Word, Word]], turns: list[tuple[Rotation, int]]) -> list[tuple[Word, Word]]:
         for event, quarters in turns:
@@ -155,8 +156,6 @@ def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False
 
     def keep(event: Rotation) -> None:
         axis = _image(event, rows)
-        if len(event.wires) == 1:
-            axes[event.angle] = rows[event.wires[0]]
         listed.append(Turn(Word(axis.x, axis.z), event.angle, axis.sign, bool(is_data[event.angle])))
 
     def take_out(turns: list[tuple[Rotation, int]]) -> None:
@@ -191,7 +190,7 @@ def frame(circuit: Circuit, insertion: str | None = None, diagonal: bool = False
     listed += [Noise(*rows[q]) for q in range(n)] if insertion == "end" else []
     words = [_image(Rotation(word.replace("I", ""), _places(word), 0), rows) for word in circuit.observables.words]
     found = _split(n, listed, words, clifford)
-    found.axes, found.qubits = axes, list(range(n))
+    found.qubits = list(range(n))
     return found
 
 

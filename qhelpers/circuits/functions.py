@@ -1,6 +1,7 @@
 """The engine's computations as differentiable torch functions: compiled where numba is there, plain torch everywhere.
 
-Coefficients of terms from weights (a `Program` run), and the sum of terms over samples; state vectors are in states.py. Each
+Coefficients of terms from weights (a `Program` run), and the sum of terms over samples; state vectors are in states.py, whole
+steps without torch in direct.py. Each
 has a compiled form behind `torch.autograd.Function` (CPU; first derivatives, also under torch.func.vmap and torch.func.grad) and
 a form in plain torch (any device, differentiable as often as wished), which takes over where further derivatives are asked for.
 """
@@ -13,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -324,8 +325,8 @@ def terms_of(letters: NDArray[np.int64], column: Callable[[int, int], int]) -> T
     return Terms(trees[0], trees[1], group, codes[1][order].astype(np.int64), order.astype(np.int64), (listed[0], listed[1]))
 
 
-def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bool) -> Tensor:
-    """Return the sum of terms for each sample.
+def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
+    """Return the sum of terms for each sample, by compiled loops on the CPU.
 
     Parameters
     ----------
@@ -333,13 +334,12 @@ def sum_terms(features: Tensor, coefficients: Tensor, terms: Terms, compiled: bo
     coefficients : tensor of shape (n_outputs, n_terms)
         In the order of `terms`.
     terms : Terms
-    compiled : bool
 
     Returns
     -------
     tensor of shape (n_samples, n_outputs)
     """
-    if compiled and features.device.type == "cpu":
+    if features.device.type == "cpu":
         result: Tensor = call(_SumTerms, features, coefficients.to(features.dtype), terms)
         return result
     return sum_products(features, coefficients, terms)
@@ -365,7 +365,8 @@ def _kron(features: Tensor, half: list[list[int]]) -> Tensor:
     return found
 
 
-def _indices(terms: Terms) -> tuple[Any, ...]:
+def indices(terms: Terms) -> tuple[Any, ...]:
+    """Return the tables of terms as `kernels.sum_terms` takes them."""
     return (*terms.left, *terms.right, terms.group, terms.place)
 
 
@@ -376,7 +377,7 @@ class _SumTerms(Function):
     def forward(features: Tensor, coefficients: Tensor, terms: Terms) -> Tensor:
         x, c = features.detach().contiguous().numpy(), coefficients.detach().contiguous().numpy()
         out = np.empty((x.shape[0], c.shape[0]), x.dtype)
-        kernels.sum_terms(x, c, *_indices(terms), out)
+        kernels.sum_terms(x, c, *indices(terms), out)
         return torch.from_numpy(out)
 
     @staticmethod
@@ -414,7 +415,7 @@ class _SumTermsBack(Back):
         g = grad.detach().contiguous().numpy()
         grad_c = np.empty(c.shape, np.float64)
         grad_f = np.empty(x.shape if with_features else (0, x.shape[1]), x.dtype)
-        kernels.sum_terms_back(x, c, *_indices(terms), g, with_features, grad_c, grad_f)
+        kernels.sum_terms_back(x, c, *indices(terms), g, with_features, grad_c, grad_f)
         return torch.from_numpy(grad_c).to(coefficients.dtype), torch.from_numpy(grad_f)
 
     @staticmethod
@@ -446,302 +447,3 @@ def check_finite(inputs: Tensor, what: str = "are not finite") -> None:
         raise ValueError(
             f"{len(rows)} of {len(inputs)} samples {what} (the first is number {int(rows[0])}); remove them or fill the gaps"
         )
-
-
-class Direct(Protocol):
-    """A way from inputs and weights to outputs by compiled loops alone, without torch."""
-
-    #: Leave the last dimension of the outputs out.
-    scalar: bool
-
-    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
-        """Return outputs (n_samples, n_outputs), and if asked what the way back needs."""
-
-    def back(
-        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
-    ) -> tuple[NDArray[Any], Floats]:
-        """Return derivatives to inputs (no rows if not asked for) and weights."""
-
-    def differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Compute the outputs in plain torch."""
-
-
-class Threads:
-    """A `Direct` way whose samples are divided among threads.
-
-    Parameters
-    ----------
-    owner : Direct
-    n_threads : int
-    """
-
-    def __init__(self, owner: Direct, n_threads: int) -> None:
-        self.owner, self.n_threads, self.scalar = owner, n_threads, owner.scalar
-        self.differentiable = owner.differentiable
-
-    def _parts(self, n_samples: int) -> list[slice]:
-        size = -(-n_samples // (64 * self.n_threads)) * 64  # whole blocks
-        return [slice(begin, begin + size) for begin in range(0, n_samples, size)]
-
-    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
-        """Return outputs and what the way back needs, of each part."""
-        parts = self._parts(len(inputs))
-        with ThreadPoolExecutor(self.n_threads) as pool:  # made anew: threads do not outlive a fork
-            found = list(pool.map(lambda part: self.owner.run(inputs[part], weights, keep), parts))
-        return np.concatenate([out for out, _ in found]), [kept for _, kept in found]
-
-    def back(
-        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
-    ) -> tuple[NDArray[Any], Floats]:
-        """Return derivatives to inputs and weights."""
-
-        def one(part: slice, kept: Any) -> tuple[NDArray[Any], Floats]:
-            return self.owner.back(inputs[part], weights, kept, grad[part], with_inputs)
-
-        with ThreadPoolExecutor(self.n_threads) as pool:
-            found = list(pool.map(one, self._parts(len(inputs)), kept))
-        return np.concatenate([x for x, _ in found]), np.sum([w for _, w in found], axis=0)
-
-
-def run_direct(inputs: Tensor, weights: Tensor, owner: Direct) -> Tensor:
-    """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
-    if torch.is_grad_enabled():
-        result: Tensor = call(_RunDirect, inputs, weights, owner)
-        return result
-    out = owner.run(inputs.detach().numpy(), as_doubles(weights), False)[0]
-    return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
-
-
-def as_doubles(weights: Tensor) -> Floats:
-    """Return weights of any shape as one vector of doubles."""
-    found: Floats = weights.detach().numpy().reshape(-1).astype(np.float64)
-    return found
-
-
-def like(values: Floats, weights: Tensor) -> NDArray[Any]:
-    """Return derivatives in the shape and type of weights."""
-    found: NDArray[Any] = values.reshape(weights.shape).astype(KINDS[weights.dtype], copy=False)
-    return found
-
-
-class _RunDirect(Function):
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weights: Tensor, owner: Direct) -> Tensor:
-        x, w = inputs.detach().numpy(), as_doubles(weights)
-        out, kept = owner.run(x, w, True)
-        ctx.save_for_backward(inputs, weights)
-        ctx.owner, ctx.kept = owner, (x, w, kept)
-        return torch.from_numpy(out.reshape(-1) if owner.scalar else out)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        if again(grad) or torch._C._are_functorch_transforms_active():
-            return *plainly(ctx.owner.differentiable, ctx.saved_tensors, grad), None
-        _, weights = ctx.saved_tensors  # raises where one was changed in place since
-        g = grad.detach().contiguous().numpy()
-        back_x, back_w = ctx.owner.back(*ctx.kept, g[:, None] if g.ndim == 1 else g, ctx.needs_input_grad[0])
-        found_x = torch.from_numpy(back_x) if ctx.needs_input_grad[0] else None
-        found_w = torch.from_numpy(like(back_w, weights)) if ctx.needs_input_grad[1] else None
-        return found_x, found_w, None
-
-
-class Network:
-    """Coefficients, features and the sum of terms in one function: what a small step costs is mostly the calls, not the numbers.
-
-    Parameters
-    ----------
-    run : Coefficients
-    terms : Terms
-    angles : CompiledAngles
-        Of the encoded qubits.
-    sign : array of shape (n_qubits,)
-        Of the sines of the angles.
-    affine : (list of int or None, array, array) or None
-        Where each angle is one input times a number plus a number: the inputs (None: all, in order), factors and summands.
-    scalar : bool
-        Leave the last dimension of the outputs out.
-    """
-
-    def __init__(self, run: Coefficients, terms: Terms, angles: Any, sign: Floats, affine: Any, scalar: bool) -> None:
-        self.coefficients, self.terms, self.angles, self.sign, self.scalar = run, terms, angles, sign, scalar
-        program = run.program
-        self._program = (*run.arrays, run.damp, program.initial, program.slots)
-        self._terms = _indices(terms)
-        n = len(sign)
-        self._as_they_are = np.arange(n + 1), np.arange(n), np.ones(n), np.zeros(n)
-        self.affine = affine
-        if affine is not None:
-            self.index, self.scale, self.offset = affine[0], affine[1] * sign, affine[2] * sign
-            self.plain = self.index is None and bool((self.scale == 1).all()) and not self.offset.any()
-            self._scaling: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
-
-    def run(self, inputs: NDArray[Any], weights: Floats, keep: bool) -> tuple[NDArray[Any], Any]:
-        """Return outputs (n_samples, n_outputs) and what the way back needs."""
-        program, run = self.coefficients.program, self.coefficients
-        n_samples, n_outputs, dtype = len(inputs), program.initial.shape[1], inputs.dtype
-        features = np.empty((n_samples, 2 * len(self.sign)), dtype)
-        cos, sin = np.empty((2, 1, len(program.kind)))
-        tape = np.empty((int(keep), 2 * len(program.first), n_outputs))
-        coefficients = np.empty((n_outputs, program.n_terms), dtype)
-        out = np.empty((n_samples, n_outputs), dtype)
-        angles, x = self.angles.affine, inputs
-        if angles is None:
-            angles, x = self._as_they_are, self.angles.run(inputs, weights)
-        total = kernels.run_network(
-            *angles, x, self.sign, weights, run.rates, run.offset, *self._program, *self._terms, features, cos,
-            sin, tape, coefficients, out,
-        )  # fmt: skip
-        if not math.isfinite(total):
-            check_finite(torch.from_numpy(inputs))
-        return out, (features, cos, sin, tape, coefficients)
-
-    def back(
-        self, inputs: NDArray[Any], weights: Floats, kept: Any, grad: NDArray[Any], with_inputs: bool
-    ) -> tuple[NDArray[Any], Floats]:
-        """Return derivatives to inputs and weights."""
-        with_theta = with_inputs or self.angles.reads_weights
-        theta = np.empty((len(inputs) if with_theta else 0, len(self.sign)), grad.dtype)
-        grad_w = np.zeros(len(weights))
-        kernels.run_network_back(
-            self.sign, self.coefficients.rates, *self._program, *self._terms, *kept, grad, with_theta, theta, grad_w
-        )
-        if not with_theta:
-            return theta, grad_w
-        return self.angles.back(inputs, weights, theta, with_inputs, grad_w), grad_w
-
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the outputs, shape (n_samples, n_outputs) or (n_samples,); weights in any shape."""
-        if torch._C._are_functorch_transforms_active():
-            each: Tensor = _MapNetwork.apply(inputs, weights, self, 0)
-            return each
-        return run_direct(inputs, weights, self)
-
-    def differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Compute the same in plain torch."""
-        vector = weights.reshape(-1)
-        theta = self.angles.map.batch(inputs, vector) * torch.as_tensor(self.sign).to(inputs)
-        coefficients = self.coefficients._plain(vector.double())
-        found = sum_products(torch.cat([torch.sin(theta), torch.cos(theta)], 1), coefficients, self.terms)
-        return found[:, 0] if self.scalar else found
-
-    def many(self, inputs: Tensor, weights: Tensor, n_maps: int, tape: bool = False) -> tuple[Any, ...]:
-        """Return features, coefficients (n_seeds n_outputs, n_terms), cos, sin and the tape for weights of several seeds.
-
-        Parameters
-        ----------
-        inputs : tensor of shape (n_samples, n_inputs)
-        weights : tensor
-            The first `n_maps` dimensions are seeds.
-        """
-        run, program = self.coefficients, self.coefficients.program
-        n_seeds = int(np.prod(weights.shape[:n_maps]))
-        angles = weights.detach().double().reshape(n_seeds, -1).numpy() @ run.rates.T + run.offset
-        cos, sin = np.cos(angles), np.sin(angles)
-        n_slots, n_outputs = program.initial.shape
-        found = np.empty((n_seeds, n_outputs, program.n_terms))
-        kept = np.empty((n_seeds if tape else 0, 2 * len(program.first), n_outputs))
-        work = np.empty((n_slots, n_outputs))
-        kernels.run_program(*run.arrays, cos, sin, run.damp, program.initial, program.slots, work, kept, found)
-        features = self.features(inputs)
-        return features, found.reshape(-1, program.n_terms).astype(features.dtype), cos, sin, kept
-
-    def slopes(self, grad_f: NDArray[Any], features: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-        """Return derivatives to the inputs from those to the features."""
-        n = features.shape[1] // 2
-        theta = grad_f[:, :n] * features[:, n:] - grad_f[:, n:] * features[:, :n]
-        if not self.plain:
-            theta = theta * self.scale.astype(theta.dtype)
-        if self.index is not None:
-            whole = np.zeros(shape, theta.dtype)
-            np.add.at(whole.T, np.array(self.index), theta.T)
-            return whole
-        return np.asarray(theta)
-
-    def features(self, inputs: Tensor) -> NDArray[Any]:
-        """Return sin and cos of the angles, shape (n_samples, 2 n_qubits)."""
-        theta = inputs.detach()
-        if not self.plain:
-            theta = theta if self.index is None else theta[:, self.index]
-            if theta.dtype not in self._scaling:
-                self._scaling[theta.dtype] = torch.as_tensor(self.scale).to(theta), torch.as_tensor(self.offset).to(theta)
-            scale, offset = self._scaling[theta.dtype]
-            theta = torch.addcmul(offset, theta, scale)
-        features: NDArray[Any] = torch.cat([torch.sin(theta), torch.cos(theta)], 1).numpy()
-        return features
-
-
-class _MapNetwork(Function):
-    """`Network` under vmap and grad: seeds are further outputs of one sum of terms."""
-
-    jvp = staticmethod(differentiable_once)
-
-    @staticmethod
-    def forward(inputs: Tensor, weights: Tensor, owner: Network, n_maps: int) -> Tensor:
-        features, coefficients, *_ = owner.many(inputs, weights, n_maps)
-        out = np.empty((len(features), len(coefficients)), features.dtype)
-        kernels.sum_terms(features, coefficients, *_indices(owner.terms), out)
-        found = torch.from_numpy(out).T.reshape(*weights.shape[:n_maps], -1, len(features)).transpose(-1, -2)
-        return found[..., 0] if owner.scalar else found
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(inputs[0], inputs[1])
-        ctx.owner, ctx.n_maps = inputs[2], inputs[3]
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        with_inputs = ctx.needs_input_grad[0]
-        back_x, back_w = _MapNetworkBack.apply(grad, *ctx.saved_tensors, ctx.owner, ctx.n_maps, with_inputs)
-        return back_x if with_inputs else None, back_w, None, None
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int) -> Any:
-        if in_dims[0] is None:
-            return _MapNetwork.apply(inputs, weights.movedim(in_dims[1], 0), owner, n_maps + 1), 0
-        rows = inputs.movedim(in_dims[0], 0)
-        if n_maps == 0 and in_dims[1] is None:
-            out = _MapNetwork.apply(rows.reshape(-1, rows.shape[-1]), weights, owner, 0)
-            return out.reshape(*rows.shape[:2], *out.shape[1:]), 0
-        each = mapped(weights, in_dims[1], info.batch_size)
-        return torch.stack([_MapNetwork.apply(x, w, owner, n_maps) for x, w in zip(rows, each, strict=True)]), 0
-
-
-class _MapNetworkBack(Back):
-    @staticmethod
-    def forward(
-        grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
-    ) -> tuple[Tensor, Tensor]:
-        features, coefficients, cos, sin, tape = owner.many(inputs, weights, n_maps, tape=True)
-        run, n_seeds = owner.coefficients, len(cos)
-        columns = grad.detach().numpy().reshape(n_seeds, len(features), len(coefficients) // n_seeds)
-        g = np.ascontiguousarray(np.moveaxis(columns, 0, 1)).reshape(len(features), len(coefficients))
-        grad_c = np.empty(coefficients.shape)
-        empty = np.empty((0, features.shape[1]), features.dtype)
-        kernels.sum_terms_back(features, coefficients, *_indices(owner.terms), g, False, grad_c, empty)
-        slopes, work = np.zeros(cos.shape), np.empty(run.program.initial.shape)
-        kernels.run_program_back(
-            *run.arrays, cos, sin, run.damp, run.program.slots, grad_c.reshape(n_seeds, -1, grad_c.shape[1]), tape, work, slopes
-        )
-        back_w = torch.from_numpy((slopes @ run.rates).reshape(weights.shape)).to(weights.dtype)
-        parts = []
-        n_outputs = g.shape[1] // n_seeds
-        for seed in range(n_seeds if with_inputs else 0):
-            part = slice(seed * n_outputs, (seed + 1) * n_outputs)
-            grad_f, unused = np.empty_like(features), np.empty((n_outputs, coefficients.shape[1]))
-            one = np.ascontiguousarray(g[:, part])
-            kernels.sum_terms_back(features, coefficients[part], *_indices(owner.terms), one, True, unused, grad_f)
-            parts.append(owner.slopes(grad_f, features, tuple(inputs.shape)))
-        shape = (*weights.shape[:n_maps], *inputs.shape) if with_inputs else (*weights.shape[:n_maps], 0)
-        back_x = np.stack(parts).reshape(shape) if parts else np.zeros(shape, features.dtype)
-        return torch.from_numpy(back_x), back_w
-
-    @staticmethod
-    def vmap(
-        info: Any, in_dims: Any, grad: Tensor, inputs: Tensor, weights: Tensor, owner: Network, n_maps: int, with_inputs: bool
-    ) -> Any:
-        g, w = (mapped(value, dim, info.batch_size) for value, dim in ((grad, in_dims[0]), (weights, in_dims[2])))
-        if in_dims[1] is None:
-            return _MapNetworkBack.apply(g.contiguous(), inputs, w.contiguous(), owner, n_maps + 1, with_inputs), (0, 0)
-        x = mapped(inputs, in_dims[1], info.batch_size)
-        parts = [_MapNetworkBack.apply(*one, owner, n_maps, with_inputs) for one in zip(g, x, w, strict=True)]
-        return (torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])), (0, 0)

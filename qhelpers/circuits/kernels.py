@@ -3,6 +3,10 @@
 Everything works on blocks of samples ("lanes") so that the innermost loops run over neighbouring numbers. Importing this module
 imports numba; the engine does so only where numba is there, and has a path in plain torch where it is not. All are in one file
 because numba keeps what it has compiled until this file changes, with the functions of others that it calls inside.
+
+Loops of the same shape stand here more than once, on purpose: a function that numba takes out of a table is called lane by lane,
+not unrolled into vector instructions, and code that is made of a template it cannot keep from one process to the next. So each
+operation and each kind of gate has a branch of its own around or inside its loop over lanes, forward and back.
 """
 
 from __future__ import annotations

@@ -22,11 +22,13 @@ from torch import Tensor
 from qhelpers._extras import require
 from qhelpers.circuits.analysis import Capacity, LightCone, capacity, light_cone
 from qhelpers.circuits.ansatz import VariationalCircuit
+from qhelpers.circuits.direct import as_doubles
 from qhelpers.circuits.engine import Engine, Plan
-from qhelpers.circuits.functions import as_doubles, check_finite, needs_plain, outside_transforms
+from qhelpers.circuits.functions import check_finite, needs_plain, outside_transforms
 from qhelpers.circuits.noise import NoiseModel
+from qhelpers.circuits.observables import stacks
 from qhelpers.circuits.outside import Outside, outside
-from qhelpers.circuits.read_pennylane import check_node, read_pennylane, stacks
+from qhelpers.circuits.read_pennylane import check_node, read_pennylane
 from qhelpers.circuits.read_sampler import parts, refusal
 from qhelpers.circuits.surrogate import Surrogate, surrogate_of
 from qhelpers.circuits.tracing import Circuit, Observables, UnsupportedCircuitError
@@ -387,9 +389,6 @@ class QuantumLayer(torch.nn.Module):
             if hasattr(qnode, "compile_pipeline") and hasattr(qnode, name):
                 return getattr(qnode, name)
             raise
-
-    def _evaluate_qnode(self, x: Tensor) -> Any:
-        return self._by_pennylane(x) if self._draws() else self(x)
 
     def _draws(self) -> bool:
         """Whether the QNode has shots, which PennyLane itself draws."""

@@ -13,7 +13,7 @@ excited or of a coherent qubit for the dampings. Two conventions to know when co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,22 +111,6 @@ def kraus(channel: str, strength: float) -> list[_Matrix]:
     if channel == "phase_damping":
         return [survives, np.diag([0, strike]).astype(complex)]
     return [survives, strike * np.array([[0, 1], [0, 0]], dtype=complex)]
-
-
-def completeness(operators: Iterable[npt.ArrayLike]) -> float:
-    r"""How far Kraus operators are from keeping the trace: the largest entry of :math:`|\sum_k E_k^\dagger E_k - I|`.
-
-    Parameters
-    ----------
-    operators : iterable of array-like of shape (2, 2)
-
-    Returns
-    -------
-    float
-        0 up to rounding for a channel.
-    """
-    each = [np.asarray(operator, dtype=complex) for operator in operators]
-    return float(np.abs(sum(one.conj().T @ one for one in each) - _IDENTITY).max())
 
 
 def pauli_transfer(channel: str, strength: float) -> npt.NDArray[np.float64]:
@@ -237,21 +221,30 @@ def _pennylane_gates(qml: Any, operation: Any) -> Iterator[Any]:
     """Expand templates, also inverted, controlled or repeated ones, and products of operators, down to gates."""
     if operation.name in ("MidMeasureMP", "MidMeasure") or isinstance(operation, qml.ops.Conditional):
         raise ValueError("the circuit measures before its end; noise is for circuits that measure at the end: drop qml.measure")
-    inner = operation
-    while isinstance(inner, qml.ops.Adjoint | qml.ops.Controlled | qml.ops.Pow):
-        inner = inner.base
-    composite = (
-        isinstance(inner, qml.ops.Prod)
-        or hasattr(qml.templates, type(inner).__name__)
-        or (inner.has_decomposition and not inner.has_matrix)
-    )
+    inner = _bare(qml, operation)
     if isinstance(inner, qml.Barrier):
         yield inner
-    elif composite and not isinstance(inner, qml.operation.StatePrepBase | qml.Snapshot):
+    elif is_composite(qml, operation):
         for part in operation.decomposition():
             yield from _pennylane_gates(qml, part)
     else:
         yield operation
+
+
+def _bare(qml: Any, operation: Any) -> Any:
+    while isinstance(operation, qml.ops.Adjoint | qml.ops.Controlled | qml.ops.Pow):
+        operation = operation.base
+    return operation
+
+
+def is_composite(qml: Any, operation: Any) -> bool:
+    """Whether an operation of PennyLane is made of gates (a template, a product), rather than a gate or a prepared state."""
+    inner = _bare(qml, operation)
+    if isinstance(inner, qml.operation.StatePrepBase | qml.Snapshot):
+        return False
+    if isinstance(inner, qml.ops.Prod) or hasattr(qml.templates, type(inner).__name__):
+        return True
+    return bool(inner.has_decomposition and not inner.has_matrix)
 
 
 def _is_pennylane_gate(qml: Any, operation: Any) -> bool:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qhelpers.circuits.angles import CompiledAngles
+from qhelpers.circuits.direct import Network
 from qhelpers.circuits.frame import Frame, Noise, Turn, frame
-from qhelpers.circuits.functions import Affine, Coefficients, Network, Terms, sum_products, sum_terms, terms_of
+from qhelpers.circuits.functions import Affine, Coefficients, Terms, sum_products, sum_terms, terms_of
 from qhelpers.circuits.initial import Initial
 from qhelpers.circuits.prepared import AngleMap, Prepared
 from qhelpers.circuits.propagation import Program, prefix_letters
@@ -155,11 +156,8 @@ class TermsPath:
         compiled = CompiledAngles.make(self.prepared.circuit, features.angles_places)
         if compiled is None:
             return None
-        angles, affine = features.angles, None
-        if angles.single:
-            affine = None if angles.same else angles.index, angles.scale, angles.constant
         scalar = self.prepared.circuit.observables.scalar and self.prepared.matrix.shape[1] == 1
-        return Network(self.run, self.terms, compiled, features.sign, affine, scalar)
+        return Network(self.run, self.terms, compiled, features, scalar)
 
     def coefficients(self, weights: Tensor) -> Tensor:
         """Return the coefficients in double precision, shape (n_outputs, n_terms)."""
@@ -173,7 +171,7 @@ class TermsPath:
         """Return the outputs, shape (n_samples, n_outputs)."""
         coefficients = self.coefficients(weights)
         if self.n_terms < MANY_TERMS and self.prepared.compiled:
-            return sum_terms(self.features(inputs, weights), coefficients, self.terms, compiled=True)
+            return sum_terms(self.features(inputs, weights), coefficients, self.terms)
         return _chunked(
             lambda part: sum_products(self.features(part, weights), coefficients, self.terms),
             inputs,
@@ -188,8 +186,7 @@ class StatePath:
         self.prepared, circuit = prepared, prepared.circuit
         bare = frame(circuit, diagonal=True) if whole else prepared.cone
         self.clifford = bare.clifford
-        turns = [event for prefix in bare.prefix for event in prefix] + list(bare.events)
-        places = [turn.angle for turn in turns if isinstance(turn, Turn)]
+        places = [turn.angle for turn in bare.everything if isinstance(turn, Turn)]
         is_data = circuit.angles.is_data
         data, shared = ([p for p in places if is_data[p] == kind] for kind in (True, False))
         columns, data = _distinct(circuit, data)

@@ -159,7 +159,7 @@ def propagate(frame: Frame, matrix: NDArray[np.float64], product: bool, lowers: 
     words.add(np.array([x for x, _ in rows], np.int64), np.array([z for _, z in rows], np.int64))
     first_rows = np.array(list(rows.values())).reshape(len(rows), n_outputs)
 
-    events = list(frame.events) if product else [event for prefix in frame.prefix for event in prefix] + list(frame.events)
+    events = frame.events if product else frame.everything
     listed: list[tuple[int, int, float, Ints, Ints, NDArray[np.float64]]] = []
     for event in reversed(events):
         listed += _turn(event, words) if isinstance(event, Turn) else _noise(event, words, lowers)

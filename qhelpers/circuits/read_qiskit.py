@@ -12,7 +12,7 @@ from numpy import ndarray
 from qhelpers._extras import require
 from qhelpers.circuits.gates import GATES, Turn, phase
 from qhelpers.circuits.noise import _is_qiskit_gate
-from qhelpers.circuits.read_pennylane import collect
+from qhelpers.circuits.observables import collect
 from qhelpers.circuits.read_sampler import read_outcomes, refusal
 from qhelpers.circuits.tracing import Circuit, Observables, Recorder, UnsupportedCircuitError, read_angles
 

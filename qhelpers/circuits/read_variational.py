@@ -8,7 +8,7 @@ import numpy as np
 
 from qhelpers.circuits.ansatz import VariationalCircuit
 from qhelpers.circuits.gates import GATES
-from qhelpers.circuits.read_pennylane import collect
+from qhelpers.circuits.observables import collect
 from qhelpers.circuits.tracing import Circuit, Recorder, read_angles
 
 

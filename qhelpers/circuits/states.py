@@ -15,7 +15,7 @@ from torch.autograd import Function
 
 from qhelpers.circuits.angles import CompiledAngles
 from qhelpers.circuits.frame import Frame, Ints, Turn, Word, bits
-from qhelpers.circuits.functions import COMPILED, KINDS, Back, again, call, differentiable_once, mapped, plainly
+from qhelpers.circuits.functions import COMPILED, KINDS, Back, again, call, call_back, differentiable_once, mapped, plainly
 
 if COMPILED:
     from qhelpers.circuits import kernels
@@ -100,8 +100,7 @@ class States:
     def __init__(
         self, frame: Frame, matrix: Floats, data: dict[int, int], shared: dict[int, int], compiled: bool, given: bool = False
     ) -> None:
-        turns = [event for prefix in frame.prefix for event in prefix] + list(frame.events)
-        self.turns = [event for event in turns if isinstance(event, Turn)]
+        self.turns = [event for event in frame.everything if isinstance(event, Turn)]
         self.n_qubits, self.compiled, self.given = frame.n_qubits, compiled, given
         self.source = np.array([-1 - data[t.angle] if t.angle in data else shared[t.angle] for t in self.turns], np.int64)
         self.sign = np.array([t.sign for t in self.turns], np.int64)
@@ -173,10 +172,8 @@ class States:
         """
         if not self.compiled or data.device.type != "cpu":
             return self.differentiable(shared, data, initial, dtype)
-        if torch._C._are_functorch_transforms_active():
-            mapped_over: Tensor = _MapState.apply(shared, data, initial, self, dtype)
-            return mapped_over
-        result: Tensor = call(_RunState, shared, data, initial, self, dtype, torch.is_grad_enabled())
+        keep = torch.is_grad_enabled() and not torch._C._are_functorch_transforms_active()
+        result: Tensor = call(_RunState, shared, data, initial, self, dtype, keep)[0]
         return result
 
     def differentiable(self, shared: Tensor, data: Tensor, initial: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -348,81 +345,67 @@ def _complex(start: NDArray[Any], like: Tensor) -> Tensor:
 
 
 class _RunState(Function):
-    @staticmethod
-    def forward(
-        ctx: Any, shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype, keep: bool
-    ) -> Tensor:
-        kind = KINDS[dtype]
-        out, ctx.kept = owner.run(*_arrays(shared, data), kind, keep, _start(initial, kind))
-        ctx.save_for_backward(shared, data, initial)
-        ctx.owner, ctx.dtype = owner, dtype
-        return torch.from_numpy(out)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        shared, data, initial = ctx.saved_tensors
-        if again(grad) or torch._C._are_functorch_transforms_active():
-            tensors = (shared, data) if initial is None else (shared, data, initial)
-            found = plainly(lambda w, d, i=None: ctx.owner.differentiable(w, d, i, ctx.dtype), tensors, grad)
-            return *found, *(None,) * (6 - len(found))
-        g = grad.detach().contiguous().numpy()
-        back = ctx.owner.run_back(
-            *_arrays(shared, data), ctx.kept, g, ctx.needs_input_grad[1], _start(initial, g.dtype)
-        )  # fmt: skip
-        begin = None if initial is None else _complex(back[2], initial)
-        return torch.from_numpy(back[0]), torch.from_numpy(back[1]).to(data.dtype), begin, None, None, None
-
-
-class _MapState(Function):
-    """`_RunState` under vmap and grad."""
+    """Outputs, and the states at the end where they are kept for the way back."""
 
     jvp = staticmethod(differentiable_once)
 
     @staticmethod
-    def forward(shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype) -> Tensor:
+    def forward(
+        shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype, keep: bool
+    ) -> tuple[Tensor, Tensor]:
         kind = KINDS[dtype]
-        return torch.from_numpy(owner.run(*_arrays(shared, data), kind, False, _start(initial, kind))[0])
+        out, kept = owner.run(*_arrays(shared, data), kind, keep, _start(initial, kind))
+        return torch.from_numpy(out), torch.from_numpy(kept)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(*inputs[:3])
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(*inputs[:3], output[1])
         ctx.owner, ctx.dtype = inputs[3], inputs[4]
 
     @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        shared, data, initial = ctx.saved_tensors
-        back = _MapStateBack.apply(shared, data, initial, grad, ctx.owner)
-        return *back[:2], None if initial is None else back[2], None, None
+    def backward(ctx: Any, grad: Any, _: Any) -> Any:
+        shared, data, initial, kept = ctx.saved_tensors
+        if again(grad):
+            tensors = (shared, data) if initial is None else (shared, data, initial)
+            found = plainly(lambda w, d, i=None: ctx.owner.differentiable(w, d, i, ctx.dtype), tensors, grad)
+            return *found, *(None,) * (6 - len(found))
+        back = call_back(_RunStateBack, shared, data, initial, kept, grad, ctx.owner, ctx.needs_input_grad[1])
+        return *back[:2], None if initial is None else back[2], None, None, None
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: torch.dtype
+        info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, owner: States, dtype: Any, keep: bool
     ) -> Any:
         data = mapped(data, in_dims[1], info.batch_size)
         initial = None if initial is None else mapped(initial, in_dims[2], info.batch_size)
         if in_dims[0] is None:
             begin = None if initial is None else initial.flatten(0, 1)
-            return _MapState.apply(shared, data.flatten(0, 1), begin, owner, dtype).reshape(*data.shape[:2], -1), 0
+            out, kept = _RunState.apply(shared, data.flatten(0, 1), begin, owner, dtype, False)
+            return (out.reshape(*data.shape[:2], -1), kept), (0, None)
         begins = [None] * info.batch_size if initial is None else initial
         listed = zip(shared.movedim(in_dims[0], 0), data, begins, strict=True)
-        return torch.stack([_MapState.apply(*one, owner, dtype) for one in listed]), 0
+        parts = [_RunState.apply(*one, owner, dtype, False) for one in listed]
+        return (torch.stack([out for out, _ in parts]), parts[0][1]), (0, None)
 
 
-class _MapStateBack(Back):
+class _RunStateBack(Back):
     @staticmethod
     def forward(
-        shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States
+        shared: Tensor, data: Tensor, initial: Tensor | None, kept: Tensor, grad: Tensor, owner: States, with_data: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         g = grad.detach().contiguous().numpy()
-        nothing = np.empty((0, 1, 2, 1), g.dtype)
-        back = owner.run_back(*_arrays(shared, data), nothing, g, True, _start(initial, g.dtype))
+        back = owner.run_back(*_arrays(shared, data), kept.detach().numpy(), g, with_data, _start(initial, g.dtype))
         begin = torch.from_numpy(back[2]) if initial is None else _complex(back[2], initial)
         return torch.from_numpy(back[0]).to(shared.dtype), torch.from_numpy(back[1]).to(data.dtype), begin
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, grad: Tensor, owner: States) -> Any:
+    def vmap(
+        info: Any, in_dims: Any, shared: Tensor, data: Tensor, initial: Tensor | None, kept: Tensor, grad: Tensor,
+        owner: States, with_data: bool,
+    ) -> Any:  # fmt: skip
         size = info.batch_size
-        given = zip((shared, data, initial, grad), in_dims, strict=False)
+        given = zip((shared, data, initial, kept, grad), in_dims, strict=False)
         listed = zip(*([None] * size if one is None else mapped(one, dim, size) for one, dim in given), strict=True)
-        parts = [_MapStateBack.apply(*one, owner) for one in listed]
+        parts = [_RunStateBack.apply(*one, owner, with_data) for one in listed]
         return tuple(torch.stack(part) for part in zip(*parts, strict=True)), (0, 0, 0)

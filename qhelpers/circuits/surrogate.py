@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from qhelpers._extras import require
 from qhelpers.circuits.engine import Engine
-from qhelpers.circuits.frame import Turn, Word
+from qhelpers.circuits.frame import Turn
 from qhelpers.circuits.noise import pauli_transfer
 from qhelpers.circuits.propagation import TURN, Program
 from qhelpers.circuits.tracing import UnsupportedCircuitError
@@ -31,14 +31,6 @@ MAX_TERMS = 3**8
 _MAX_NUMBERS = 40_000_000
 
 
-@dataclass(frozen=True)
-class _Noise:
-    """What noise does to terms: factors are known for these channels' places."""
-
-    words: tuple[tuple[str, ...], ...]  # words of each output
-    letters: NDArray[np.int64] | None  # (n_terms, n_qubits) I, X, Y, Z as 0 to 3 of each qubit right after its one encoding
-
-
 class Surrogate(torch.nn.Module):
     """The trigonometric sum that a circuit computes with its present weights, exactly and without quantum code.
 
@@ -52,6 +44,8 @@ class Surrogate(torch.nn.Module):
         0 for 1, 1 for cos, 2 for sin.
     rates : tensor of shape (n_angles, n_inputs)
     offset : tensor of shape (n_angles,)
+    words : tuple of tuple of str
+        The Pauli words of each output.
     """
 
     factors: Tensor
@@ -59,14 +53,20 @@ class Surrogate(torch.nn.Module):
     offset: Tensor
 
     def __init__(
-        self, coefficients: Floats, factors: NDArray[np.int64], rates: Floats, offset: Floats, scalar: bool, noise: _Noise
+        self,
+        coefficients: Floats,
+        factors: NDArray[np.int64],
+        rates: Floats,
+        offset: Floats,
+        scalar: bool,
+        words: tuple[tuple[str, ...], ...],
     ) -> None:
         super().__init__()
         self.coefficients = torch.nn.Parameter(torch.as_tensor(coefficients, dtype=torch.float64))
         self.register_buffer("factors", torch.as_tensor(factors))
         self.register_buffer("rates", torch.as_tensor(rates, dtype=torch.float64))
         self.register_buffer("offset", torch.as_tensor(offset, dtype=torch.float64))
-        self.scalar, self._noise = scalar, noise
+        self.scalar, self.words = scalar, words
 
     def terms(self, inputs: Tensor) -> Tensor:
         """Return the value of each term's product, shape (n_samples, n_terms): the columns of a linear model."""
@@ -161,8 +161,8 @@ class Surrogate(torch.nn.Module):
                 found[key] = found.get(key, 0) + amplitude
         return {key: value for key, value in found.items() if np.abs(value).max() > 1e-12}
 
-    def under(self, channel: str, strength: float, insertion: str = "end") -> Surrogate:
-        """Return the surrogate with noise, where noise is one factor a term.
+    def under(self, channel: str, strength: float) -> Surrogate:
+        """Return the surrogate with noise on every qubit just before the measurement, where that is one factor an output.
 
         Parameters
         ----------
@@ -170,39 +170,25 @@ class Surrogate(torch.nn.Module):
             One of `CHANNELS`, but for amplitude damping, which adds terms.
         strength : float
             In [0, 1].
-        insertion : {"end", "encoding"}, default="end"
-            On every qubit just before the measurement; or on every qubit right after its one rotation by data.
 
         Raises
         ------
         ValueError
-            Where noise is not a factor a term; the message says why.
+            Where noise is no such factor; the message says why.
         """
         transfer = pauli_transfer(channel, strength)
         if np.abs(transfer - np.diag(np.diag(transfer))).max() > 1e-12:
             raise ValueError(f"{channel} adds terms, it does not only shrink them; use QuantumLayer(..., noise=NoiseModel(...))")
         damp = dict(zip("IXYZ", np.diag(transfer), strict=True))
-        if insertion == "end":
-            factors = [
-                {round(float(np.prod([damp[letter] for letter in word])), 15) for word in words} for words in self._noise.words
-            ]
-            if any(len(one) > 1 for one in factors):
-                raise ValueError(
-                    "an output sums words that the noise shrinks by different factors, so that its terms have no factor of their "
-                    "own; measure the words one by one"
-                )
-            scale = np.array([next(iter(one), 1.0) for one in factors])[None, :]
-        elif insertion == "encoding":
-            if self._noise.letters is None:
-                raise ValueError(
-                    "a qubit is turned by data more than once, so that noise after its encoding is not a factor a term; use "
-                    "QuantumLayer(..., noise=NoiseModel(...))"
-                )
-            scale = np.diag(transfer)[self._noise.letters].prod(1)[:, None]
-        else:
-            raise ValueError(f"insertion={insertion!r} is not a factor a term; allowed are 'end' and 'encoding'")
+        factors = [{round(float(np.prod([damp[letter] for letter in word])), 15) for word in words} for words in self.words]
+        if any(len(one) > 1 for one in factors):
+            raise ValueError(
+                "an output sums words that the noise shrinks by different factors, so that its terms have no factor of their "
+                "own; measure the words one by one"
+            )
+        scale = np.array([next(iter(one), 1.0) for one in factors])
         values = self.coefficients.detach().numpy() * scale
-        return Surrogate(values, self.factors.numpy(), self.rates.numpy(), self.offset.numpy(), self.scalar, self._noise)
+        return Surrogate(values, self.factors.numpy(), self.rates.numpy(), self.offset.numpy(), self.scalar, self.words)
 
     def export_onnx(self, path: str | Path) -> Path:
         """Write the module as an ONNX file in float32 with a batch of any size.
@@ -214,14 +200,7 @@ class Surrogate(torch.nn.Module):
         """
         require("onnxscript", "circuits")
         path = Path(path)
-        single = Surrogate(
-            self.coefficients.detach().numpy(),
-            self.factors.numpy(),
-            self.rates.numpy(),
-            self.offset.numpy(),
-            self.scalar,
-            self._noise,
-        ).float()
+        single = copy.deepcopy(self).float()
         for parameter in single.parameters():
             parameter.requires_grad_(False)
         example = torch.zeros(2, self.rates.shape[1])
@@ -270,10 +249,8 @@ def surrogate_of(engine: Engine, weights: Tensor) -> Surrogate:
             sign *= np.where((letters[:, q] > 0) & (letters[:, q] != 2), features.sign[d], 1.0)
         with torch.no_grad():
             values = path.coefficients(weights.double()).numpy().T * sign[:, None]
-        noise = _Noise(words, _laboratory(engine, letters, places))
     else:
         values, factors, places = _monomials(engine, weights)
-        noise = _Noise(words, None)
     odd = [place for place in places if place in angles.general_places]
     if odd:
         raise UnsupportedCircuitError(
@@ -282,22 +259,7 @@ def surrogate_of(engine: Engine, weights: Tensor) -> Surrogate:
         )
     offset = angles.constant[places] + angles.by_weight[places] @ weights.detach().double().numpy()
     live = np.abs(values).max(1) > 0 if len(values) else np.zeros(0, bool)
-    if noise.letters is not None:
-        noise = _Noise(words, noise.letters[live])
-    return Surrogate(values[live], factors[live], angles.by_input[places], offset, observables.scalar, noise)
-
-
-def _laboratory(engine: Engine, letters: NDArray[np.int64], places: list[int]) -> NDArray[np.int64] | None:
-    """Return the letters of terms on the encoded qubits in the qubits' own axes, None where those are not a qubit's alone."""
-    found = []
-    for q, place in zip(engine._terms.features.qubits, places, strict=True):
-        x, z = engine.frame.axes[place]
-        if x.support != 1 << q or z.support != 1 << q:
-            return None
-        words = [Word(int(code & 1) << q, int(code >> 1) << q) for code in range(4)]
-        own = [(0, 3, 1, 2)[word.anticommutes(x) + 2 * word.anticommutes(z)] for word in words]  # I, Z, X, Y
-        found.append(np.array(own)[letters[:, q]])
-    return np.stack(found, 1) if found else np.zeros((len(letters), 0), np.int64)
+    return Surrogate(values[live], factors[live], angles.by_input[places], offset, observables.scalar, words)
 
 
 def _too_many(n_terms: int) -> UnsupportedCircuitError:
@@ -311,7 +273,7 @@ def _monomials(engine: Engine, weights: Tensor) -> tuple[Floats, NDArray[np.int6
     """Run the program with the rotations by data left open: each of them makes three of every coefficient."""
     program = engine.full_program
     is_data = engine.circuit.angles.is_data
-    places = sorted({event.angle for event in _turns(engine) if is_data[event.angle]})
+    places = sorted({event.angle for event in engine.frame.everything if isinstance(event, Turn) and is_data[event.angle]})
     if isinstance(program, Program):
         places = sorted({int(angle) for angle in program.angle if angle >= 0 and is_data[angle]})
     if 3 ** len(places) > MAX_TERMS:
@@ -360,8 +322,3 @@ def _monomials(engine: Engine, weights: Tensor) -> tuple[Floats, NDArray[np.int6
     )
     live = np.abs(values).max(1) > 1e-15
     return values[live], factors[live].astype(np.int64), order
-
-
-def _turns(engine: Engine) -> list[Turn]:
-    listed = [event for prefix in engine.frame.prefix for event in prefix] + list(engine.frame.events)
-    return [event for event in listed if isinstance(event, Turn)]

@@ -1,13 +1,13 @@
 """Angles as formulas: what a circuit does to its inputs and weights before they turn a gate, read off torch while it computes.
 
 A circuit runs once on real numbers under `Reader`, which sees every call of torch and keeps, beside each tensor, the formula of
-each of its elements. Affine formulas are kept as numbers, all others as a list of operations.
+each of its elements. Affine formulas are kept as numbers, all others as a list of operations; evaluation.py computes them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from threading import local
 from typing import Any
 
@@ -115,7 +115,7 @@ class Widened(TorchFunctionMode):
         name = _name(function)
         if name in _FACTS or name.startswith("__get"):
             return function(*args, **kwargs)
-        tensors = _tensors((args, kwargs))
+        tensors = tensors_in((args, kwargs))
         if name in _CASTS and tensors and tensors[0].dtype == torch.float64:
             found = function(*args, **kwargs)
             return tensors[0] if isinstance(found, Tensor) and found.dtype in _NARROW else found
@@ -330,7 +330,7 @@ class Reader(TorchFunctionMode):
             return function(*args, **kwargs)
         if name in _RANDOM and name != "dropout":
             raise CannotReadError(f"draws at random (torch.{name}), so that it is another one in each call")
-        tensors = _tensors((args, kwargs))
+        tensors = tensors_in((args, kwargs))
         known = [self.places(one) is not None for one in tensors]
         if not any(known):
             return self._plain_call(function, name, tensors, args, kwargs)
@@ -354,7 +354,7 @@ class Reader(TorchFunctionMode):
         for one in tensors:
             self.meet(one)
         found = function(*args, **kwargs)
-        for one in _tensors(found):
+        for one in tensors_in(found):
             self._made.add(id(one))
             self._kept.append(one)
         return found
@@ -499,7 +499,7 @@ class Reader(TorchFunctionMode):
     def _moved(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
         only_first = name in ("__getitem__", "index_select", "take")
         if only_first:
-            if any(self.places(one) is not None for one in _tensors((args[1:], kwargs))):
+            if any(self.places(one) is not None for one in tensors_in((args[1:], kwargs))):
                 raise CannotReadError("depends on the values of its inputs or weights, by an index made of them")
             moved = (self._of(args[0]), *args[1:]), kwargs
         else:
@@ -507,7 +507,7 @@ class Reader(TorchFunctionMode):
         found, places = function(*args, **kwargs), function(*moved[0], **moved[1])
         if name == "__iter__":
             found, places = list(found), list(places)
-        for one, other in zip(_tensors(found), _tensors(places), strict=True):
+        for one, other in zip(tensors_in(found), tensors_in(places), strict=True):
             self.know(one, other)
         return iter(found) if name == "__iter__" else found
 
@@ -551,9 +551,9 @@ class Reader(TorchFunctionMode):
     def _called(self, function: Any, name: str, args: Any, kwargs: Any) -> Any:
         """Keep a call of whatever else torch can do: all it makes depends on all that it is given."""
         found = function(*args, **kwargs)
-        made = _tensors(found)
+        made = tensors_in(found)
         if not made or not isinstance(found, (Tensor, tuple, list)):
-            read = self._shown(self._read(_tensors((args, kwargs))))
+            read = self._shown(self._read(tensors_in((args, kwargs))))
             raise CannotReadError(f"depends on the values of its {read}, by {_VALUES.get(name, f'torch.{name}')}")
         parts: list[NDArray[np.int64]] = []
 
@@ -571,14 +571,14 @@ class Reader(TorchFunctionMode):
         return found
 
     def _detached(self, found: Any) -> None:
-        for one in _tensors(found):
+        for one in tensors_in(found):
             places = self._places[id(one)]
             listed = [self.formulas.operate("detach", k) if self.formulas.reads[k] else k for k in places.reshape(-1).tolist()]
             self.know(one, listed)
 
     def _written_to(self, function: Any, args: Any) -> None:
         target, index, value = args
-        if any(self.places(one) is not None for one in _tensors(index)):
+        if any(self.places(one) is not None for one in tensors_in(index)):
             raise CannotReadError("depends on the values of its inputs or weights, by an index made of them")
         if self.places(target) is None:
             self.know(target, self._constant(target))
@@ -616,14 +616,14 @@ def _name(function: Any) -> str:
     return str(name)
 
 
-def _tensors(value: Any) -> list[Tensor]:
+def tensors_in(value: Any) -> list[Tensor]:
     """Return all tensors in lists, tuples and dictionaries."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, (list, tuple)):
-        return [tensor for one in value for tensor in _tensors(one)]
+        return [tensor for one in value for tensor in tensors_in(one)]
     if isinstance(value, dict):
-        return [tensor for one in value.values() for tensor in _tensors(one)]
+        return [tensor for one in value.values() for tensor in tensors_in(one)]
     return []
 
 
@@ -637,139 +637,3 @@ def _mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _mapped(one, change) for key, one in value.items()}
     return value
-
-
-class Evaluator:
-    """Some formulas as a function of the variables, in torch: differentiable as often as wished, on any device.
-
-    Parameters
-    ----------
-    formulas : Formulas
-    places : sequence of int
-        Which ones; real numbers.
-    n_inputs : int
-        So many of the variables are inputs, the others weights.
-    """
-
-    def __init__(self, formulas: Formulas, places: Sequence[int], n_inputs: int) -> None:
-        self.places, self.n_inputs = list(places), n_inputs
-        needed: set[int] = set()
-        waiting = list(places)
-        calls: set[int] = set()
-        while waiting:
-            place = waiting.pop()
-            if place in needed:
-                continue
-            needed.add(place)
-            name, arguments = formulas.operations[place] or ("", ())
-            if name == "element" and arguments[0] not in calls:
-                calls.add(arguments[0])
-                waiting += [one for _, part in formulas.calls[arguments[0]][3] for one in part]
-            elif name not in ("", "element"):
-                waiting += [one for one in arguments if isinstance(one, int)]
-        self.affine = {place: formulas.affine[place] for place in sorted(needed) if formulas.affine[place] is not None}
-        listed = sorted(place for place in needed if formulas.operations[place] is not None)
-        self.steps = [(place, *formulas.operations[place]) for place in listed]  # type: ignore[misc]
-        self.calls = {number: formulas.calls[number] for number in calls}
-        self.calls |= {int(a[0]): formulas.calls[int(a[0])] for _, name, a in self.steps if name == "function"}
-
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return the values.
-
-        Parameters
-        ----------
-        inputs : tensor of shape (n_inputs,) or (n_samples, n_inputs)
-        weights : tensor of shape (n_weights,)
-
-        Returns
-        -------
-        tensor of shape (n_formulas,) or (n_samples, n_formulas)
-        """
-        values: dict[int, Any] = {}
-        for place, affine in self.affine.items():
-            assert affine is not None
-            value, started = affine[0], affine[0] != 0
-            for variable, rate in affine[1].items():
-                one = inputs[..., variable] if variable < self.n_inputs else weights[variable - self.n_inputs]
-                one = one if rate == 1 else one * rate
-                value, started = (one + value if started else one), True
-            values[place] = value
-        made: dict[int, list[Tensor]] = {}
-        batch = inputs.shape[:-1]
-        for place, name, arguments in self.steps:
-            if name == "element":
-                number, k = arguments
-                if number not in made:
-                    made[number] = self._call(number, values, batch, inputs)
-                values[place] = made[number][k]
-                continue
-            if name == "function":
-                function, args, kwargs, _ = self.calls[int(arguments[0])]
-                given = [_tensor(values[one], inputs) for one in arguments[1:]]
-                args, kwargs = _filled((args, kwargs), given)
-                values[place] = function(*args, **kwargs)
-                continue
-            given = [values[one] if isinstance(one, int) else one for one in arguments]
-            values[place] = _operate(name, given, inputs)
-        columns = [_tensor(values[place], inputs) for place in self.places]
-        columns = [(one.real if one.is_complex() else one).to(inputs.dtype).expand(batch) for one in columns]
-        return torch.stack(columns, -1) if columns else inputs.new_zeros(*batch, 0)
-
-    def _call(self, number: int, values: dict[int, Any], batch: Any, inputs: Tensor) -> list[Tensor]:
-        function, args, kwargs, parts = self.calls[number]
-        stacked = [
-            torch.stack([_tensor(values[one], inputs).expand(batch) for one in places], -1).reshape((*batch, *shape))
-            for shape, places in parts
-        ]
-
-        def run(*tensors: Tensor) -> list[Tensor]:
-            given, options = _filled((args, kwargs), tensors, inputs)
-            found = [one.reshape(-1) for one in _tensors(function(*given, **options))]
-            return [torch.cat([one.to(torch.promote_types(one.dtype, inputs.dtype)) for one in found])]
-
-        flat = (torch.func.vmap(run)(*stacked) if batch else run(*stacked))[0]
-        return list(flat.unbind(-1))
-
-
-def _filled(template: Any, tensors: Sequence[Tensor], like: Tensor | None = None) -> Any:
-    """Return a call's arguments with tensors in their slots."""
-
-    def fill(value: Any) -> Any:
-        if isinstance(value, Slot):
-            return tensors[value.number]
-        if isinstance(value, (list, tuple)):
-            listed = [fill(one) for one in value]
-            return listed if isinstance(value, list) else tuple(listed)
-        if isinstance(value, dict):
-            return {key: fill(one) for key, one in value.items()}
-        if like is not None and isinstance(value, Tensor):
-            return value.to(like.device, like.dtype if value.is_floating_point() else value.dtype)
-        return value
-
-    return fill(template)
-
-
-def _tensor(value: Any, like: Tensor) -> Tensor:
-    if isinstance(value, Tensor):
-        return value
-    kind = like.dtype if not isinstance(value, complex) else torch.promote_types(like.dtype, torch.complex64)
-    return torch.as_tensor(value, dtype=kind, device=like.device)
-
-
-def _operate(name: str, given: list[Any], like: Tensor) -> Any:
-    if name == "+":
-        return given[0] + given[1]
-    if name == "*":
-        return given[0] * given[1]
-    if name == "/":
-        return given[0] / given[1]
-    if name == "**":
-        if not any(isinstance(one, Tensor) for one in given):
-            given = [_tensor(given[0], like), given[1]]
-        return torch.pow(*given)
-    tensor = _tensor(given[0], like)
-    if name == "real":
-        return tensor.real if tensor.is_complex() else tensor
-    if name == "imag":
-        return tensor.imag if tensor.is_complex() else torch.zeros_like(tensor)
-    return getattr(torch, name)(tensor)

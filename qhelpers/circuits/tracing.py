@@ -295,7 +295,7 @@ def read_angles(
     except symbols.CannotReadError as error:
         raise UnsupportedCircuitError(f"the circuit {error}; {_ONCE}") from error
     listed = [_place(value, formulas, reader, torch) for value in recorder.values]
-    table = _table(formulas, listed, n_inputs, symbols)
+    table = _table(formulas, listed, n_inputs)
     table.captured, table.watched = reader.captured, reader.watched
     _confirm(run, table, recorder, draw, unpack, sum(sizes), n_inputs, batches)
     return recorder, table
@@ -324,8 +324,10 @@ def _place(value: Any, formulas: Any, reader: Any, torch: Any) -> int:
     return int(places.reshape(()))
 
 
-def _table(formulas: Any, listed: list[int], n_inputs: int, symbols: Any) -> Angles:
+def _table(formulas: Any, listed: list[int], n_inputs: int) -> Angles:
     """Split angles into affine ones and the rest."""
+    from qhelpers.circuits.evaluation import Evaluator
+
     n, n_weights = len(listed), formulas.n_variables - n_inputs
     constant, rates = np.zeros(n), np.zeros((n, formulas.n_variables))
     general: list[int] = []
@@ -340,7 +342,7 @@ def _table(formulas: Any, listed: list[int], n_inputs: int, symbols: Any) -> Ang
         constant[k] = complex(affine[0]).real
         for variable, rate in affine[1].items():
             rates[k, variable] = complex(rate).real
-    compute = symbols.Evaluator(formulas, [listed[k] for k in general], n_inputs) if general else None
+    compute = Evaluator(formulas, [listed[k] for k in general], n_inputs) if general else None
     reads = [
         (
             frozenset(one for one in formulas.reads[place] if one < n_inputs),

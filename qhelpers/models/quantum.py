@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,16 +95,35 @@ def cross_entropy(output: Array, signs: Array) -> tuple[float, Array]:
     return float(np.logaddexp(0, -signs * output).mean()), -signs * expit(-signs * output) / output.size
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class QuantumClassifier(ClassifierMixin, BaseEstimator):
     """Base of quantum classifiers of two classes: preparation of the features, the training loop, decisions at output 0.
 
     A subclass says how a module is made of inputs and a seed (`_module`), and may change the preparation of the features
-    (`_preparation`, `_encode`), the loss (`_loss`), what an output states (`_probability`) and how many samples make an
-    update (``_batch``: all, or one). Its parameters include ``n_qubits``, ``epochs``, ``learning_rate``, ``engine``,
-    ``random_state`` and ``progress``.
+    (`_preparation`, which asks for ``n_qubits``; `_encode`), the loss (`_loss`), what an output states (`_probability`) and how
+    many samples make an update (``_batch``: all, or one). It is a dataclass too: its fields are its parameters.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the samples.
+    learning_rate : float
+        Step of Adam (β₁ = 0.9, β₂ = 0.999).
+    engine : {"fast", "pennylane", "qiskit"}, default="fast"
+        What computes the circuit, see `circuit_module`.
+    random_state : int, RandomState or None
+        Draws the first weights.
+    progress : bool, default=False
+        Show a progress bar.
     """
 
-    _batch: Literal["all", "one"]
+    _batch: ClassVar[Literal["all", "one"]]
+
+    epochs: int = 100
+    learning_rate: float = 0.1
+    engine: str = "fast"
+    random_state: Any = None
+    progress: bool = False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -277,6 +297,7 @@ class QuantumClassifier(ClassifierMixin, BaseEstimator):
 RECIPES = ("all", "sample")
 
 
+@dataclass(eq=False, repr=False)
 class CircuitClassifier(QuantumClassifier):
     r"""Any circuit with one expectation value, trained by either of two recipes.
 
@@ -293,16 +314,8 @@ class CircuitClassifier(QuantumClassifier):
     start : tuple of float, default=(0, 2π)
         The first weights are drawn uniformly from this interval: by default as PennyLane's TorchLayer does; Qiskit's
         TorchConnector takes (-1, 1).
-    epochs : int, default=100
-        Passes over the samples.
-    learning_rate : float, default=0.1
-        Step of Adam (β₁ = 0.9, β₂ = 0.999).
-    engine : {"fast", "pennylane", "qiskit"}, default="fast"
-        What computes the circuit, see `circuit_module`.
-    random_state : int, RandomState or None
-        Draws the first weights.
-    progress : bool, default=False
-        Show a progress bar.
+    epochs, learning_rate, engine, random_state, progress
+        As for `QuantumClassifier`; by default 100 epochs at a rate of 0.1.
 
     Examples
     --------
@@ -314,25 +327,9 @@ class CircuitClassifier(QuantumClassifier):
     True
     """
 
-    def __init__(
-        self,
-        circuit: VariationalCircuit | None = None,
-        recipe: str = "all",
-        start: tuple[float, float] = (0.0, 2 * np.pi),
-        epochs: int = 100,
-        learning_rate: float = 0.1,
-        engine: str = "fast",
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        self.circuit = circuit
-        self.recipe = recipe
-        self.start = start
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.engine = engine
-        self.random_state = random_state
-        self.progress = progress
+    circuit: VariationalCircuit | None = None
+    recipe: str = "all"
+    start: tuple[float, float] = (0.0, 2 * np.pi)
 
     @property
     def _built(self) -> VariationalCircuit:

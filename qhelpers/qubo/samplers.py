@@ -1,4 +1,4 @@
-"""Samplers by name, each as dimod has them: exact, simulated annealers, a stand-in for a chip, and the machines behind Leap.
+"""Samplers by name, each as dimod has them: exact, simulated annealers, a stand-in for a chip, and the annealers behind Leap.
 
 Every sample set says in its ``info`` which sampler it is from, whether that is a simulation, and under which schedule it was
 drawn. A schedule is always explicit: where none is given, `default_schedule` computes one from the biases, since the ranges
@@ -344,13 +344,7 @@ def clique_embedding(
     return dict(_cached_embedding(_positive("n_variables", n_variables), topology, tuple(shape), seed))
 
 
-def qpu_access_time(
-    n_qubits: int,
-    num_reads: int = 1000,
-    annealing_time: float = 20.0,
-    programming_thermalization: float | None = None,
-    readout_thermalization: float | None = None,
-) -> float:
+def qpu_access_time(n_qubits: int, num_reads: int = 1000, annealing_time: float = 20.0) -> float:
     """Return the seconds of a chip that a call takes, by D-Wave's published timing model; waiting and network come on top.
 
     The constants are those that Advantage_system4.1 reported in August 2022, as dwave-cloud-client keeps them; the formula is
@@ -361,8 +355,8 @@ def qpu_access_time(
     n_qubits : int
         Qubits in use, chains included.
     num_reads : int
-    annealing_time, programming_thermalization, readout_thermalization : float
-        In microseconds. By default the thermalisations are the system's: 1,000 and 0.
+    annealing_time : float
+        In microseconds. The thermalisations are the system's: 1,000 and 0.
     """
     from dwave.cloud.solver import StructuredSolver
     from dwave.cloud.testing.mocks import qpu_problem_timing_data
@@ -373,8 +367,8 @@ def qpu_access_time(
         _positive("n_qubits", n_qubits),
         num_reads=_positive("num_reads", num_reads),
         annealing_time=annealing_time,
-        programming_thermalization=programming_thermalization,
-        readout_thermalization=readout_thermalization,
+        programming_thermalization=None,
+        readout_thermalization=None,
     )
     return float(microseconds) / 1e6
 
@@ -505,7 +499,7 @@ class _Substitute:
         return self._sampler.sample(bqm, num_reads=num_reads)
 
 
-# --- machines behind Leap ----------------------------------------------------------------------------------------------
+# --- annealers behind Leap ---------------------------------------------------------------------------------------------
 
 #: What happened, by a name in the lineage of the library's error.
 _REASONS = {
@@ -538,8 +532,8 @@ def _has_token(profile: str | None) -> bool:
     return bool(os.environ.get("DWAVE_API_TOKEN") or load_config(profile=profile).get("token"))
 
 
-def _connected(name: str, kind: str, profile: str | None, solver: Any) -> Any:
-    """Return a sampler of dwave.system that has found its solver."""
+def _connected(name: str, profile: str | None, solver: Any) -> Any:
+    """Return D-Wave's own sampler, once it has found its solver."""
     import dwave.system
 
     if not _leap(name, lambda: _has_token(profile)):
@@ -548,7 +542,7 @@ def _connected(name: str, kind: str, profile: str | None, solver: Any) -> Any:
             "(or set DWAVE_API_TOKEN)"
         )
     given = {key: value for key, value in (("profile", profile), ("solver", solver)) if value is not None}
-    return _leap(name, lambda: getattr(dwave.system, kind)(**given))
+    return _leap(name, lambda: dwave.system.DWaveSampler(**given))
 
 
 class QPU(_Embedding):
@@ -582,7 +576,7 @@ class QPU(_Embedding):
     ) -> None:
         super().__init__(num_reads=num_reads, annealing_time=annealing_time, prefactor=prefactor, seed=None)
         self._embedding_seed = embedding_seed
-        self._device = _connected(self.name, "DWaveSampler", profile, solver)
+        self._device = _connected(self.name, profile, solver)
 
     def embedding(self, n_variables: int) -> dict[int, tuple[int, ...]]:
         """Return which qubits stand for each of n variables that are all coupled."""
@@ -595,40 +589,8 @@ class QPU(_Embedding):
         return _leap(self.name, lambda: self._on_chip(bqm, num_reads=num_reads, annealing_time=self.annealing_time))
 
 
-class Hybrid(NamedSampler):
-    """Leap's hybrid solver for quadratic models; one answer a call.
-
-    Parameters
-    ----------
-    time_limit : float, optional
-        Seconds; by default the least that the solver takes.
-    solver, profile
-        As for the annealer.
-    """
-
-    name = "hybrid"
-    statement = "a hybrid solver of Leap's"
-    simulation = False
-    takes = ()
-
-    def __init__(
-        self, *, time_limit: float | None = None, solver: str | dict[str, Any] | None = None, profile: str | None = None
-    ) -> None:
-        super().__init__()
-        self.time_limit = time_limit
-        self._solver = _connected(self.name, "LeapHybridSampler", profile, solver)
-
-    def _draw(self, bqm: dimod.BinaryQuadraticModel, *, num_reads: int = 0, seed: int = 0) -> dimod.SampleSet:
-        def call() -> dimod.SampleSet:
-            drawn = self._solver.sample(bqm, **({} if self.time_limit is None else {"time_limit": self.time_limit}))
-            drawn.resolve()
-            return drawn
-
-        return _leap(self.name, call)
-
-
 _SAMPLERS: dict[str, type[NamedSampler]] = {
-    kind.name: kind for kind in (Exact, Boltzmann, SimulatedAnnealing, PathIntegral, MockQPU, QPU, Hybrid)
+    kind.name: kind for kind in (Exact, Boltzmann, SimulatedAnnealing, PathIntegral, MockQPU, QPU)
 }
 
 
@@ -642,12 +604,12 @@ def get_sampler(name: str, **options: Any) -> NamedSampler:
 
     Parameters
     ----------
-    name : {"exact", "boltzmann", "simulated-annealing", "path-integral", "mock-qpu", "qpu", "hybrid"}
-        ``mock-qpu`` is a simulation of ``qpu``; the last two need an account with Leap.
+    name : {"exact", "boltzmann", "simulated-annealing", "path-integral", "mock-qpu", "qpu"}
+        ``mock-qpu`` is a simulation of ``qpu``, which needs an account with Leap.
     **options
         ``boltzmann``: temperature (needed), one_hot. Annealers: schedule, n_sweeps. Chips: annealing_time, prefactor,
-        embedding_seed; the simulated one topology and shape, the real one solver and profile. ``hybrid``: time_limit, solver,
-        profile. Those that draw: num_reads, 1,000 by default, and, where they run here, seed.
+        embedding_seed; the simulated one topology and shape, the real one solver and profile. Those that draw: num_reads,
+        1,000 by default, and, where they run here, seed.
 
     Returns
     -------

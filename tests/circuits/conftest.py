@@ -1,15 +1,9 @@
-"""What the tests of circuits share."""
+"""Where the tests of circuits find what they share: `dense`, the oracle, and `random_circuits`."""
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
-
-@pytest.fixture(scope="session")
-def dense():
-    """The oracle, `dense.py` beside this file."""
-    spec = importlib.util.spec_from_file_location("dense", Path(__file__).with_name("dense.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+pytest.register_assert_rewrite("dense", "random_circuits")
+sys.path.insert(0, str(Path(__file__).parent))

@@ -68,8 +68,6 @@ class Drawn:
                 values = [ANGLES[kind](lambda k: inputs[..., k], lambda k: weights[k], i, j, c) for kind, i, j, c in angles]
                 if tensors:
                     values = [torch.as_tensor(value, dtype=torch.float64) for value in values]
-                if tensors:
-                    values = [torch.as_tensor(value, dtype=torch.float64) for value in values]
                 GATES[name][0](*values, wires=wires)
             found = [measured(one) for one in self.observables]
             return found[0] if self.scalar else found

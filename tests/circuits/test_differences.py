@@ -304,10 +304,14 @@ def test_memory():
     "They cannot follow compiled loops. `layer.export_onnx(path)` writes ONNX; `layer.surrogate()` is plain torch.",
 )
 @pytest.mark.filterwarnings("ignore")
-def test_exports_of_torch():
+def test_exports_of_torch(tmp_path):
     theirs, ours = both(node())
     torch.jit.trace(theirs, X)
-    for export in (lambda: torch.jit.trace(ours, X), lambda: torch.export.export(ours, (X,))):
+    for export in (
+        lambda: torch.jit.trace(ours, X),
+        lambda: torch.export.export(ours, (X,)),
+        lambda: torch.onnx.export(ours, (X,), tmp_path / "layer.onnx", dynamo=False),
+    ):
         with pytest.raises(RuntimeError, match=r"use layer\.export_onnx\(path\)"):
             export()
     ours(X)

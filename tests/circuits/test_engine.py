@@ -1,7 +1,6 @@
 """The engine computes what PennyLane and Qiskit compute: values and gradients, on every path, in both precisions."""
 
 import copy
-import importlib.util
 import itertools
 import subprocess
 import sys
@@ -11,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pennylane as qml
 import pytest
+import random_circuits as drawing
 import torch
 from hypothesis import given
-from qiskit.quantum_info import SparsePauliOp
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 from torch.func import functional_call, grad, grad_and_value, jacrev, vmap
 
@@ -22,21 +21,16 @@ from qhelpers.circuits import (
     Encoding,
     NoiseModel,
     QuantumLayer,
-    UnsupportedCircuitError,
     VariationalCircuit,
     analysis,
     angles,
+    direct,
     engine,
-    functions,
     kernels,
     prepared,
     states,
 )
 from qhelpers.circuits.engine import PATHS
-
-_spec = importlib.util.spec_from_file_location("random_circuits", Path(__file__).with_name("random_circuits.py"))
-drawing = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawing)
 
 #: Strength 0 makes the path of density matrices possible without changing a value.
 NO_NOISE = NoiseModel("depolarizing", 0.0, "end")
@@ -345,7 +339,7 @@ def test_threads_share_the_samples(monkeypatch):
         for n_samples in (127, 128, 300):
             x, w = points_of(circuit, n_samples)
             found = drawing.graded(of_weights(layer), x, w)
-            assert isinstance(layer.engine().direct(n_samples), functions.Threads) == (n_samples > 127)
+            assert isinstance(layer.engine().direct(n_samples), direct.Threads) == (n_samples > 127)
             close(found, drawing.graded(of_weights(layer_of(circuit, path=path, compiled=False)), x, w))
 
 
@@ -583,69 +577,6 @@ def test_more_memory_than_allowed():
         layer(torch.zeros(2, 12))
 
 
-def by_value(inputs, weights):
-    if inputs[..., 0] > 0.5:
-        qml.X(0)
-    qml.RX(weights[0], 0)
-    return qml.expval(qml.Z(0))
-
-
-def by_length(inputs, weights):
-    for _ in range(int(weights[0])):
-        qml.RX(inputs[..., 0], 0)
-    return qml.expval(qml.Z(0))
-
-
-def by_numpy(inputs, weights):
-    qml.RX(float(np.sin(inputs[..., 0].detach().numpy())), 0)
-    qml.RX(weights[0], 0)
-    return qml.expval(qml.Z(0))
-
-
-def by_item(inputs, weights):
-    qml.RX(inputs[..., 0].item() * weights[0], 0)
-    return qml.expval(qml.Z(0))
-
-
-@pytest.mark.parametrize("circuit", [by_value, by_length, by_numpy, by_item])
-def test_a_circuit_that_depends_on_values(circuit):
-    with pytest.raises(
-        UnsupportedCircuitError,
-        match=r"depends on the values of its (inputs|weights), by (an `if`|int\(\)|a detour through NumPy|\.item\(\))",
-    ):
-        QuantumLayer(circuit, {"weights": (1,)}, n_inputs=1)
-
-
-def test_operations_that_are_refused_are_named():
-    def measured(inputs):
-        qml.RX(inputs[..., 0], 0)
-        qml.measure(0, postselect=0)
-        return qml.expval(qml.Z(0))
-
-    def damped(inputs):
-        qml.RX(inputs[..., 0], 0)
-        qml.AmplitudeDamping(0.1, 0)
-        return qml.expval(qml.Z(0))
-
-    def amplitudes(inputs):
-        qml.Hadamard(1)
-        qml.AmplitudeEmbedding(inputs, wires=range(2), normalize=True)
-        return qml.expval(qml.Z(0))
-
-    def purity(inputs):
-        qml.RX(inputs[..., 0], 0)
-        return qml.purity(0)
-
-    for circuit, name in (
-        (measured, "postselect"),
-        (damped, "AmplitudeDamping"),
-        (amplitudes, "AmplitudeEmbedding"),
-        (purity, "Purity"),
-    ):
-        with pytest.raises(UnsupportedCircuitError, match=name):
-            QuantumLayer(circuit, {}, n_inputs=4)
-
-
 def test_a_wide_circuit_with_noise_says_what_to_do():
     def circuit(inputs):
         for q in range(7):
@@ -658,16 +589,6 @@ def test_a_wide_circuit_with_noise_says_what_to_do():
     layer = QuantumLayer(circuit, {}, n_inputs=7, noise=NoiseModel("bit_flip", 0.1))
     with pytest.raises(ValueError, match=r"7 qubits with noise .* up to 6 qubits, not 7; use fewer qubits, or encode all data"):
         layer(torch.zeros(2, 7))
-
-
-def test_observables_of_qiskit_keep_their_order():
-    """Qubit 0 is the rightmost letter."""
-    from qiskit import QuantumCircuit
-
-    circuit = QuantumCircuit(2)
-    circuit.x(0)
-    layer = QuantumLayer.from_qiskit(circuit, observables=[SparsePauliOp("IZ"), SparsePauliOp("ZI")])
-    torch.testing.assert_close(layer(torch.zeros(1, 0)), torch.tensor([[-1.0, 1.0]]))
 
 
 @pytest.mark.parametrize("path", PATHS[:3])

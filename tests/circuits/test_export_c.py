@@ -10,7 +10,7 @@ import torch
 from qhelpers import datasets
 from qhelpers.circuits import QuantumLayer
 from qhelpers.circuits.export_c import TARGETS, export_c, has_compiler
-from qhelpers.circuits.surrogate import Surrogate, _Noise
+from qhelpers.circuits.surrogate import Surrogate
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit, qnn_q_circuit
 from qhelpers.papers.low_energy.experiments import tables
 from qhelpers.papers.low_energy.experiments.costs import c_function
@@ -34,9 +34,7 @@ def plain(surrogate, number, n=None, span=(-10.0, 10.0), **options):
 
 
 def one_wave(kind, value=1.0, rate=1.0, offset=0.0):
-    return Surrogate(
-        np.array([[value]]), np.array([[kind]]), np.array([[rate]]), np.array([offset]), True, _Noise((("Z",),), None)
-    )
+    return Surrogate(np.array([[value]]), np.array([[kind]]), np.array([[rate]]), np.array([offset]), True, (("Z",),))
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -1,5 +1,6 @@
 """Every gate is, up to a global phase, the matrix of its namesake in Qiskit or PennyLane."""
 
+import dense
 import numpy as np
 import pennylane as qml
 import pytest
@@ -29,7 +30,7 @@ def references(name, angles):
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_a_gate_is_its_namesake(name, dense):
+def test_a_gate_is_its_namesake(name):
     n_wires, n_angles, build = GATES[name]
     angles = ANGLES[:n_angles]
     expected = references(name, angles)
@@ -40,7 +41,7 @@ def test_a_gate_is_its_namesake(name, dense):
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_a_gate_acts_on_the_wires_it_is_given_in_their_order(name, dense):
+def test_a_gate_acts_on_the_wires_it_is_given_in_their_order(name):
     n_wires, n_angles, build = GATES[name]
     wires = (3, 1, 0)[:n_wires]
     found = dense.product(build(wires, *ANGLES[:n_angles]), 4)
@@ -50,7 +51,7 @@ def test_a_gate_acts_on_the_wires_it_is_given_in_their_order(name, dense):
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_the_inverse_undoes_a_gate(name, dense):
+def test_the_inverse_undoes_a_gate(name):
     n_wires, n_angles, build = GATES[name]
     turns = build(range(n_wires), *ANGLES[:n_angles])
     np.testing.assert_allclose(dense.product([*turns, *inverse(turns)], n_wires), np.eye(2**n_wires), atol=1e-12)
@@ -66,7 +67,7 @@ def test_angles_may_be_tensors(name):
 
 
 @pytest.mark.parametrize("letters", ["Z", "X", "ZZ", "ZX", "YX", "ZZZY", "XYZZ"])
-def test_a_phase_stands_where_every_letter_is_minus_one(letters, dense):
+def test_a_phase_stands_where_every_letter_is_minus_one(letters):
     n = len(letters)
     projector = np.eye(2**n, dtype=complex)
     for place, letter in enumerate(letters):

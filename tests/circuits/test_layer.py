@@ -148,25 +148,6 @@ def test_initialisations_that_do_not_fit(make):
 
 
 @both
-def test_signatures_that_do_not_fit(make):
-    def unnamed(x, weights):
-        return qml.expval(qml.Z(0))
-
-    def starred(inputs, *weights):
-        return qml.expval(qml.Z(0))
-
-    with pytest.raises(TypeError, match="inputs"):
-        make(unnamed, {"weights": 3})
-    with pytest.raises(TypeError, match="argument"):
-        make(starred, {"weights": 3})
-    with pytest.raises(ValueError, match="inputs"):
-        make(single, SHAPES | {"inputs": 3})
-    for shapes in ({"first": (2, 3, 3)}, SHAPES | {"third": 1}):
-        with pytest.raises(ValueError, match=r"weight_shapes|every non-input parameter"):
-            make(single, shapes)
-
-
-@both
 def test_weights_by_keyword(make):
     def circuit(inputs, **weights):
         qml.RX(inputs[..., 0] + weights["b"], 0)
@@ -322,10 +303,6 @@ def test_a_copy_keeps_its_options():
     torch.testing.assert_close(copied(x), layer(x))
 
 
-def test_what_print_shows():
-    assert str(of_a_function(single, SHAPES)) == "QuantumLayer(single, first=(2, 3, 3), second=())"
-
-
 # --- TorchConnector(EstimatorQNN) ------------------------------------------------------------------------------------
 
 
@@ -416,14 +393,6 @@ def test_the_function_that_replaces_qnn_circuit():
     circuit, inputs, weights = qnn_circuit(2)
     layer = same_in_both(circuit, 2, input_params=list(inputs), weight_params=list(weights))
     assert layer.weight.shape == (len(weights),)
-
-
-def test_the_default_observable_is_z_on_every_qubit():
-    circuit, inputs, weights = composed(3)
-    options = {"input_params": inputs, "weight_params": weights, "initial_weights": np.linspace(0, 1, len(weights))}
-    x = torch.rand(4, 3)
-    default, given = (QuantumLayer.from_qiskit(circuit, observables=one, **options)(x) for one in (None, SparsePauliOp("ZZZ")))
-    torch.testing.assert_close(default, given)
 
 
 @both_of_qiskit

@@ -1,12 +1,11 @@
 """Noise and shots in a QuantumLayer, against default.mixed, Aer and the laws of chance."""
 
 import functools
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pennylane as qml
 import pytest
+import random_circuits as drawing
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,10 +17,6 @@ from torch.func import functional_call, grad, vmap
 from qhelpers.circuits import CHANNELS, Ansatz, Encoding, NoiseModel, QuantumLayer, VariationalCircuit
 from qhelpers.circuits.engine import PATHS
 from qhelpers.circuits.noise import INSERTIONS, analytic_z, noisy_qiskit, with_noise
-
-_spec = importlib.util.spec_from_file_location("random_circuits", Path(__file__).with_name("random_circuits.py"))
-drawing = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(drawing)
 
 STRENGTHS = (0.0, 0.3, 1.0)
 EXACT = 1e-10
@@ -261,12 +256,6 @@ def test_layers_need_barriers():
         QuantumLayer.from_qiskit(
             bare, input_params=inputs, weight_params=weights, noise=NoiseModel("bit_flip", 0.1, "layer")
         )(torch.zeros(1, 2))  # fmt: skip
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
-def test_strengths_outside_their_range(strength):
-    with pytest.raises(ValueError, match=r"strength .* of bit_flip; allowed is one number from 0 \(no noise\) to 1"):
-        QuantumLayer(layered, {"weights": (2, 3, 2)}, noise=NoiseModel("bit_flip", strength))
 
 
 # --- shots -----------------------------------------------------------------------------------------------------------

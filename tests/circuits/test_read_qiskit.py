@@ -1,5 +1,6 @@
 """Every gate of Qiskit is read as what Qiskit computes, or is refused by its name; the contract is EstimatorQNN's."""
 
+import dense
 import numpy as np
 import pytest
 import qiskit.circuit
@@ -151,7 +152,7 @@ SUPPORTED |= {gate.base_class.__name__ for gate in get_standard_gate_name_mappin
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-def test_an_instruction_is_read_as_qiskits_matrix_or_refused_by_name(kind, dense):
+def test_an_instruction_is_read_as_qiskits_matrix_or_refused_by_name(kind):
     instruction = example(kind)
     if instruction is None:
         assert kind in (Operation, qiskit.circuit.ControlFlowOp), "only what is abstract has no example"
@@ -167,7 +168,7 @@ def test_an_instruction_is_read_as_qiskits_matrix_or_refused_by_name(kind, dense
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-def test_the_parameters_of_an_instruction_can_be_weights_or_it_is_refused_by_name(kind, dense):
+def test_the_parameters_of_an_instruction_can_be_weights_or_it_is_refused_by_name(kind):
     instruction = example(kind)
     if instruction is None or not isinstance(instruction, Gate) or isinstance(instruction, library.StatePreparation):
         return
@@ -182,7 +183,7 @@ def test_the_parameters_of_an_instruction_can_be_weights_or_it_is_refused_by_nam
         assert dense.distance(dense.unitary(read, [], values), Operator(of(instruction)).data) < 1e-10
 
 
-def test_a_gate_of_ones_own_is_not_mistaken_for_the_gate_of_its_name(dense):
+def test_a_gate_of_ones_own_is_not_mistaken_for_the_gate_of_its_name():
     for name in ("rx", "id", "barrier", "unitary", "h"):
         inner = QuantumCircuit(1, name=name)
         inner.ry(0.3, 0)
@@ -199,7 +200,7 @@ def test_what_is_inside_another_gate_is_refused_with_both_names():
         read_qiskit(of(outer.to_gate()))
 
 
-def test_an_evolution_that_qiskit_would_only_approximate_is_refused(dense):
+def test_an_evolution_that_qiskit_would_only_approximate_is_refused():
     gate = library.PauliEvolutionGate(SparsePauliOp(["ZZ", "XI"]), Parameter("t"))
     circuit = of(gate)
     with pytest.raises(UnsupportedCircuitError, match=r'PauliEvolution.*circuit.decompose\("PauliEvolution"\)'):
@@ -253,9 +254,9 @@ def circuits(draw):
     return circuit
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(circuits(), st.integers(0, 1000))
-def test_a_random_circuit_is_qiskits(dense, circuit, seed):
+def test_a_random_circuit_is_qiskits(circuit, seed):
     random = np.random.default_rng(seed)
     values = dict(zip([*X, *W], random.normal(size=5), strict=True))
     inputs, weights = [p for p in X if p in circuit.parameters], [p for p in W if p in circuit.parameters]
@@ -319,7 +320,7 @@ OBSERVABLES = {
 
 @pytest.mark.parametrize("observables", OBSERVABLES)
 @pytest.mark.parametrize("model", MODELS)
-def test_the_outputs_are_those_of_estimator_qnn(model, observables, dense):
+def test_the_outputs_are_those_of_estimator_qnn(model, observables):
     circuit, inputs, weights = MODELS[model]()
     measured = OBSERVABLES[observables](circuit.num_qubits)
     x, w = RANDOM.normal(size=len(inputs or [])), RANDOM.normal(size=len(weights or []))
@@ -329,7 +330,7 @@ def test_the_outputs_are_those_of_estimator_qnn(model, observables, dense):
     assert read.little_endian and not read.observables.scalar
 
 
-def test_a_dense_operator_is_an_observable(dense):
+def test_a_dense_operator_is_an_observable():
     circuit, inputs, weights = reuploading()
     matrix = RANDOM.normal(size=(4, 4))
     matrix = matrix + matrix.T
@@ -356,7 +357,7 @@ def test_the_letters_stand_in_our_order():
     assert [event.wires for event in read.events] == [(2,), (2,)]
 
 
-def test_a_transpiled_circuit_has_estimator_qnns_default_observable(dense):
+def test_a_transpiled_circuit_has_estimator_qnns_default_observable():
     circuit, inputs, weights = reuploading()
     wide = transpile(circuit, coupling_map=CouplingMap.from_line(3), initial_layout=[1, 2], basis_gates=["rz", "sx", "cx"])
     x, w = RANDOM.normal(size=2), RANDOM.normal(size=6)

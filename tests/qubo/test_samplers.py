@@ -157,7 +157,7 @@ def test_what_is_asked_wrongly_is_refused():
     ):
         with pytest.raises(ValueError, match=said):
             asked()
-    assert set(OFFLINE) | {"qpu", "hybrid"} == set(sampler_names())
+    assert set(OFFLINE) | {"qpu"} == set(sampler_names())
 
 
 # --- a chip that is simulated ------------------------------------------------------------------------------------------
@@ -242,12 +242,11 @@ def no_configuration(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["qpu", "hybrid"])
-def test_without_a_token_one_sentence_says_how_to_get_one(no_configuration, name):
+def test_without_a_token_one_sentence_says_how_to_get_one(no_configuration):
     with pytest.raises(SolverUnavailableError) as caught:
-        get_sampler(name)
+        get_sampler("qpu")
     assert str(caught.value) == (
-        f"{name}: no token for Leap is configured; sign up at https://cloud.dwavesys.com/leap and run `dwave setup --auth` "
+        "qpu: no token for Leap is configured; sign up at https://cloud.dwavesys.com/leap and run `dwave setup --auth` "
         "(or set DWAVE_API_TOKEN)"
     )
 
@@ -263,8 +262,7 @@ def everything(error):
     return "".join(seen)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("qpu", "DWaveSampler"), ("hybrid", "LeapHybridSampler")])
-def test_a_token_is_never_seen(no_configuration, monkeypatch, caplog, capsys, name, kind):
+def test_a_token_is_never_seen(no_configuration, monkeypatch, caplog, capsys):
     from dwave.cloud.exceptions import SolverAuthenticationError
 
     monkeypatch.setenv("DWAVE_API_TOKEN", TOKEN)
@@ -279,13 +277,13 @@ def test_a_token_is_never_seen(no_configuration, monkeypatch, caplog, capsys, na
         def failing(error=error, **config):
             raise error
 
-        monkeypatch.setattr(dwave.system, kind, failing)
+        monkeypatch.setattr(dwave.system, "DWaveSampler", failing)
         with pytest.raises(SolverUnavailableError, match=said) as caught:
-            get_sampler(name)
+            get_sampler("qpu")
         assert TOKEN not in everything(caught.value)
         assert caught.value.__context__ is None and caught.value.__cause__ is None
     with pytest.raises(ValueError, match="a token belongs in the dwave configuration") as refused:
-        get_sampler(name, token=TOKEN)
+        get_sampler("qpu", token=TOKEN)
     assert TOKEN not in str(refused.value)
     out = capsys.readouterr()
     assert TOKEN not in caplog.text + out.out + out.err
@@ -324,20 +322,3 @@ def test_a_chip_is_asked_as_configured(no_configuration, monkeypatch):
     with pytest.raises(SolverUnavailableError, match="cannot be reached") as caught:
         sampler.sample(one_hot_bqm(COSTS))
     assert TOKEN not in str(caught.value) and caught.value.__context__ is None
-
-
-def test_the_hybrid_solver_gives_one_answer(no_configuration, monkeypatch):
-    class Solver:
-        def __init__(self, **config):
-            pass
-
-        def sample(self, bqm, time_limit=None):
-            assert time_limit == 3
-            return dimod.ExactSolver().sample(bqm).truncate(1)
-
-    monkeypatch.setenv("DWAVE_API_TOKEN", TOKEN)
-    monkeypatch.setattr(dwave.system, "LeapHybridSampler", Solver)
-    reads = decode(get_sampler("hybrid", time_limit=3).sample(one_hot_bqm(COSTS[:6])))
-    assert reads.n_reads == 1 and reads.lowest == COSTS[:6].argmin()
-    with pytest.raises(ValueError, match="hybrid does not know num_reads"):
-        get_sampler("hybrid").sample(one_hot_bqm(COSTS), num_reads=3)

@@ -13,6 +13,7 @@ those again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def fill_qubits(features: Array, n_qubits: int, fill: str) -> Array:
     return features if fill == "idle" else repeat_columns(features, n_qubits)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class QNNPClassifier(QuantumClassifier):
     r"""QNN-P: a circuit whose :math:`\langle Z_0 \rangle` is fitted to labels ±1 (Eqs. 12-21, Algorithm 1).
 
@@ -51,16 +53,8 @@ class QNNPClassifier(QuantumClassifier):
         Which CNOTs follow the rotations; the paper does not say. ``"none"`` is the separable circuit.
     fill : {"idle", "repeat"}, default="idle"
         What the qubits beyond the features read: nothing, or the features again.
-    epochs : int, default=100
-        Updates.
-    learning_rate : float, default=0.1
-        Step of Adam (β₁ = 0.9, β₂ = 0.999).
-    engine : {"fast", "pennylane", "qiskit"}, default="fast"
-        What computes the circuit, see `circuit_module`; the paper's is ``"pennylane"``.
-    random_state : int, RandomState or None
-        Draws the first weights.
-    progress : bool, default=False
-        Show a progress bar.
+    epochs, learning_rate, engine, random_state, progress
+        As for `QuantumClassifier`; by default 100 epochs at a rate of 0.1. The paper's engine is ``"pennylane"``.
 
     Examples
     --------
@@ -72,27 +66,10 @@ class QNNPClassifier(QuantumClassifier):
 
     _batch = "all"
 
-    def __init__(
-        self,
-        n_qubits: int = 4,
-        n_layers: int = 3,
-        entangler: str = "chain",
-        fill: str = "idle",
-        epochs: int = 100,
-        learning_rate: float = 0.1,
-        engine: str = "fast",
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        self.n_qubits = n_qubits
-        self.n_layers = n_layers
-        self.entangler = entangler
-        self.fill = fill
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.engine = engine
-        self.random_state = random_state
-        self.progress = progress
+    n_qubits: int = 4
+    n_layers: int = 3
+    entangler: str = "chain"
+    fill: str = "idle"
 
     @property
     def _dtype(self) -> Any:
@@ -117,6 +94,7 @@ class QNNPClassifier(QuantumClassifier):
         return circuit_module(circuit, self.engine, first).double()
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class QNNQClassifier(QuantumClassifier):
     """QNN-Q: a circuit of Qiskit's library, an update a sample (Algorithm 2).
 
@@ -133,55 +111,32 @@ class QNNQClassifier(QuantumClassifier):
         Width of the circuit.
     map_reps, ansatz_reps : int, default=1
         Repetitions of feature map and ansatz; the paper leaves them open.
-    epochs : int, default=5
-        Passes over the samples.
-    learning_rate : float, default=0.03
-        Step of Adam.
-    engine : {"fast", "pennylane", "qiskit"}, default="fast"
-        What computes the circuit, see `circuit_module`; the paper's is ``"qiskit"``.
-    random_state : int, RandomState or None
-        Draws the first weights, uniformly from [-1, 1).
-    progress : bool, default=False
-        Show a progress bar.
+    epochs, learning_rate, engine, random_state, progress
+        As for `QuantumClassifier`; by default 5 epochs at a rate of 0.03. The paper's engine is ``"qiskit"``.
+        The first weights are drawn uniformly from [-1, 1).
     """
 
     _batch = "one"
 
-    def __init__(
-        self,
-        n_qubits: int = 2,
-        map_reps: int = 1,
-        ansatz_reps: int = 1,
-        epochs: int = 5,
-        learning_rate: float = 0.03,
-        engine: str = "fast",
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        self.n_qubits = n_qubits
-        self.map_reps = map_reps
-        self.ansatz_reps = ansatz_reps
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.engine = engine
-        self.random_state = random_state
-        self.progress = progress
+    n_qubits: int = 2
+    map_reps: int = 1
+    ansatz_reps: int = 1
+    epochs: int = 5
+    learning_rate: float = 0.03
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = type(self) is QNNQClassifier
         return tags
 
-    def _circuit(self, n_inputs: int, seed: int) -> Any:
+    def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
         circuit = qnn_q_circuit(n_inputs, self.n_qubits, self.map_reps, self.ansatz_reps)
         drawn = np.random.default_rng(seed).uniform(-1, 1, circuit.weight_shape)
         return circuit_module(circuit, self.engine, torch.as_tensor(drawn, dtype=torch.float32))
 
-    def _module(self, n_inputs: int, seed: int) -> Any:
-        return self._circuit(n_inputs, seed)
 
-
+@dataclass(eq=False, repr=False, kw_only=True)
 class QNNHClassifier(QNNQClassifier):
     """QNN-H: a classical network, QNN-Q's circuit and a last linear unit, trained together (Algorithm 3, Figure 2c).
 
@@ -198,29 +153,15 @@ class QNNHClassifier(QNNQClassifier):
         As for `QNNQClassifier`.
     """
 
-    def __init__(
-        self,
-        hidden: int = 8,
-        circuit: bool = True,
-        n_qubits: int = 2,
-        map_reps: int = 1,
-        ansatz_reps: int = 1,
-        epochs: int = 5,
-        learning_rate: float = 0.03,
-        engine: str = "fast",
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        super().__init__(n_qubits, map_reps, ansatz_reps, epochs, learning_rate, engine, random_state, progress)
-        self.hidden = hidden
-        self.circuit = circuit
+    hidden: int = 8
+    circuit: bool = True
 
     def _preparation(self, n_features: int) -> Any:
         return make_pipeline(StandardScaler())
 
     def _module(self, n_inputs: int, seed: int) -> Any:
         torch = require("torch", "circuits")
-        middle = [self._circuit(self.n_qubits, seed)] if self.circuit else []
+        middle = [super()._module(self.n_qubits, seed)] if self.circuit else []
         if self.circuit and self.engine != "qiskit":  # one number a sample, not a list of one
             middle.append(torch.nn.Unflatten(0, (-1, 1)))
         with torch.random.fork_rng(devices=[]):
@@ -233,6 +174,7 @@ class QNNHClassifier(QNNQClassifier):
             return torch.nn.Sequential(*before, *middle, torch.nn.Linear(1 if self.circuit else self.n_qubits, 1))
 
 
+@dataclass(eq=False, repr=False)
 class NoisyQNNPClassifier(QNNPClassifier):
     """QNN-P trained, and tested, with noise in its circuit.
 
@@ -244,21 +186,7 @@ class NoisyQNNPClassifier(QNNPClassifier):
         As for `QNNPClassifier`; only the engine ``"fast"`` has noise.
     """
 
-    def __init__(
-        self,
-        noise: NoiseModel | None = None,
-        n_qubits: int = 4,
-        n_layers: int = 3,
-        entangler: str = "chain",
-        fill: str = "idle",
-        epochs: int = 100,
-        learning_rate: float = 0.1,
-        engine: str = "fast",
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        super().__init__(n_qubits, n_layers, entangler, fill, epochs, learning_rate, engine, random_state, progress)
-        self.noise = noise
+    noise: NoiseModel | None = None
 
     def _module(self, n_inputs: int, seed: int) -> Any:
         if self.engine != "fast":
