@@ -19,7 +19,7 @@ RUN, CREATE = subprocess.run, venv.create
 
 
 def found(name):
-    return settings.run({"setting": name}, 0, TWIN).metrics
+    return settings.EXPERIMENT.function({"setting": name}, 0, TWIN).metrics
 
 
 def test_epochs_and_features_are_as_printed():
@@ -53,7 +53,7 @@ def test_adam_by_hand_on_a_known_case():
 
 
 def test_an_unknown_setting_is_named():
-    with pytest.raises(ValueError, match="'seed' is unknown; allowed are features, epochs, loss, optimizer, framework"):
+    with pytest.raises(ValueError, match="unknown of wustl_iiot_999; allowed are features, epochs, loss, optimizer, framework"):
         found("seed")
 
 

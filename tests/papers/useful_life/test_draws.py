@@ -68,9 +68,9 @@ def test_the_lowest_of_n_reads_is_counted_in_groups():
 
 
 def test_wrong_entries_are_named():
-    with pytest.raises(ValueError, match="costs='squares' was given; allowed are reward, value"):
+    with pytest.raises(ValueError, match="costs 'squares' is unknown; allowed are reward, value"):
         measured(costs="squares")
-    with pytest.raises(ValueError, match="schedule='slow' was given; allowed are default, held"):
+    with pytest.raises(ValueError, match="schedule 'slow' is unknown; allowed are default, held"):
         measured(schedule="slow")
 
 

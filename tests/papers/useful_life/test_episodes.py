@@ -36,5 +36,5 @@ def test_a_network_goes_along_as_many_windows():
 
 
 def test_what_has_no_episodes_is_refused(engines):
-    with pytest.raises(ValueError, match="model 'ridge' has no episodes; allowed are qaql, qaql-one-read, sarsa, dqn, ppo"):
+    with pytest.raises(ValueError, match="model 'ridge' is unknown; allowed are qaql, qaql-one-read, sarsa, dqn, ppo"):
         episodes.run({"data": "cmapss_fd001", "model": "ridge"}, 0, engines)

@@ -12,7 +12,7 @@ from qhelpers.papers.useful_life.experiments import settings
 
 
 def found(name, dataset=None):
-    return settings.run({"setting": name}, 0, dataset).metrics
+    return settings.EXPERIMENT.function({"setting": name}, 0, dataset).metrics
 
 
 @pytest.fixture(scope="module")

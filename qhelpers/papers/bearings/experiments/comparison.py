@@ -22,7 +22,7 @@ from qhelpers.papers.bearings.benchmark import Windows
 from qhelpers.papers.bearings.costs import n_parameters
 from qhelpers.papers.bearings.experiments import network
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 #: Networks with a ResNet, by their variant of `network.VARIANTS`.
 RESNETS = {"qeml-net": "full", "resnet-50": "resnet-50", "hybrid-qnn": "hybrid-qnn"}
@@ -108,6 +108,7 @@ def milliseconds(model: Any, reads: str, test: Taken, n: int = 20) -> float:
     return 1000 * float(np.median(took))
 
 
+@knows(model=MODELS)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
     """Train one model and test it, in silence and in noise.
 
@@ -131,8 +132,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         signal to noise in dB; ``validation_accuracy``; ``parameters`` of a network; ``ms_per_prediction``, see `milliseconds`.
         Arrays: which of all windows are tested; confusion matrix; each tested bearing's share.
     """
-    if config["model"] not in MODELS:
-        raise ValueError(f"model {config['model']!r} is unknown; allowed are {', '.join(MODELS)}")
     reads, build = MODELS[config["model"]]
     part, clean, noisy = taken(dataset, config["split"], seed, config["size"])
     train, validation, test = (READERS[reads](one) for one in clean)

@@ -20,7 +20,7 @@ from qhelpers.papers.bearings import benchmark, physics
 from qhelpers.papers.bearings.benchmark import Windows
 from qhelpers.papers.bearings.costs import n_parameters
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 SPLITS = ("random-windows", "fault-size-out")
 #: Faults that all kinds were made in: those of .028 in have no outer race (D4.26).
@@ -136,6 +136,7 @@ def parts(of: Windows, split: str, seed: int, inner: bool = False) -> Parts:
     return Parts(*(benchmark.balanced(of[one], min(round(n), len(one)), seed) for one, n in zip(rows, most, strict=True)))
 
 
+@knows(variant=VARIANTS)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
     """Train one variant and test it.
 
@@ -158,8 +159,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         ``q_sd``, the mean standard deviation of the four expectation values on test windows; numbers of windows and parameters.
         Arrays: curves, the confusion matrix, and each tested bearing's share.
     """
-    if config["variant"] not in VARIANTS:
-        raise ValueError(f"variant {config['variant']!r} is unknown; allowed are {', '.join(VARIANTS)}")
     part = parts(windows(dataset, config["size"]), config["split"], seed, bool(config.get("inner")))
     model = QEMLNetClassifier(
         **VARIANTS[config["variant"]],

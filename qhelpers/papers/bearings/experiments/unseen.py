@@ -24,7 +24,7 @@ from qhelpers.datasets import Signals
 from qhelpers.papers.bearings import benchmark, elsewhere, physics
 from qhelpers.papers.bearings.experiments import lines, network
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 DATA = lines.DATA
 #: What is chosen among, simplest first: of equal candidates the first is taken.
@@ -125,6 +125,7 @@ def _answer(
     return guessed == of.y[test], told
 
 
+@knows(method=METHODS)
 def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path | None = None) -> Outcome:
     """Leave each of the bearings out once.
 
@@ -147,8 +148,6 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
         As `elsewhere.tested`; ``accuracy_`` with a rig; of the nested choice ``inner``, the mean score by which it was chosen.
         Arrays: each bearing's name and share; of the nested choice the candidate that was taken for it.
     """
-    if config["method"] not in METHODS:
-        raise ValueError(f"method {config['method']!r} is unknown; allowed are {', '.join(METHODS)}: pass one of them")
     inputs = INPUTS if config["method"] == "nested" else (config["input"],)
     pixels = config["method"] == "network"
     key = (tuple(one.fingerprint for one in datasets), inputs, config["samples"], pixels)

@@ -21,7 +21,7 @@ from qhelpers.evaluation import balanced_subsample
 from qhelpers.models.quantum import CircuitClassifier
 from qhelpers.papers.low_energy.experiments.exploration import CELLS
 from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,7 @@ N_FRESH = 4000
 LABELS = ("real", "shuffled")
 
 
+@knows(labels=LABELS)
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     """Train circuits of the exploration's grid on one draw of 240 points, score them on its 60 and on thousands of fresh ones.
 
@@ -51,8 +52,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
         pick from all; ``picked.score60``, its score there; ``one.score60`` and ``one.fresh``, the means over all circuits;
         ``correlation`` of two circuits' scores, see `agreement`.
     """
-    if config["labels"] not in LABELS:
-        raise ValueError(f"labels {config['labels']!r} is unknown; allowed are {', '.join(LABELS)}")
     subsample, _, circuits, shuffling = (np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(4))
     train, test = draw(dataset, "300", subsample)
     drawn = np.concatenate([train, test])

@@ -14,7 +14,7 @@ from qhelpers.datasets import Series
 from qhelpers.papers.useful_life.baselines import baseline, inner_split
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, parts
 from qhelpers.papers.useful_life.windows import Array
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 LEVEL = 0.9
 
@@ -47,6 +47,7 @@ def interval(seen: Array, labels: Array, predicted: Array, highest: float, level
     return low, high
 
 
+@knows(calibrated_by=("windows", "engines"))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Calibrate on a fifth of the training engines, and count what the intervals of the held-out ones cover.
 
@@ -65,8 +66,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         the cap; ``engines_covered``: share of engines of which the interval holds at least the level of windows;
         ``lowest_engine``: share of windows of the engine that fares worst.
     """
-    if config["calibrated_by"] not in ("windows", "engines"):
-        raise ValueError(f"calibrated_by={config['calibrated_by']!r} was given; allowed are windows, engines")
     train, test = parts(dataset, seed, "printed")
     learn, calibration = inner_split(train, seed + 1000)
     model = baseline(config["model"], seed).fit(learn)
