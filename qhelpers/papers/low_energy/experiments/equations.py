@@ -17,8 +17,8 @@ import numpy as np
 from qhelpers.datasets import Dataset
 from qhelpers.papers.low_energy.experiments import equations_circuits as c
 from qhelpers.papers.low_energy.experiments import equations_noise as n
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome
 
 #: What needs no training, by the name in a config.
 ALGEBRA: dict[str, Callable[[c.Case], c.Metrics]] = {
@@ -123,7 +123,7 @@ def _times(config: Mapping[str, Any]) -> str:
     return r"metrics\.seconds\..*" + (r"|metrics\.disagreement" if config["equation"] == "sizes" else "")
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="equations",
     version="2",
     about="paper 1: its equations and pseudo-code as printed, beside what they must mean",
@@ -131,7 +131,5 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=estimate,
     headline="disagreement",
-    told=TOLD,
-    told_last=TOLD_LAST,
     times=_times,
 )

@@ -18,8 +18,8 @@ from qhelpers._extras import require
 from qhelpers.circuits import Ansatz, Encoding, VariationalCircuit
 from qhelpers.datasets import Dataset
 from qhelpers.models.quantum import CircuitClassifier
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,7 +233,7 @@ def estimate(config: Mapping[str, Any]) -> float:
     return 36 * len(config["repetitions"]) * (0.02 + 0.001 * config["epochs"])
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="exploration",
     version="1",
     about="feature map x ansatz x repetitions x entanglement, all circuits trained alike: what matters",
@@ -241,6 +241,4 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=estimate,
     headline="accuracy",
-    told=TOLD,
-    told_last=TOLD_LAST,
 )

@@ -30,9 +30,9 @@ from qhelpers.evaluation import (
 from qhelpers.models import TrigonometricFeatures, baseline, tune
 from qhelpers.models.quantum import repeat_columns
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit
-from qhelpers.papers.low_energy.experiments.tables import EPOCHS, FEATURES, LEARNING_RATES, TOLD, TOLD_LAST, TUNING_ROWS
+from qhelpers.papers.low_energy.experiments.tables import EPOCHS, FEATURES, LEARNING_RATES, TUNING_ROWS, of_paper
 from qhelpers.papers.low_energy.models import QNNPClassifier, fill_qubits
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -461,13 +461,11 @@ def estimate(config: Mapping[str, Any]) -> float:
     return again * sum(per_size.get(config["model"], 0.02) * (1 + n / 3000) for n in config["sizes"])
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="learning-curves",
     version="1",
     about="paper 1: QNN-P, free fits on its terms and ordinary models from 20 to 10,000 training points, and its light cone",
     function=run,
     grid=grid,
     estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
 )

@@ -20,8 +20,8 @@ from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample
 from qhelpers.models.quantum import CircuitClassifier
 from qhelpers.papers.low_energy.experiments.exploration import CELLS
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome, knows
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome, knows
 
 Array = NDArray[np.float64]
 
@@ -215,7 +215,7 @@ def estimate(config: Mapping[str, Any]) -> float:
     return float(config["n_circuits"]) * (0.01 + 0.001 * config["epochs"])
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="picking",
     version="1",
     about="the best of k circuits by 60 test points, against what it is worth on thousands",
@@ -223,6 +223,4 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=estimate,
     headline="picked.score60",
-    told=TOLD,
-    told_last=TOLD_LAST,
 )
