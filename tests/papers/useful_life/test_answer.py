@@ -34,7 +34,7 @@ def forged(monkeypatch):
         def values(selector, data="cmapss_fd001", metric="rmse", **other):
             return scattered(selector, (USUAL | {k.replace("_", "-"): v for k, v in scores.items()}).get(selector, 28.0))
 
-        def rival(model, data="cmapss_fd001", metric="rmse", protocol="printed"):
+        def rival(model, data="cmapss_fd001", metric="rmse"):
             return scattered(model, rivals[model]) if rivals else np.empty(0)
 
         monkeypatch.setattr(answer, "values", values)

@@ -5,6 +5,7 @@ What was built is deviations D4.50 and D4.52 to D4.55, fixed before a score was 
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -73,9 +74,7 @@ def read(data: Signals, of: Windows, size: int, snr: float | None = None, seed: 
     return found
 
 
-_last: list[Any] = []
-
-
+@functools.lru_cache(maxsize=1)
 def taken(
     data: Signals, split: str, seed: int, size: int, noise: tuple[float, ...] = SNR
 ) -> tuple[network.Parts, list[Taken], list[Taken]]:
@@ -83,16 +82,12 @@ def taken(
 
     The last ones asked for are kept.
     """
-    key = (data.fingerprint, split, seed, size, noise)
-    if not _last or _last[0] != key:
-        of = network.raw(data)
-        part = network.parts(replace(of, x=np.arange(len(of))), split, seed)
-        whole, ends = read(data, benchmark.together(part), size), np.cumsum([len(one) for one in part])
-        places = [slice(end - len(one), end) for one, end in zip(part, ends, strict=True)]
-        clean = [Taken(whole.samples[rows], whole.images[rows], whole.speed[rows]) for rows in places]
-        _last[:] = [key, (part, clean, [read(data, part.test, size, snr, seed) for snr in noise])]
-    found: tuple[network.Parts, list[Taken], list[Taken]] = _last[1]
-    return found
+    of = network.raw(data)
+    part = network.parts(replace(of, x=np.arange(len(of))), split, seed)
+    whole, ends = read(data, benchmark.together(part), size), np.cumsum([len(one) for one in part])
+    places = [slice(end - len(one), end) for one, end in zip(part, ends, strict=True)]
+    clean = [Taken(whole.samples[rows], whole.images[rows], whole.speed[rows]) for rows in places]
+    return part, clean, [read(data, part.test, size, snr, seed) for snr in noise]
 
 
 def milliseconds(model: Any, reads: str, test: Taken, n: int = 20) -> float:

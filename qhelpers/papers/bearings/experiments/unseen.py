@@ -6,6 +6,7 @@ left out once, and what is chosen is chosen by folds over the other 26.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,11 @@ class Bearings(NamedTuple):
     bearing: np.ndarray
 
 
-_last: list[Any] = []
+@functools.lru_cache(maxsize=1)
+def windows(datasets: tuple[Signals, ...], inputs: tuple[str, ...], samples: int, pixels: bool) -> Bearings:
+    """Windows of all rigs, `short` or of `seconds`; the last ones asked for are kept."""
+    of = dict(zip(DATA, datasets, strict=True))
+    return short(of) if inputs == ("image",) else seconds(of, inputs, samples, pixels)
 
 
 def seconds(of: Mapping[str, Signals], inputs: Sequence[str], samples: int = 12_000, pixels: bool = False) -> Bearings:
@@ -149,12 +154,7 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
         Arrays: each bearing's name and share; of the nested choice the candidate that was taken for it.
     """
     inputs = INPUTS if config["method"] == "nested" else (config["input"],)
-    pixels = config["method"] == "network"
-    key = (tuple(one.fingerprint for one in datasets), inputs, config["samples"], pixels)
-    if not _last or _last[0] != key:
-        by = dict(zip(DATA, datasets, strict=True))
-        _last[:] = [key, short(by) if inputs == ("image",) else seconds(by, inputs, config["samples"], pixels)]
-    of: Bearings = _last[1]
+    of = windows(datasets, inputs, config["samples"], config["method"] == "network")
     done: dict[str, Any] = {}
     kept = None if scratch is None else scratch / "bearings.json"
     if kept is not None and kept.exists():

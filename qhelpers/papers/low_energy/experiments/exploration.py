@@ -35,8 +35,6 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 SHAPE = tuple(len(levels) for levels in FACTORS.values())
 #: What chapters call the levels.
 MEANING = {"RY": "angle RY", "Z": "Z map", "ZZ": "ZZ map"}
-#: The two properties of a circuit that its structure decides, whatever the weights.
-STRUCTURE = ("reach", "mirror")
 
 
 class Cell(NamedTuple):
@@ -195,14 +193,13 @@ def anova(accuracy: NDArray[Any]) -> pd.DataFrame:
     return table.loc[order]
 
 
-def shares(accuracy: NDArray[Any], level: float = 0.95) -> pd.DataFrame:
-    """`anova` with intervals of ω² over seeds, by leaving out one seed at a time (jackknife).
+def shares(accuracy: NDArray[Any]) -> pd.DataFrame:
+    """`anova` with 95 % intervals of ω² over seeds, by leaving out one seed at a time (jackknife).
 
     Parameters
     ----------
     accuracy : ndarray of shape (n_seeds, ...)
         As for `anova`; at least three seeds.
-    level : float
 
     Returns
     -------
@@ -217,7 +214,7 @@ def shares(accuracy: NDArray[Any], level: float = 0.95) -> pd.DataFrame:
     table = anova(accuracy)
     without = np.array([anova(np.delete(accuracy, seed, axis=0))["omega_sq"].to_numpy() for seed in range(n)])
     error = np.sqrt((n - 1) / n * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-    half = stats.t.ppf((1 + level) / 2, n - 1) * error
+    half = stats.t.ppf(0.975, n - 1) * error
     return table.assign(low=table["omega_sq"] - half, high=table["omega_sq"] + half)
 
 

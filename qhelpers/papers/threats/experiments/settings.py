@@ -38,15 +38,13 @@ PARTS = (
 REFUSED = r"ResolutionImpossible|\(from versions: (?!none)"
 
 
-def install(folder: Path, packages: tuple[str, ...] = PRINTED) -> str | None:
-    """Make an environment with some packages; what they lack, torch above all, it takes from the environment of this process.
+def install(folder: Path) -> str | None:
+    """Make an environment with the printed version; what it lacks, torch above all, comes from the environment of this process.
 
     Parameters
     ----------
     folder : Path
         Where to make it.
-    packages : tuple of str
-        As pip names them.
 
     Returns
     -------
@@ -60,13 +58,13 @@ def install(folder: Path, packages: tuple[str, ...] = PRINTED) -> str | None:
     """
     venv.create(folder, with_pip=True, symlinks=os.name != "nt")
     python = str(min(Path(sysconfig.get_path("scripts", "venv", {"base": str(folder)})).glob("python*")))
-    command = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    command = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PRINTED]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and re.search(REFUSED, done.stderr):
         return None
     if done.returncode:
         raise RuntimeError(
-            f"{' and '.join(packages)} could not be installed, and whether they can be is not known; pip needs a network, and "
+            f"{' and '.join(PRINTED)} could not be installed, and whether they can be is not known; pip needs a network, and "
             f"says: {done.stderr.strip()[-600:]}"
         )
     places = [Path(qhelpers.__file__).parents[1], sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
@@ -127,17 +125,17 @@ def trained(dataset: Dataset, seed: int, **arguments: Any) -> PureHQMLClassifier
     return model
 
 
-def adam(gradients: np.ndarray, first: np.ndarray, rate: float, beta_1: float = 0.9, beta_2: float = 0.999) -> np.ndarray:
-    """Weights after updates by Algorithm 1 of Kingma and Ba (2015).
+def adam(gradients: np.ndarray, first: np.ndarray, rate: float) -> np.ndarray:
+    """Weights after updates by Algorithm 1 of Kingma and Ba (2015), with its decay rates.
 
     Parameters
     ----------
     gradients : ndarray of shape (n_updates, n_weights)
     first : ndarray of shape (n_weights,)
         Weights before.
-    rate, beta_1, beta_2 : float
-        Step and decay rates.
+    rate : float
     """
+    beta_1, beta_2 = 0.9, 0.999
     weights, mean, square = first.astype(float), np.zeros_like(first, float), np.zeros_like(first, float)
     for t, gradient in enumerate(gradients.astype(float), 1):
         mean = beta_1 * mean + (1 - beta_1) * gradient

@@ -29,16 +29,15 @@ LEARNERS: dict[str, Callable[[int, int, int], Any]] = {
 }
 
 
-def needed(errors: Mapping[int, float], near: float = NEAR) -> int:
-    """Fewest episodes after which the error is within a share of the lowest.
+def needed(errors: Mapping[int, float]) -> int:
+    """Fewest episodes after which the error is within a share of the lowest, `NEAR`.
 
     Parameters
     ----------
     errors : mapping of int to float
         Error by number of episodes.
-    near : float
     """
-    return min(number for number, error in errors.items() if error <= (1 + near) * min(errors.values()))
+    return min(number for number, error in errors.items() if error <= (1 + NEAR) * min(errors.values()))
 
 
 @knows(model=LEARNERS)

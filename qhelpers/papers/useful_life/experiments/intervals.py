@@ -19,8 +19,8 @@ from qhelpers.runs.experiment import Experiment, Outcome, knows
 LEVEL = 0.9
 
 
-def interval(seen: Array, labels: Array, predicted: Array, highest: float, level: float = LEVEL) -> tuple[Array, Array]:
-    """Split conformal intervals around predictions, of equal width, cut at 0 and at the largest label.
+def interval(seen: Array, labels: Array, predicted: Array, highest: float) -> tuple[Array, Array]:
+    """Split conformal intervals around predictions, of equal width, that are to cover `LEVEL`, cut at 0 and at the largest label.
 
     Parameters
     ----------
@@ -30,18 +30,16 @@ def interval(seen: Array, labels: Array, predicted: Array, highest: float, level
         What it predicts now.
     highest : float
         Largest label.
-    level : float
-        Share that is to be covered; more than ``1 / (1 - level)`` calibration rows are needed.
 
     Returns
     -------
     low, high : ndarray of shape (n,)
     """
-    least = math.floor(1 / (1 - level)) + 1
+    least = math.floor(1 / (1 - LEVEL)) + 1
     if len(seen) < least:
-        raise ValueError(f"{len(seen)} calibration rows were given for {level:.0%}; allowed are {least} or more.")
+        raise ValueError(f"{len(seen)} calibration rows were given for {LEVEL:.0%}; allowed are {least} or more.")
     same = LinearRegression(fit_intercept=False).fit([[1.0]], [1.0])  # what it predicts of a prediction is that prediction
-    split = require("mapie.regression", "statistics").SplitConformalRegressor(same, confidence_level=level, prefit=True)
+    split = require("mapie.regression", "statistics").SplitConformalRegressor(same, confidence_level=LEVEL, prefit=True)
     found = split.conformalize(seen[:, None], labels).predict_interval(predicted[:, None])[1][..., 0]
     low, high = np.clip(found, 0, highest).T
     return low, high

@@ -18,8 +18,6 @@ ASKED = ("lowest-of-1000", "one-read", "argmax", "epsilon-greedy", "softmax", "u
 #: Networks that learn from the same batches and pick nothing.
 CONTROLS: dict[str, dict[str, Any]] = {"all-rewards": {"told": "all rewards"}, "label": {"told": "label"}}
 
-_last: list[Any] = []
-
 
 @knows(selector=(*ASKED, *CONTROLS))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
@@ -39,10 +37,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         Scores per window, ``updates``, and ``tried``: the share of the sixteen actions' steps that the most frequent one has.
     """
     how = config["selector"]
-    key = (dataset.name, dataset.source, seed, config["protocol"])
-    if not _last or _last[0] != key:
-        _last[:] = [key, parts(dataset, seed, config["protocol"])]
-    train, test = _last[1]
+    train, test = parts(dataset, seed, config["protocol"])
     given = CONTROLS[how] if how in CONTROLS else SELECTORS[how]
     network = ValueNetwork(**given, td=config["td"], random_state=seed).fit(train)
     metrics = regression_metrics(test.y, network.predict(test)) | {"updates": float(network.n_updates_)}

@@ -35,9 +35,8 @@ RULES = ("mean", "mean-of-state")
 ENGINES = tuple(f"cmapss_fd00{number}" for number in range(1, 5))
 FLEET = "device_failure"
 
-_prepared: dict[tuple[Any, ...], Any] = {}
 
-
+@functools.lru_cache(maxsize=2)
 def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
     """Return training and test windows by the paper's protocol, ``"official"`` (engines), or another reading of the fleet's."""
     by: dict[str, Any] = {
@@ -54,15 +53,11 @@ def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
     return train, test
 
 
+@functools.lru_cache(maxsize=12)
 def prepared(dataset: Series, seed: int, protocol: str, kind: Any = "means", n_states: int = 100) -> Any:
     """Return training windows, test windows and states, of which the last few are kept: many configs share them."""
-    key = (id(dataset), seed, protocol, kind, n_states)
-    if key not in _prepared:
-        while len(_prepared) > 12:
-            _prepared.pop(next(iter(_prepared)))
-        train, test = parts(dataset, seed, protocol)
-        _prepared[key] = (train, test, States(kind, n_states, seed).fit(train), dataset)
-    return _prepared[key][:3]
+    train, test = parts(dataset, seed, protocol)
+    return train, test, States(kind, n_states, seed).fit(train)
 
 
 def guess(name: str, train: Windows, test: Windows, states: States) -> np.ndarray:
