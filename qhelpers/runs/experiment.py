@@ -141,6 +141,7 @@ def knows(**allowed: Iterable[Any]) -> Callable[[Callable[..., Outcome]], Callab
                     raise ValueError(f"{entry} {config[entry]!r} is unknown; allowed are {told}: pass one of them")
             return function(config, *given, **options)
 
+        checked.known = allowed  # type: ignore[attr-defined]
         return checked
 
     return decorate

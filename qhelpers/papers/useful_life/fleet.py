@@ -304,7 +304,7 @@ def leak_of_the_end(data: Series) -> dict[str, float]:
 
 
 def leak_of_scaling(data: Series) -> dict[str, float]:
-    """How well one counter, attribute 6, tells the row of the failure from all others: as read, and under both scalings of a device.
+    """How well one counter, attribute 6, tells the row of the failure from all others: as read, and under both scalings.
 
     Returns
     -------

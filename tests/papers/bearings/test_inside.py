@@ -1,7 +1,5 @@
 """Looking inside: maps are what their names say, fall on lines where lines are, and change with the network."""
 
-import importlib
-
 import numpy as np
 import pytest
 import torch
@@ -240,12 +238,3 @@ def test_a_run_ranks_ten_numbers(small, level):
     assert ranks == list(range(1, 11))
     assert (found.metrics["shap_rms"] > 0) == level
     assert found.metrics["summed_rms"] == pytest.approx(4 * found.metrics["shap_rms"])
-
-
-def test_its_experiments_can_be_run():
-    for name in ("questions", "inside", "ranking"):
-        found = importlib.import_module(f"qhelpers.papers.bearings.experiments.{name}").EXPERIMENT
-        for profile in ("quick", "laptop"):
-            configs = [config for config, _ in found.grid(profile)]
-            assert configs
-            assert all(found.estimate(config) > 0 and config["split"] in network.SPLITS for config in configs)

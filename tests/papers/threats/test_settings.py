@@ -52,11 +52,6 @@ def test_adam_by_hand_on_a_known_case():
     assert weights == pytest.approx([-0.5, 0.5], abs=1e-6)
 
 
-def test_an_unknown_setting_is_named():
-    with pytest.raises(ValueError, match="unknown of wustl_iiot_999; allowed are features, epochs, loss, optimizer, framework"):
-        found("seed")
-
-
 @pytest.fixture
 def pip(monkeypatch):
     """An environment without pip, and what pip would answer in it."""

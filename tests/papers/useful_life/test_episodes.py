@@ -33,8 +33,3 @@ def test_a_network_goes_along_as_many_windows():
     assert built["dqn"].n_steps == built["ppo"].n_steps == 4000
     assert {one.n_episodes for name, one in built.items() if name not in ("dqn", "ppo")} == {4}
     assert {one.random_state for one in built.values()} == {3}
-
-
-def test_what_has_no_episodes_is_refused(engines):
-    with pytest.raises(ValueError, match="model 'ridge' is unknown; allowed are qaql, qaql-one-read, sarsa, dqn, ppo"):
-        episodes.run({"data": "cmapss_fd001", "model": "ridge"}, 0, engines)

@@ -190,8 +190,6 @@ def test_a_sampler_is_matched_and_looked_at(engines, monkeypatch):
     metrics = experiment.run(place, 0, engines).metrics
     assert metrics["infeasible"] == 0 < metrics["annealer.entropy"] < np.log(16)
     assert metrics["softmax.rmse"] > 0 and metrics["rmse"] == metrics["annealer.rmse"]
-    with pytest.raises(ValueError, match="simulated-annealing"):
-        experiment.run({"data": "cmapss_fd001", "sampler": "dwave"}, 0, engines)
 
 
 def test_the_grid_is_what_the_deviations_say():
@@ -201,4 +199,3 @@ def test_the_grid_is_what_the_deviations_say():
     )
     assert len(experiment.points(experiment.ENGINES)) == 10 and len(experiment.points(experiment.FLEET)) == 6
     assert len(experiment.grid("quick")) == 3
-    assert all(experiment.estimate(config) > 1 for config, _ in entries)

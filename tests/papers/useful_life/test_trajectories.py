@@ -46,8 +46,3 @@ def test_a_rival_is_scored_as_among_the_baselines(engines):
     config = {"data": "cmapss_fd001", "model": "quantum-decision-tree"}
     alone = baselines.run(config | {"protocol": "printed"}, 0, engines)
     assert trajectories.run(config, 0, engines).metrics["rmse"] == pytest.approx(alone.metrics["rmse"])
-
-
-def test_an_unknown_rule_is_refused(engines):
-    with pytest.raises(ValueError, match="model 'none' is unknown; allowed are lowest-of-1000"):
-        trajectories.run({"data": "cmapss_fd001", "model": "none"}, 0, engines)
