@@ -305,5 +305,3 @@ def test_statistics_are_of_the_recorded_comparison(monkeypatch):
     ran[:] = [one for one in ran if one.config["model"] != "gnn"]
     with pytest.raises(ValueError, match="no recorded run of gnn on random-windows; record bearings-comparison first"):
         statistics.run({"split": network.SPLITS[0], "model": "svm-rbf"}, 0)
-    with pytest.raises(ValueError, match="model 'rule'; allowed are"):
-        statistics.run({"split": network.SPLITS[0], "model": "rule"}, 0)

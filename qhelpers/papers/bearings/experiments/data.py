@@ -26,7 +26,7 @@ FEATURES = ("step", "offset", "level")
 PROTOCOLS = {name: ("folds",) if name in ("mfpt", "uestc") else ("folds", "size") for name in OF}
 
 
-@knows(what=("counts", "printed", "leak"))
+@knows(what=("counts", "printed", "leak"), feature=FEATURES)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
     """Count what a set holds, look for the printed count, or ask one number for the class.
 
@@ -101,9 +101,7 @@ def told(some: Windows, data: Signals, machine: str, feature: str) -> np.ndarray
         return np.array([[of[name]] for name in some.recording.tolist()])
     if feature == "offset":
         return some.x.mean(axis=1, dtype=float, keepdims=True)
-    if feature == "level":
-        return some.x.std(axis=1, dtype=float, keepdims=True)
-    raise ValueError(f"feature {feature!r} is unknown; allowed are {', '.join(FEATURES)}: pass one of them")
+    return some.x.std(axis=1, dtype=float, keepdims=True)
 
 
 def leak(data: Signals, machine: str, feature: str, protocol: str, seed: int) -> Outcome:

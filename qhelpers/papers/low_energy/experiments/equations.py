@@ -113,11 +113,6 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return entries
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return 1.5 if "epochs" in config else 0.1
-
-
 def _times(config: Mapping[str, Any]) -> str:
     """Seconds; and what the equation on sizes makes of them."""
     return r"metrics\.seconds\..*" + (r"|metrics\.disagreement" if config["equation"] == "sizes" else "")
@@ -129,7 +124,7 @@ EXPERIMENT = of_paper(
     about="paper 1: its equations and pseudo-code as printed, beside what they must mean",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: 1.5 if "epochs" in config else 0.1,
     headline="disagreement",
     times=_times,
 )

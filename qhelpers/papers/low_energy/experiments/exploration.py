@@ -225,17 +225,13 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [({"data": data} | budget, 1 if quick else 10) for data in ("occupancy", "ton_iot_gps")]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly: a circuit takes 20 ms (its first time 100) and 1 ms an update."""
-    return 36 * len(config["repetitions"]) * (0.02 + 0.001 * config["epochs"])
-
-
 EXPERIMENT = of_paper(
     name="exploration",
     version="1",
     about="feature map x ansatz x repetitions x entanglement, all circuits trained alike: what matters",
     function=run,
     grid=grid,
-    estimate=estimate,
+    # a circuit takes 20 ms (its first time 100) and 1 ms an update
+    estimate=lambda config: 36 * len(config["repetitions"]) * (0.02 + 0.001 * config["epochs"]),
     headline="accuracy",
 )

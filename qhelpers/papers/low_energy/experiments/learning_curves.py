@@ -32,7 +32,7 @@ from qhelpers.models.quantum import repeat_columns
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit
 from qhelpers.papers.low_energy.experiments.tables import EPOCHS, FEATURES, LEARNING_RATES, TUNING_ROWS, of_paper
 from qhelpers.papers.low_energy.models import QNNPClassifier, fill_qubits
-from qhelpers.runs.experiment import Outcome
+from qhelpers.runs.experiment import Outcome, knows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,11 +184,8 @@ def _trained(config: Mapping[str, Any], seed: int, X: Array, y: NDArray[Any]) ->
         chosen = {"learning_rate": model.learning_rate, "epochs": model.epochs}
     elif config["model"] in ("least-squares", "logistic"):
         model = _FreeFit(config["model"], config["entangler"], int(inner.generate_state(1)[0] // 2))
-    elif config["model"] in CLASSICAL:
-        model = baseline(config["model"], state)
     else:
-        allowed = ("qnn-p", "least-squares", "logistic", *CLASSICAL)
-        raise ValueError(f"model {config['model']!r} is unknown; allowed are {', '.join(allowed)}")
+        model = baseline(config["model"], state)
     start = time.perf_counter()
     model.fit(X, y)
     seconds = time.perf_counter() - start
@@ -285,6 +282,7 @@ def whole_circuit(model: QNNPClassifier, weights: Array) -> Callable[[Array], Ar
     return outputs
 
 
+@knows(model=("qnn-p", "least-squares", "logistic", *CLASSICAL))
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     """Train one model at every size and test it on other rows of the same days, and on the tenth of time that was left out.
 

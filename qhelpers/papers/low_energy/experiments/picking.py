@@ -210,17 +210,12 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [(case | budget, 1 if quick else 30) for case in cases]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return float(config["n_circuits"]) * (0.01 + 0.001 * config["epochs"])
-
-
 EXPERIMENT = of_paper(
     name="picking",
     version="1",
     about="the best of k circuits by 60 test points, against what it is worth on thousands",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: float(config["n_circuits"]) * (0.01 + 0.001 * config["epochs"]),
     headline="picked.score60",
 )

@@ -68,18 +68,13 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [(entry, n_seeds) for entry in entries]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return {"lowest": 200.0, "first": 12.0}.get(config.get("reading", ""), 1.0)
-
-
 EXPERIMENT = Experiment(
     name="useful-life-annealers",
     version="1",
     about="paper 3: Algorithm 1 with samplers that anneal, at each of 2,000 updates on FD001, beside what stands in for them",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: {"lowest": 200.0, "first": 12.0}.get(config.get("reading", ""), 1.0),
     headline="rmse",
     told=("data", "sampler", "reading", "selector"),
 )
