@@ -8,17 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from qhelpers import datasets
 from qhelpers.papers.useful_life.experiments import bins, cost, networks, tables
 from qhelpers.papers.useful_life.value_network import ValueNetwork
 
 FD001 = "cmapss_fd001"
-
-
-@pytest.fixture(scope="module")
-def engines():
-    """A few of the twin's units: this file is about arithmetic."""
-    return datasets.load(FD001, source="twin")
 
 
 def test_grids_hold_what_the_deviations_say():

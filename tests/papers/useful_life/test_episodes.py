@@ -2,13 +2,7 @@
 
 import pytest
 
-from qhelpers import datasets
 from qhelpers.papers.useful_life.experiments import episodes, tables
-
-
-@pytest.fixture(scope="module")
-def engines():
-    return datasets.load("cmapss_fd001", source="twin")
 
 
 @pytest.mark.parametrize(

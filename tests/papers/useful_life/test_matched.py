@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from qhelpers import datasets
 from qhelpers.papers.useful_life import matched, qaql
 from qhelpers.papers.useful_life.experiments import entropy as experiment
 from qhelpers.papers.useful_life.qaql import QAQL, RULES, States
@@ -16,11 +15,6 @@ from qhelpers.qubo.draw import TIES
 
 COSTS = np.array([0.3, 0.0, 0.7, 0.0, 0.3, 1.0])
 N = 40_000
-
-
-@pytest.fixture(scope="module")
-def engines():
-    return datasets.load("cmapss_fd001", source="twin")
 
 
 @pytest.fixture(scope="module")

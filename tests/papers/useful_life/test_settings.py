@@ -6,18 +6,12 @@ import numpy as np
 import pytest
 
 from qhelpers import ledger
-from qhelpers.datasets import load
 from qhelpers.papers.useful_life import windows
 from qhelpers.papers.useful_life.experiments import settings
 
 
 def found(name, dataset=None):
     return settings.EXPERIMENT.function({"setting": name}, 0, dataset).metrics
-
-
-@pytest.fixture(scope="module")
-def engines():
-    return load("cmapss_fd001", "twin")
 
 
 @pytest.mark.parametrize("name", ["annealing-time", "prefactor", "variables", "qubits"])

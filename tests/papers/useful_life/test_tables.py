@@ -12,11 +12,6 @@ from qhelpers.papers.useful_life.qaql import QAQL
 USUAL = {"data": "cmapss_fd001", "protocol": "printed", "init": "zero", "td": True, "episodes": 8}
 
 
-@pytest.fixture(scope="module")
-def engines():
-    return datasets.load("cmapss_fd001", source="twin")
-
-
 def test_grids_hold_what_the_deviations_say():
     entries = tables.grid("laptop")
     assert sum(n for _, n in entries) == 4800 and {n for _, n in entries} == {30}

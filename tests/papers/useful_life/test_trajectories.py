@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from qhelpers import datasets
 from qhelpers.papers.useful_life.experiments import trajectories
 from qhelpers.papers.useful_life.windows import as_printed
-
-
-@pytest.fixture(scope="module")
-def engines():
-    return datasets.load("cmapss_fd001", source="twin")
 
 
 def test_lives_are_of_held_out_engines_from_short_to_long(engines):
