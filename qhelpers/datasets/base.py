@@ -19,9 +19,11 @@ class DatasetError(Exception):
     """A data file is missing, unknown, unreadable, or does not hold what it should."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Head:
     """What all data sets have in common, whatever their body. One *item* is a row, a unit or a recording: what ``len()`` counts.
+
+    A set equals itself alone, so that what was made of it can be kept (`functools.lru_cache`).
 
     Attributes
     ----------
@@ -101,7 +103,7 @@ class Head:
             raise self._wrong("y", f"{min(strange)} somewhere", f"a class with a meaning, of {list(self.meaning)}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset(Head):
     """A table of readings with labels, and all that an honest split needs to know about its rows; ``len()`` is its rows.
 
@@ -136,7 +138,7 @@ class Dataset(Head):
             self._array("family", self.family, len(self), "U")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Series(Head):
     """Units followed in time to the end of their life or of their record; ``len()`` is its units.
 
@@ -204,7 +206,7 @@ class Series(Head):
         return np.where(self.censored, np.nan, self.life)[self.unit] - self.cycle
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Signals(Head):
     """Recordings of vibration that may differ in length and rate; ``len()`` is its recordings.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +42,10 @@ class Outcome:
     train_seconds: float = 0.0
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+#: What a small function finds: a number, numbers by name, or all that a run may measure.
+Found = float | Mapping[str, float] | Outcome
 
 
 @dataclass(frozen=True)
@@ -117,50 +123,93 @@ class Experiment:
         return [key for key in (*self.told, *others, *self.told_last) if any(config.get(key) for config in configs)]
 
 
-def of_equations(
+def knows(**allowed: Iterable[Any]) -> Callable[[Callable[..., Outcome]], Callable[..., Outcome]]:
+    """Decorate the function of an experiment: an entry that holds something unknown is a ValueError that lists what is known.
+
+    Parameters
+    ----------
+    **allowed
+        What an entry may hold, by its name; a config may lack the entry.
+    """
+
+    def decorate(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
+        @functools.wraps(function)
+        def checked(config: Config, *given: Any, **options: Any) -> Outcome:
+            for entry, values in allowed.items():
+                if entry in config and config[entry] not in values:
+                    told = ", ".join(map(str, values))
+                    raise ValueError(f"{entry} {config[entry]!r} is unknown; allowed are {told}: pass one of them")
+            return function(config, *given, **options)
+
+        checked.known = allowed  # type: ignore[attr-defined]
+        return checked
+
+    return decorate
+
+
+def of_functions(
     name: str,
     about: str,
-    equations: Mapping[str, Callable[[int], dict[str, float]]],
+    entry: str,
+    alone: Mapping[str, Callable[[int], Found]],
+    on_data: Mapping[str, Mapping[str, Callable[[Any, int], Found]]] = MappingProxyType({}),
     *,
-    headline: str = "difference",
-    seconds: float = 1.0,
+    headline: str = "value",
+    seconds: Callable[[Config], float] = lambda config: 1.0,
+    times: Callable[[Config], str] = lambda config: "",
 ) -> Experiment:
-    """Experiment that runs the equations of a paper, one a config, as what the sentences around them say.
+    """Experiment that runs one small function a config: the equations of a paper, or the settings that it prints.
 
     Parameters
     ----------
     name, about : str
         As of an `Experiment`.
-    equations : mapping of str to callable
-        What each config calls ``equation``: a function of a seed that gives numbers by name, the one that decides first.
+    entry : str
+        Under which a config names its function, for instance ``"equation"``.
+    alone : mapping of str to callable
+        Functions of a seed that need no data.
+    on_data : mapping of str to mapping of str to callable
+        By data set, functions of it and a seed.
     headline : str
-        What that first number is called beside its own name.
-    seconds : float
-        Processor seconds of a run, roughly.
+        What a function's number is called; of several numbers by name it stands for the first, beside its own name.
+    seconds, times : callable
+        As ``estimate`` and ``times`` of an `Experiment`.
 
     Returns
     -------
     Experiment
-        Three seeds of each equation; it reads no data. An unknown equation is a ValueError.
+        Three seeds of each function. An unknown one is a ValueError.
     """
 
-    def run(config: Config, seed: int) -> Outcome:
-        if config["equation"] not in equations:
-            raise ValueError(f"equation {config['equation']!r} is unknown; allowed are {', '.join(equations)}: pass one of them")
-        found = equations[config["equation"]](seed)
-        return Outcome({headline: next(iter(found.values()))} | found)
+    def run(config: Config, seed: int, dataset: Any = None) -> Outcome:
+        allowed: Mapping[str, Callable[..., Found]] = alone if dataset is None else on_data.get(dataset.name, {})
+        if config[entry] not in allowed:
+            place = "" if not on_data else " without data" if dataset is None else f" of {dataset.name}"
+            told = ", ".join(allowed)
+            raise ValueError(f"{entry} {config[entry]!r} is unknown{place}; allowed are {told}: pass one of them")
+        found = allowed[config[entry]](*(() if dataset is None else (dataset,)), seed)
+        if isinstance(found, Outcome):
+            return found
+        return Outcome({headline: next(iter(found.values()))} | dict(found) if isinstance(found, Mapping) else {headline: found})
 
+    places = [{entry: one} for one in alone] + [{entry: one, "data": data} for data, known in on_data.items() for one in known]
     return Experiment(
         name=name,
         version="1",
         about=about,
         function=run,
-        grid=lambda profile: [({"equation": one}, 1 if profile == "quick" else 3) for one in equations],
-        estimate=lambda config: seconds,
+        grid=lambda profile: [(dict(place), 1 if profile == "quick" else 3) for place in places],
+        estimate=seconds,
         headline=headline,
-        data=lambda config: (),
-        told=("equation",),
+        data=lambda config: (config["data"],) if "data" in config else (),
+        times=times,
+        told=(entry,),
     )
+
+
+def unseeded(functions: Mapping[str, Callable[..., Found]]) -> dict[str, Callable[..., Found]]:
+    """Return functions that take a seed after their other arguments, of functions that need none."""
+    return {name: lambda *given, function=function: function(*given[:-1]) for name, function in functions.items()}
 
 
 def names() -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qhelpers.evaluation import paired_interval
 from qhelpers.ledger.shown import key, mark, rounded, sample
+from qhelpers.papers.bearings.experiments import statistics
 from qhelpers.papers.bearings.experiments.network import CHOSEN, SPLITS
 from qhelpers.runs import records
 from qhelpers.signals import WINDOW
@@ -69,14 +70,7 @@ def _by_bearing(experiment: str, config: Mapping[str, Any]) -> dict[str, float]:
         runs = [run for run in records.measured(experiment) if config.items() <= run.config.items()]
     except records.RecordsError:
         return {}
-    found: dict[str, list[float]] = {}
-    for run in runs:
-        kept = run.arrays()
-        of = kept["two"] if experiment == "bearings-rule" else kept["share"]
-        for name, share in zip(kept["bearing"].tolist(), of.tolist(), strict=True):
-            if not np.isnan(share):
-                found.setdefault(name, []).append(share)
-    return {name: float(np.mean(values)) for name, values in found.items()}
+    return statistics.shares(runs, "two" if experiment == "bearings-rule" else "share")
 
 
 @functools.cache

@@ -337,6 +337,7 @@ class Rule(ClassifierMixin, BaseEstimator):
         return named
 
 
+@dataclass(eq=False, repr=False)
 class AutoML(ClassifierMixin, BaseEstimator):
     """A search over columns, families and settings of scikit-learn by Optuna's TPE, scored on validation windows alone.
 
@@ -353,9 +354,8 @@ class AutoML(ClassifierMixin, BaseEstimator):
         Of those settings, fitted to the training windows.
     """
 
-    def __init__(self, n_trials: int = 30, random_state: int | None = None) -> None:
-        self.n_trials = n_trials
-        self.random_state = random_state
+    n_trials: int = 30
+    random_state: int | None = None
 
     def fit(self, X: Any, y: Any, X_val: Any, y_val: Any) -> AutoML:
         """Search; X has the columns of the reader "both"."""

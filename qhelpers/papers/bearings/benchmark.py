@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain, combinations, product
 
@@ -270,9 +270,9 @@ def neighbours(some: Windows, split: Split) -> float:
 # --- what the printed counts can mean ----------------------------------------------------------------------------
 
 
-def n_windows(samples: int, n: int = signals.WINDOW, hop: int = signals.HOP) -> int:
+def n_windows(samples: int, hop: int = signals.HOP) -> int:
     """Whole windows in a recording of so many samples."""
-    return max(0, 1 + (samples - n) // hop)
+    return max(0, 1 + (samples - signals.WINDOW) // hop)
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ class Choice:
 _POSITIONS = ((6,), (3,), (12,), (6, 3), (6, 3, 12))
 
 
-def choices(data: Signals, hops: Iterable[int] = (256, 512)) -> Iterator[Choice]:
+def choices(data: Signals) -> Iterator[Choice]:
     """Every regular choice of files of CWRU's drive end at 12 kHz, counted; healthy recordings of the chosen loads.
 
     These are any of the fault sizes, kinds and loads with the outer rings of some hours of the clock; with no healthy recording,
@@ -312,7 +312,6 @@ def choices(data: Signals, hops: Iterable[int] = (256, 512)) -> Iterator[Choice]
     ----------
     data : Signals
         CWRU; only the lengths of its recordings are used. Those of `NORMALS` are the literature's.
-    hops : iterable of int
 
     Yields
     ------
@@ -330,7 +329,7 @@ def choices(data: Signals, hops: Iterable[int] = (256, 512)) -> Iterator[Choice]
         if not files or (files, loads) in seen:
             continue
         seen.add((files, loads))
-        for hop in hops:
+        for hop in (256, 512):
             count = sum(n_windows(length[name], hop=hop) for name in files)
             for words, read in (("none", None), ("as they are", 1), ("brought to 12 kHz", 4)):
                 more = 0 if read is None else sum(n_windows(math.ceil(normal[load] / read), hop=hop) for load in loads)

@@ -56,13 +56,8 @@ def added(n_classes: int = 8, cbam: tuple[int, ...] = (3, 4)) -> dict[str, int]:
     }
 
 
-def sizes(n_classes: int = 8, cbam: tuple[int, ...] = (3, 4)) -> pd.DataFrame:
+def sizes() -> pd.DataFrame:
     """Table 4's parameters beside those that are built.
-
-    Parameters
-    ----------
-    n_classes, cbam
-        As of `added`.
 
     Returns
     -------
@@ -73,7 +68,7 @@ def sizes(n_classes: int = 8, cbam: tuple[int, ...] = (3, 4)) -> pd.DataFrame:
     from qhelpers import ledger
 
     rows, total, before = [], 0, 0.0
-    for step, more in added(n_classes, cbam).items():
+    for step, more in added().items():
         text = ledger.claim(f"4.T4.cwru.{step}.parameters").printed
         total += more
         rows.append(
@@ -109,9 +104,7 @@ class ShiftedCircuits:
     seconds: float
 
 
-def shifted_circuits(
-    n_samples: int, n_angles: int = 72, n_inputs: int = 4, shots: int = 1000, seconds_per_shot: float = SHOT
-) -> ShiftedCircuits:
+def shifted_circuits(n_samples: int, shots: int = 1000, seconds_per_shot: float = SHOT) -> ShiftedCircuits:
     r"""Count the circuits of one epoch (Section 3.4's parameter-shift rule).
 
     Each angle's derivative takes two circuits, :math:`\tfrac{1}{2}[f(\theta + \pi/2) - f(\theta - \pi/2)]`: those of the weights,
@@ -122,8 +115,6 @@ def shifted_circuits(
     ----------
     n_samples : int
         Training samples.
-    n_angles, n_inputs : int
-        Trained angles, and encoded numbers.
     shots : int
         Of a circuit.
     seconds_per_shot : float
@@ -133,12 +124,11 @@ def shifted_circuits(
     ValueError
         If a count is below 1, or the time not above 0.
     """
-    given = {"n_samples": n_samples, "n_angles": n_angles, "n_inputs": n_inputs, "shots": shots}
-    for name, value in given.items():
+    for name, value in (("n_samples", n_samples), ("shots", shots)):
         if value < 1:
             raise ValueError(f"{name} is {value}; allowed are whole numbers from 1")
     if not seconds_per_shot > 0:
         raise ValueError(f"seconds_per_shot is {seconds_per_shot}; allowed are numbers above 0")
-    per_sample = 1 + 2 * (n_angles + n_inputs)
+    per_sample = 1 + 2 * (72 + 4)  # trained angles, and encoded numbers
     circuits = per_sample * n_samples
     return ShiftedCircuits(per_sample, circuits, circuits * shots * seconds_per_shot)

@@ -134,7 +134,7 @@ def spread(unit: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.concatenate(kept))
 
 
-def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(share: float, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share of n bearings.
 
     The share may be a mean of shares: its variance is then at most that of n yes-or-no answers, and the interval is wide
@@ -142,6 +142,7 @@ def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
     """
     if n < 1 or not 0 <= share <= 1:
         raise ValueError(f"a share of {share} of {n} bearings; allowed are 0 to 1 and one bearing or more")
+    z = 1.959964
     centre, half = share + z**2 / (2 * n), z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     return float((centre - half) / (1 + z**2 / n)), float((centre + half) / (1 + z**2 / n))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ SIDE = 32
 _CHUNK = 256
 
 
+@dataclass(eq=False, repr=False)
 class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
     """QEML-Net: images in, classes out; or rows of features, where the backbone is left out.
 
@@ -67,41 +69,22 @@ class QEMLNetClassifier(ClassifierMixin, BaseEstimator):
         ``val_accuracy`` after it.
     """
 
-    def __init__(
-        self,
-        stem: str = "standard",
-        cbam: tuple[int, ...] = (3, 4),
-        branch: str = "circuit",
-        decoder: bool = True,
-        target: str = "class",
-        lambdas: tuple[float, float, float] = LAMBDAS,
-        epochs: int = 4,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        precision: str = "bfloat16",
-        device: str = "cpu",
-        checkpoint: Any = None,
-        random_state: Any = None,
-        progress: bool = False,
-        n_qubits: int = N_QUBITS,
-        n_layers: int = N_LAYERS,
-    ) -> None:
-        self.stem = stem
-        self.cbam = cbam
-        self.branch = branch
-        self.decoder = decoder
-        self.target = target
-        self.lambdas = lambdas
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.precision = precision
-        self.device = device
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.progress = progress
-        self.n_qubits = n_qubits
-        self.n_layers = n_layers
+    stem: str = "standard"
+    cbam: tuple[int, ...] = (3, 4)
+    branch: str = "circuit"
+    decoder: bool = True
+    target: str = "class"
+    lambdas: tuple[float, float, float] = LAMBDAS
+    epochs: int = 4
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    precision: str = "bfloat16"
+    device: str = "cpu"
+    checkpoint: Any = None
+    random_state: Any = None
+    progress: bool = False
+    n_qubits: int = N_QUBITS
+    n_layers: int = N_LAYERS
 
     def fit(self, X: ArrayLike, y: ArrayLike, X_val: ArrayLike | None = None, y_val: ArrayLike | None = None) -> Any:
         """Train.

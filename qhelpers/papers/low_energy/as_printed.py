@@ -223,10 +223,9 @@ def shift_rule(loss: Callable[[Real], float], weights: Real) -> Real:
     return gradient
 
 
-def adam(
-    gradients: Sequence[Real], start: Real, rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
-) -> Real:
+def adam(gradients: Sequence[Real], start: Real, rate: float) -> Real:
     """Eqs. 20 and 21 for a sequence of gradients: the weights after the last update."""
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
     weights, m, v = np.array(start, dtype=float), np.zeros_like(start), np.zeros_like(start)
     for t, g in enumerate(gradients, 1):
         m = beta1 * m + (1 - beta1) * g

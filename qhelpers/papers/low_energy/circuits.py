@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qhelpers.circuits.ansatz import Ansatz, VariationalCircuit
 from qhelpers.circuits.encodings import Encoding, check_width, entangling_pairs
-
-if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
 
 __all__ = [
     "ENTANGLERS",
@@ -17,7 +14,6 @@ __all__ = [
     "cnot_pairs",
     "qnn_p_circuit",
     "qnn_q_circuit",
-    "z_real_amplitudes_circuit",
 ]
 
 #: Names of this paper's runs and their records. ``chain`` is what is called ``linear`` elsewhere.
@@ -110,26 +106,3 @@ def angle_ry_rx_circuit(n_features: int, n_qubits: int, entangler: str) -> Calla
         return qnn_p_circuit(n_features, n_qubits, len(weights), entangler).pennylane()(inputs, weights)
 
     return circuit
-
-
-def z_real_amplitudes_circuit(
-    n_features: int, n_qubits: int, map_reps: int = 1, ansatz_reps: int = 1
-) -> tuple[QuantumCircuit, list[Any], list[Any]]:
-    """QNN-Q's circuit in Qiskit: Z feature map (Eq. 10, H first), then RealAmplitudes with linear entanglement (Eq. 8).
-
-    Parameters
-    ----------
-    n_features : int
-        Number of inputs, at most `n_qubits`; qubits beyond them start the ansatz in the state 0.
-    n_qubits : int
-        Number of qubits.
-    map_reps, ansatz_reps : int
-        Repetitions of the feature map and of the ansatz (which ends with one more rotation layer).
-
-    Returns
-    -------
-    circuit : qiskit.QuantumCircuit
-    input_params, weight_params : list of qiskit.circuit.Parameter
-        In the order of the features and of the weights.
-    """
-    return qnn_q_circuit(n_features, n_qubits, map_reps, ansatz_reps).qiskit()

@@ -11,6 +11,7 @@ without its circuit it is a logistic regression.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,7 @@ class Network(nn.Module):
         return logits
 
 
+@dataclass(eq=False, repr=False)
 class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
     r"""Pure-HQML: a linear layer and a circuit side by side, trained together.
 
@@ -166,53 +168,28 @@ class PureHQMLClassifier(ClassifierMixin, BaseEstimator):
         ``loss`` and ``accuracy`` of the training rows as seen during each epoch, ``val_loss`` and ``val_accuracy`` after it.
     """
 
-    def __init__(
-        self,
-        n_features: int = 10,
-        order: str = "file",
-        scaling: str = "standard",
-        front: str = "dense",
-        width: int = 1,
-        feature_map: str = "Z",
-        map_reps: int = 1,
-        ansatz_reps: int = 3,
-        entanglement: str = "linear",
-        observable: str = "parity",
-        feeds: str = "input",
-        most_qubits: int | None = None,
-        branch: str = "circuit",
-        loss: str = "probability",
-        class_weight: Any = None,
-        epochs: int = 10,
-        batch_size: int = 1024,
-        learning_rate: float = 0.03,
-        engine: str = "fast",
-        checkpoint: Any = None,
-        random_state: Any = None,
-        progress: bool = False,
-    ) -> None:
-        self.n_features = n_features
-        self.order = order
-        self.scaling = scaling
-        self.front = front
-        self.width = width
-        self.feature_map = feature_map
-        self.map_reps = map_reps
-        self.ansatz_reps = ansatz_reps
-        self.entanglement = entanglement
-        self.observable = observable
-        self.feeds = feeds
-        self.most_qubits = most_qubits
-        self.branch = branch
-        self.loss = loss
-        self.class_weight = class_weight
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.engine = engine
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.progress = progress
+    n_features: int = 10
+    order: str = "file"
+    scaling: str = "standard"
+    front: str = "dense"
+    width: int = 1
+    feature_map: str = "Z"
+    map_reps: int = 1
+    ansatz_reps: int = 3
+    entanglement: str = "linear"
+    observable: str = "parity"
+    feeds: str = "input"
+    most_qubits: int | None = None
+    branch: str = "circuit"
+    loss: str = "probability"
+    class_weight: Any = None
+    epochs: int = 10
+    batch_size: int = 1024
+    learning_rate: float = 0.03
+    engine: str = "fast"
+    checkpoint: Any = None
+    random_state: Any = None
+    progress: bool = False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

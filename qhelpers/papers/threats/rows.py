@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 
 #: Rows that a Parquet file holds in one group, and that are in memory at a time.
 BLOCK = 65_536
+#: Column of the labels in a Parquet file.
+LABEL = "Target"
 #: Version of what `write_rows` writes.
 FORMAT = "1"
 _MARK = "qhelpers-rows"
@@ -80,7 +82,7 @@ class ParquetRows:
         If the file is no Parquet file or is cut, lacks a column, has no rows, or was written by another version of `write_rows`.
     """
 
-    def __init__(self, path: str | Path, label: str = "Target", columns: Sequence[str] | None = None) -> None:
+    def __init__(self, path: str | Path, label: str = LABEL, columns: Sequence[str] | None = None) -> None:
         pl = require("polars", "experiments")
         self.path, self.label = Path(path), label
         try:
@@ -126,9 +128,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
-def write_rows(
-    path: str | Path, X: pd.DataFrame, y: ArrayLike, label: str = "Target", order: np.random.Generator | None = None
-) -> None:
+def write_rows(path: str | Path, X: pd.DataFrame, y: ArrayLike, order: np.random.Generator | None = None) -> None:
     """Write features and labels as a Parquet file for `ParquetRows`.
 
     Parameters
@@ -136,8 +136,6 @@ def write_rows(
     path : path-like
     X : DataFrame of shape (n_rows, n_features)
     y : array-like of shape (n_rows,)
-    label : str, default="Target"
-        Name of the labels' column.
     order : Generator, optional
         Brings the rows into random order first.
 
@@ -147,9 +145,9 @@ def write_rows(
         If a feature has the label's name.
     """
     pl = require("polars", "experiments")
-    if label in X.columns:
-        raise ValueError(f"a feature is called {label!r}, as the labels are; give label= another name, or leave that column out")
-    table = pl.DataFrame({str(name): X[name].to_numpy() for name in X} | {label: np.asarray(y)})
+    if LABEL in X.columns:
+        raise ValueError(f"a feature is called {LABEL!r}, as the labels are; leave that column out")
+    table = pl.DataFrame({str(name): X[name].to_numpy() for name in X} | {LABEL: np.asarray(y)})
     if order is not None:
         table = table[order.permutation(len(table))]
     unfinished = Path(path).with_name(Path(path).name + ".part")

@@ -245,8 +245,6 @@ class Drift:
     ----------
     usual : array-like of shape (n_flows,)
         The same number in the training: each is taken as its place among these, from 0 to 1, for ADWIN's bounds hold there.
-    delta : float, default=0.002
-        The library's: the chance of a false change, for numbers that do not depend on each other.
 
     Attributes
     ----------
@@ -258,9 +256,9 @@ class Drift:
     .. [1] A. Bifet, R. Gavaldà, Learning from time-changing data with adaptive windowing, SIAM Data Mining 2007.
     """
 
-    def __init__(self, usual: ArrayLike, delta: float = 0.002) -> None:
+    def __init__(self, usual: ArrayLike) -> None:
         self._usual = np.sort(np.asarray(usual, float))
-        self._adwin = require("river.drift", "drift").ADWIN(delta=delta)
+        self._adwin = require("river.drift", "drift").ADWIN(delta=0.002)
         self.found: list[int] = []
         self._n = 0
 

@@ -59,10 +59,10 @@ def values(selector: str, data: str = ENGINES, metric: str = "rmse", **other: An
     return found
 
 
-def rival(model: str, data: str = ENGINES, metric: str = "rmse", protocol: str = "printed") -> NDArray[np.float64]:
+def rival(model: str, data: str = ENGINES, metric: str = "rmse") -> NDArray[np.float64]:
     """Recorded scores of a baseline, one a run; empty where there are none yet."""
     try:
-        found: NDArray[np.float64] = sample("useful-life-baselines", metric, protocol=protocol, model=model, data=data).values
+        found: NDArray[np.float64] = sample("useful-life-baselines", metric, protocol="printed", model=model, data=data).values
     except RecordsError:
         return np.empty(0)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -62,6 +63,7 @@ def statistics(windows: Windows) -> Array:
     return np.vstack([np.hstack([some[:, -1], some.mean(axis=1), some.std(axis=1)]) for some in parts])
 
 
+@dataclass(eq=False, repr=False)
 class Tabular(RegressorMixin, BaseEstimator):
     """A model of scikit-learn on a row of numbers a window.
 
@@ -75,10 +77,9 @@ class Tabular(RegressorMixin, BaseEstimator):
         As in `thinned`.
     """
 
-    def __init__(self, model: Any, look: Callable[[Windows], Array] = statistics, most: int = MOST) -> None:
-        self.model = model
-        self.look = look
-        self.most = most
+    model: Any
+    look: Callable[[Windows], Array] = statistics
+    most: int = MOST
 
     def fit(self, X: Windows, y: None = None) -> Tabular:
         """Learn from training windows, whose labels are in them."""
@@ -163,6 +164,7 @@ NETS: dict[str, Callable[[int, int, int], Any]] = {
 }
 
 
+@dataclass(eq=False, repr=False)
 class Net(RegressorMixin, BaseEstimator):
     """A network trained on squared errors, which stops by the error on a fifth of the training units.
 
@@ -193,26 +195,15 @@ class Net(RegressorMixin, BaseEstimator):
         Which one is kept, from 1.
     """
 
-    def __init__(
-        self,
-        kind: str = "gru",
-        *,
-        hidden: int = 32,
-        learning_rate: float = 1e-3,
-        epochs: int = 30,
-        patience: int | None = 5,
-        batch_size: int = 256,
-        most: int = MOST,
-        random_state: int = 0,
-    ) -> None:
-        self.kind = kind
-        self.hidden = hidden
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.patience = patience
-        self.batch_size = batch_size
-        self.most = most
-        self.random_state = random_state
+    kind: str = "gru"
+    _: KW_ONLY
+    hidden: int = 32
+    learning_rate: float = 1e-3
+    epochs: int = 30
+    patience: int | None = 5
+    batch_size: int = 256
+    most: int = MOST
+    random_state: int = 0
 
     def fit(self, X: Windows, y: None = None, *, watch: Windows | None = None) -> Net:
         """Learn from training windows of at least two units; nothing is learned from `watch`.
@@ -308,6 +299,7 @@ def environment(seen: Array, rewards: Array, edges: NDArray[np.int64]) -> Any:
     return Walk()
 
 
+@dataclass(eq=False, repr=False)
 class Agent(RegressorMixin, BaseEstimator):
     """DQN or PPO of Stable-Baselines3, which guess one of equal bins of the remaining life (Eqs. 9, 10 and 22).
 
@@ -321,22 +313,13 @@ class Agent(RegressorMixin, BaseEstimator):
     random_state : int
     """
 
-    def __init__(
-        self,
-        kind: Literal["dqn", "ppo"] = "dqn",
-        *,
-        learning_rate: float = 1e-3,
-        discount: float = 0.99,
-        n_steps: int = 20_000,
-        n_actions: int = 16,
-        random_state: int = 0,
-    ) -> None:
-        self.kind = kind
-        self.learning_rate = learning_rate
-        self.discount = discount
-        self.n_steps = n_steps
-        self.n_actions = n_actions
-        self.random_state = random_state
+    kind: Literal["dqn", "ppo"] = "dqn"
+    _: KW_ONLY
+    learning_rate: float = 1e-3
+    discount: float = 0.99
+    n_steps: int = 20_000
+    n_actions: int = 16
+    random_state: int = 0
 
     def fit(self, X: Windows, y: None = None) -> Agent:
         """Learn by trial along the training records.

@@ -7,8 +7,7 @@ streams, windows of 30 days, labels of at most 90 days. Three things tell more t
 - a record mostly ends with the failure, so that whatever knows the end of the record knows the failure (`leak_of_the_end`);
 - a device that never failed has one label throughout, whatever it shows, and most of these only vanished (`censoring`).
 
-The fair version (`fair`) scales by the past alone, keeps the devices that failed apart from those that did not, and says of the
-latter how long they were seen to go on.
+The fair version (`fair`) scales by the past alone, and keeps the devices that failed apart from those that did not.
 """
 
 from __future__ import annotations
@@ -62,10 +61,6 @@ class Days:
         Device of each row; first row of each stretch of days without a hole, and the number of rows.
     remaining : ndarray
         Days to the failure, 0 on its day; NaN in devices that were not seen to fail.
-    at_least : ndarray
-        Days that the device was seen to go on after, up to the failure or the last record.
-    filled : int
-        How many of the rows are copies of the day before.
     """
 
     values: Array
@@ -74,8 +69,6 @@ class Days:
     unit: NDArray[np.int64]
     edges: NDArray[np.int64]
     remaining: Array
-    at_least: Array
-    filled: int
 
 
 def days(data: Series, filled: int = FILLED) -> Days:
@@ -97,16 +90,13 @@ def days(data: Series, filled: int = FILLED) -> Days:
     later = np.arange(len(source)) - np.repeat(np.cumsum(times) - times, times)
     day, who = data.cycle[source] + later, unit[source]
     new = np.r_[True, (who[1:] != who[:-1]) | (np.diff(day) != 1)]
-    left = (data.life[who] - day).astype(float)
     return Days(
         values=data.X.to_numpy()[source],
         day=day,
         date=data.time[source].astype("datetime64[D]") + later,
         unit=who,
         edges=np.r_[np.flatnonzero(new), len(source)],
-        remaining=np.where(data.censored[who], np.nan, left),
-        at_least=left,
-        filled=len(source) - len(rows),
+        remaining=np.where(data.censored[who], np.nan, data.life[who] - day),
     )
 
 
@@ -270,10 +260,10 @@ def as_printed(data: Series, seed: int, *, streams: Streams = "in all", healthy:
     return _split(windows, np.arange(len(data)), seed)
 
 
-def fair(data: Series, seed: int, *, streams: Streams = "in all") -> tuple[Windows, Windows]:
+def fair(data: Series, seed: int) -> tuple[Windows, Windows]:
     """Training and test windows that leak nothing: scaled by the past, of devices that failed, a fifth of these held out.
 
-    What the other devices showed is in `fleet_windows`, where ``remaining`` is NaN; how long they went on is in `days`.
+    What the other devices showed is in `fleet_windows`, where ``remaining`` is NaN.
 
     Raises
     ------
@@ -286,7 +276,7 @@ def fair(data: Series, seed: int, *, streams: Streams = "in all") -> tuple[Windo
             f"{len(failed)} devices of {data.name} failed; allowed are two or more, one to learn from and one to be tested on. "
             "Take a larger fleet."
         )
-    return _split(fleet_windows(data, scaling="past", streams=streams, healthy="left out"), failed, seed)
+    return _split(fleet_windows(data, scaling="past", healthy="left out"), failed, seed)
 
 
 def _split(windows: Windows, units: NDArray[np.int64], seed: int) -> tuple[Windows, Windows]:
@@ -313,8 +303,8 @@ def leak_of_the_end(data: Series) -> dict[str, float]:
     }
 
 
-def leak_of_scaling(data: Series, column: str = "attribute6") -> dict[str, float]:
-    """How well one counter tells the row of the failure from all others: as read, and under both scalings of a device.
+def leak_of_scaling(data: Series) -> dict[str, float]:
+    """How well one counter, attribute 6, tells the row of the failure from all others: as read, and under both scalings.
 
     Returns
     -------
@@ -322,7 +312,7 @@ def leak_of_scaling(data: Series, column: str = "attribute6") -> dict[str, float
         AUC ``raw``, ``life`` and ``past``; and the share of failure rows, and of all others, that are 1 under ``life``:
         ``at 1, failure`` and ``at 1, others``.
     """
-    values, failure = data.X[[column]].to_numpy(), _failures(data)
+    values, failure = data.X[["attribute6"]].to_numpy(), _failures(data)
     life, past = (scaled(values, data.unit, how)[:, 0] for how in ("life", "past"))
     y = failure.astype(int)
     return {

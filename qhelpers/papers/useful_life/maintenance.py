@@ -309,9 +309,7 @@ def learn(
     selector: str = "lowest-of-1000",
     *,
     n_steps: int = 100_000,
-    learning_rate: float = 0.10,
     discount: float = 0.99,
-    temperature: float | None = None,
     keep: tuple[int, ...] = (),
     seed: int = 0,
 ) -> dict[int, Array]:
@@ -323,10 +321,8 @@ def learn(
     selector : str
         One of `SELECTORS`.
     n_steps : int
-    learning_rate, discount : float
-        Those of Table 3.
-    temperature : float, optional
-        Of ``"softmax"``, in units of a replacement (.1), or of the annealer's stand-ins, in units of the largest value (.35).
+    discount : float
+        That of Table 3, as the learning rate.
     keep : tuple of int
         Steps after which the table is kept.
     seed : int
@@ -340,7 +336,7 @@ def learn(
         raise ValueError(f"selector {selector!r} is unknown; allowed are {', '.join(SELECTORS)}")
     values, kept = np.zeros((2 * (CAP // BIN), 3)), {}
     rng, weights = np.random.default_rng(seed), np.empty(3)
-    warm = temperature or (0.1 if selector == "softmax" else 0.35)
+    warm = 0.1 if selector == "softmax" else 0.35  # in units of a replacement; of stand-ins in those of the largest value
     ties = TIES["random"]
     seen, _ = workshop.reset(seed=seed)
     s = state_of(seen)
@@ -358,7 +354,7 @@ def learn(
             a = int(one * 3) if selector == "uniform" else softmax_one(costs, beta, one, weights)
         seen, reward, _, _, _ = workshop.step(a)
         after = state_of(seen)
-        q[a] += learning_rate * (reward + discount * values[after].max() - q[a])
+        q[a] += 0.10 * (reward + discount * values[after].max() - q[a])
         s = after
         if done in keep or done == n_steps:
             kept[done] = values.copy()

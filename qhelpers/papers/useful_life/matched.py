@@ -19,6 +19,8 @@ from qhelpers.qubo.build import checked_costs
 
 #: Entropies are equal where they differ by no more than this, in nats (deviation D3.62).
 TOLERANCE = 0.02
+#: Bins of the remaining life (Table 3), and draws of an interval.
+N_ACTIONS, N_RESAMPLES = 16, 2000
 #: Logarithm of a temperature, or log odds of ε, between which equal entropy is looked for.
 ENDS = (-16.0, 8.0)
 
@@ -126,7 +128,7 @@ def nearest(values: Any, centres: Any) -> Array:
     return found
 
 
-def limits(train: Windows, test: Windows, states: States, n_actions: int = 16) -> dict[str, Array]:
+def limits(train: Windows, test: Windows, states: States) -> dict[str, Array]:
     """What a table over these states can do, without learning by trial (deviation D3.63).
 
     Parameters
@@ -134,7 +136,6 @@ def limits(train: Windows, test: Windows, states: States, n_actions: int = 16) -
     train, test : Windows
     states : States
         Fitted to the training windows.
-    n_actions : int
 
     Returns
     -------
@@ -143,7 +144,7 @@ def limits(train: Windows, test: Windows, states: States, n_actions: int = 16) -
         ``"state-mean"``: their mean label. ``"oracle-bin"``: the bin of each state that is best on the test windows;
         ``"nearest-bin"``: the bin of each test label. The last two have seen what they predict and are floors, not methods.
     """
-    centres = (np.arange(n_actions) + 0.5) * float(train.y.max()) / n_actions
+    centres = (np.arange(N_ACTIONS) + 0.5) * float(train.y.max()) / N_ACTIONS
     where = states.of(test)
     learned = _mean_labels(train, states)
     learned = np.where(np.isnan(learned), train.y.mean(), learned)[where]
@@ -155,15 +156,13 @@ def limits(train: Windows, test: Windows, states: States, n_actions: int = 16) -
     }
 
 
-def floors(y: ArrayLike, n_actions: int = 16) -> dict[str, float]:
+def floors(y: ArrayLike) -> dict[str, float]:
     """Root mean squared error that bins leave to whoever knows every label, by arithmetic and counted.
 
     Parameters
     ----------
     y : array-like of shape (n_windows,)
-        Labels from 0 to a cap, which is the largest of them.
-    n_actions : int
-        Equal bins from 0 to the cap.
+        Labels from 0 to a cap, which is the largest of them; the bins are equal and reach as far.
 
     Returns
     -------
@@ -174,8 +173,8 @@ def floors(y: ArrayLike, n_actions: int = 16) -> dict[str, float]:
     """
     labels = np.asarray(y, float)
     cap = float(labels.max())
-    width, share = cap / n_actions, float(np.mean(labels == cap))
-    error = nearest(labels, (np.arange(n_actions) + 0.5) * width) - labels
+    width, share = cap / N_ACTIONS, float(np.mean(labels == cap))
+    error = nearest(labels, (np.arange(N_ACTIONS) + 0.5) * width) - labels
     mixed = np.sqrt((1 - share) * width**2 / 12 + share * width**2 / 4)
     told = {"width": width, "even": width / 12**0.5, "at the cap": width / 2, "share": share}
     return told | {"mixed": float(mixed), "counted": float(np.sqrt(np.mean(error**2)))}
@@ -220,13 +219,7 @@ def by_unit(test: Windows, predictions: Sequence[Array]) -> tuple[Integers, Inte
 
 
 def share(
-    units: Sequence[Integers],
-    windows: Sequence[Integers],
-    one: Sequence[Array],
-    other: Sequence[Array],
-    *,
-    n_resamples: int = 2000,
-    random_state: int = 0,
+    units: Sequence[Integers], windows: Sequence[Integers], one: Sequence[Array], other: Sequence[Array]
 ) -> tuple[float, float, float, int]:
     """Mean over runs of a difference of two RMSE, with an interval from drawing units and runs anew (deviation D3.65).
 
@@ -250,9 +243,9 @@ def share(
     sums = np.zeros((3, len(units), len(names)))
     for run, found in enumerate(units):
         sums[:, run, np.searchsorted(names, found)] = windows[run], one[run], other[run]
-    rng, n_runs, n_units = np.random.default_rng(random_state), len(units), len(names)
-    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), n_resamples)
-    runs = np.vstack([np.ones(n_runs), rng.multinomial(n_runs, np.full(n_runs, 1 / n_runs), n_resamples)])
+    rng, n_runs, n_units = np.random.default_rng(0), len(units), len(names)
+    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), N_RESAMPLES)
+    runs = np.vstack([np.ones(n_runs), rng.multinomial(n_runs, np.full(n_runs, 1 / n_runs), N_RESAMPLES)])
     count, first, second = (np.vstack([np.ones(n_units), drawn]) @ table.T for table in sums)
     runs *= count > 0  # a run none of whose units was drawn has no error
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -9,6 +9,7 @@ for each thing that the text leaves open or says twice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -211,6 +212,7 @@ def _learn(
                 q[states[u], b] += alpha * (rewards[u, b] + gamma * best - q[states[u], b])
 
 
+@dataclass(eq=False, repr=False)
 class QAQL(RegressorMixin, BaseEstimator):
     """Quantum-annealing-enhanced Q-learning (Algorithm 1), with any rule in the annealer's place.
 
@@ -272,50 +274,27 @@ class QAQL(RegressorMixin, BaseEstimator):
         With `tell`: of the distribution that an action is drawn from, in nats, the mean over all updates (deviation D3.60).
     """
 
-    def __init__(
-        self,
-        selector: str | Callable[[Array], int] = "lowest-of-reads",
-        *,
-        ties: Literal["first", "last", "random"] = "random",
-        temperature: float = 0.35,
-        n_reads: int = 1000,
-        epsilons: tuple[float, float, float] = (1.0, 0.05, 0.8),
-        learning_rate: float = 0.10,
-        discount: float = 0.99,
-        target: Literal["best", "taken"] = "best",
-        td: bool = True,
-        initial: str = "zero",
-        n_episodes: int = 8,
-        whole: bool = True,
-        replay: int = 0,
-        tolerance: float = 0.0,
-        n_actions: int = 16,
-        state: Literal["means", "last row", "index"] = "means",
-        n_states: int = 100,
-        max_updates: int | None = None,
-        tell: bool = False,
-        random_state: int = 0,
-    ) -> None:
-        self.selector = selector
-        self.ties = ties
-        self.temperature = temperature
-        self.n_reads = n_reads
-        self.epsilons = epsilons
-        self.learning_rate = learning_rate
-        self.discount = discount
-        self.target = target
-        self.td = td
-        self.initial = initial
-        self.n_episodes = n_episodes
-        self.whole = whole
-        self.replay = replay
-        self.tolerance = tolerance
-        self.n_actions = n_actions
-        self.state = state
-        self.n_states = n_states
-        self.max_updates = max_updates
-        self.tell = tell
-        self.random_state = random_state
+    selector: str | Callable[[Array], int] = "lowest-of-reads"
+    _: KW_ONLY
+    ties: Literal["first", "last", "random"] = "random"
+    temperature: float = 0.35
+    n_reads: int = 1000
+    epsilons: tuple[float, float, float] = (1.0, 0.05, 0.8)
+    learning_rate: float = 0.10
+    discount: float = 0.99
+    target: Literal["best", "taken"] = "best"
+    td: bool = True
+    initial: str = "zero"
+    n_episodes: int = 8
+    whole: bool = True
+    replay: int = 0
+    tolerance: float = 0.0
+    n_actions: int = 16
+    state: Literal["means", "last row", "index"] = "means"
+    n_states: int = 100
+    max_updates: int | None = None
+    tell: bool = False
+    random_state: int = 0
 
     def _check(self) -> None:
         allowed = [

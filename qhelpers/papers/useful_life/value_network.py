@@ -12,6 +12,7 @@ network.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -111,6 +112,7 @@ def walks(edges: Integers, n_actors: int, n_steps: int, rng: np.random.Generator
     return np.ascontiguousarray(at.T)
 
 
+@dataclass(eq=False, repr=False)
 class ValueNetwork(RegressorMixin, BaseEstimator):
     """A deep Q-network of what remains of a life, with any rule of `QAQL` in the annealer's place (deviations D3.66, D3.67).
 
@@ -149,46 +151,25 @@ class ValueNetwork(RegressorMixin, BaseEstimator):
     n_updates_ : int
     """
 
-    def __init__(
-        self,
-        selector: str = "lowest-of-reads",
-        *,
-        ties: Literal["first", "last", "random"] = "random",
-        temperature: float = 0.35,
-        n_reads: int = 1000,
-        epsilons: tuple[float, float, float] = (1.0, 0.05, 0.8),
-        discount: float = 0.99,
-        td: bool = True,
-        n_actions: int = 16,
-        told: Literal["one reward", "all rewards", "label"] = "one reward",
-        n_hidden: int = 64,
-        pool: int = 5,
-        n_steps: int = 110_544,
-        n_actors: int = 16,
-        every: int = 16,
-        batch_size: int = 64,
-        follow: int = 50,
-        learning_rate: float = 1e-3,
-        random_state: int = 0,
-    ) -> None:
-        self.selector = selector
-        self.ties = ties
-        self.temperature = temperature
-        self.n_reads = n_reads
-        self.epsilons = epsilons
-        self.discount = discount
-        self.td = td
-        self.n_actions = n_actions
-        self.told = told
-        self.n_hidden = n_hidden
-        self.pool = pool
-        self.n_steps = n_steps
-        self.n_actors = n_actors
-        self.every = every
-        self.batch_size = batch_size
-        self.follow = follow
-        self.learning_rate = learning_rate
-        self.random_state = random_state
+    selector: str = "lowest-of-reads"
+    _: KW_ONLY
+    ties: Literal["first", "last", "random"] = "random"
+    temperature: float = 0.35
+    n_reads: int = 1000
+    epsilons: tuple[float, float, float] = (1.0, 0.05, 0.8)
+    discount: float = 0.99
+    td: bool = True
+    n_actions: int = 16
+    told: Literal["one reward", "all rewards", "label"] = "one reward"
+    n_hidden: int = 64
+    pool: int = 5
+    n_steps: int = 110_544
+    n_actors: int = 16
+    every: int = 16
+    batch_size: int = 64
+    follow: int = 50
+    learning_rate: float = 1e-3
+    random_state: int = 0
 
     def _check(self) -> None:
         allowed = [

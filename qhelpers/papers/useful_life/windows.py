@@ -101,57 +101,17 @@ class Windows:
         return self.only(np.isin(self.unit, units))
 
 
-def count_windows(lengths: ArrayLike, window: int = WINDOW, *, stride: int = 1, padded: bool = False) -> int:
-    """How many windows units of these lengths give.
+def count_windows(lengths: ArrayLike, window: int = WINDOW) -> int:
+    """How many windows units of these lengths give, one from each row on that leaves room for it.
 
     Parameters
     ----------
     lengths : array-like of int
         Rows of each unit.
-    window, stride : int
-        Rows a window, and from one window to the next.
-    padded : bool
-        Whether a unit's first row is repeated in front of it, so that there is a window for each of its rows.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ValueError
-        If a window or a stride is shorter than a row.
-    """
-    rows = np.asarray(lengths)
-    if window < 1 or stride < 1:
-        raise ValueError(f"window={window}, stride={stride} were given; allowed are whole numbers of at least 1. Change them.")
-    missing = 0 if padded else window - 1
-    return int(np.maximum(-(-(rows - missing) // stride), 0).sum())
-
-
-def readings_of_the_count(lengths: ArrayLike, window: int = WINDOW) -> dict[str, int]:
-    """Windows by each reading of the text, which prints "roughly 17,731 training windows after end-of-life padding".
-
-    Parameters
-    ----------
-    lengths : array-like of int
-        Rows of the training engines, in the order of the file.
     window : int
         Rows a window.
-
-    Returns
-    -------
-    dict of str to int
-        For FD001 the first one is the number that the paper prints: all hundred engines, before any is held out, and no padding.
     """
-    rows = np.asarray(lengths)
-    return {
-        "whole windows of all engines": count_windows(rows, window),
-        "a window for each row, by padding": count_windows(rows, window, padded=True),
-        "whole windows, the last one left out": count_windows(rows - 1, window),
-        "windows that do not overlap": count_windows(rows, window, stride=window),
-        "whole windows of the first four fifths of the engines": count_windows(rows[: round(0.8 * len(rows))], window),
-    }
+    return int(np.maximum(np.asarray(lengths) - window + 1, 0).sum())
 
 
 def cut(edges: ArrayLike, window: int = WINDOW, *, short: Short = "error", names: Sequence[str] = ()) -> NDArray[np.int64]:
@@ -385,15 +345,13 @@ def phm08(remaining: ArrayLike, predicted: ArrayLike) -> float:
     return float(np.expm1(np.where(late < 0, -late / 13, late / 10)).sum())
 
 
-def official_scores(remaining: ArrayLike, predicted: ArrayLike, cap: float = CAP) -> dict[str, float]:
-    """Scores of one prediction a test engine, against labels as they are and with a cap.
+def official_scores(remaining: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+    """Scores of one prediction a test engine, against labels as they are and with a cap, `CAP`.
 
     Parameters
     ----------
     remaining, predicted : array-like of shape (n_engines,)
         Cycles; `remaining` without a cap.
-    cap : float
-        Largest label.
 
     Returns
     -------
@@ -410,7 +368,7 @@ def official_scores(remaining: ArrayLike, predicted: ArrayLike, cap: float = CAP
         raise ValueError(
             f"shapes {y.shape} and {p.shape} were given; allowed are two rows of finite numbers, one an engine each."
         )
-    low = np.minimum(y, cap)
+    low = np.minimum(y, CAP)
     return {
         "rmse": float(np.sqrt(np.mean((p - y) ** 2))),
         "phm08": phm08(y, p),
@@ -419,21 +377,15 @@ def official_scores(remaining: ArrayLike, predicted: ArrayLike, cap: float = CAP
     }
 
 
-def overlap_leak(
-    windows: Windows, seed: int, *, columns: Sequence[str] = KEPT, share: float = TEST_SHARE, components: int | None = 20
-) -> dict[str, float]:
+def overlap_leak(windows: Windows, seed: int, *, components: int | None = 20) -> dict[str, float]:
     """What a random split of overlapping windows gives away: the nearest window's label, by random and by unit.
 
     Parameters
     ----------
     windows : Windows
-        Of several units.
+        Of several units. Only their sensors are looked at: the settings of FD001 are noise that hides the nearest window.
     seed : int
         Draws both splits.
-    columns : sequence of str
-        Features that are looked at: by default the sensors, for the settings of FD001 are noise that hides the nearest window.
-    share : float
-        Of windows, or of units, in the test part.
     components : int or None
         Principal components of a window (fitted to the training part), between which the nearest is looked for; None for the mean
         of each column over the window, from which the noise of single rows is gone.
@@ -446,10 +398,10 @@ def overlap_leak(
     """
     found = {}
     splits = {
-        "random": random_split(len(windows), share, np.random.default_rng(seed)),
-        "by unit": group_split(windows.unit, share, np.random.default_rng(seed)),
+        "random": random_split(len(windows), TEST_SHARE, np.random.default_rng(seed)),
+        "by unit": group_split(windows.unit, TEST_SHARE, np.random.default_rng(seed)),
     }
-    places = [windows.features.index(name) for name in columns]
+    places = [windows.features.index(name) for name in KEPT]
     whole = replace(windows, values=windows.values[:, places]).X
     flat = whole.mean(axis=1) if components is None else whole.reshape(len(windows), -1)
     for name, (train, test) in splits.items():

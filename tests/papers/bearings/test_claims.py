@@ -8,10 +8,7 @@ import pytest
 from qhelpers import ledger
 from qhelpers.ledger import proof
 from qhelpers.ledger.checks import check_claims, failed_groups
-from qhelpers.ledger.evidence import Evidence
-from qhelpers.ledger.predicates import terms
 from qhelpers.papers.bearings.paper import PAPER
-from qhelpers.runs import experiment
 
 BOOK = ledger.paper(PAPER.number)
 CLAIMS = {claim.id: claim for claim in BOOK.claims}
@@ -30,42 +27,6 @@ FAILED = groups()
 
 def tied(check, found=FAILED):
     return [ids for name, ids in found if name == check]
-
-
-def test_what_measures_a_claim_is_run():
-    """Of what no longer waits, every experiment is one of the paper's, and every config one that it runs."""
-    for claim in BOOK.claims:
-        if claim.awaits or not claim.measured_by:
-            continue
-        own = claim.measured_by
-        asked = [(own["experiment"], own["config"])] if claim.kind == "number" else []
-        asked += [
-            (one.get("experiment", own["experiment"]), dict(term.config)) for one in claim.predicates for term in terms(one)
-        ]
-        for name, config in asked:
-            name = name if claim.kind == "number" else BOOK.experiment(config, name)
-            assert name in PAPER.experiments, claim.id
-            known = BOOK.models.get(config.get("model"), {})
-            wanted = {key: value for key, value in config.items() if key != "model" or not known} | known
-            grid = [given for given, _ in experiment.get(name).grid("laptop")]
-            run = [given for given in grid if all(given.get(key) == value for key, value in wanted.items())]
-            assert run, (claim.id, wanted)
-            assert len(run) == 1 or not known, (claim.id, wanted)  # a model is one config, so that its seeds are its own
-
-
-def test_small_experiments_hold_all_that_claims_ask_of_them():
-    records = Evidence()
-    asked = set()
-    for claim in BOOK.claims:
-        own = claim.measured_by or {}
-        wished = [(own["experiment"], own["config"], claim.metric)] if claim.kind == "number" and own else []
-        for predicate in claim.predicates if own else ():
-            wished += [(own["experiment"], dict(term.config), term.metric) for term in terms(predicate)]
-        for name, config, metric in wished:
-            if name in ("bearings-settings", "bearings-equations"):
-                assert len(records.sample(name, config, metric).seeds) == 3, (claim.id, config, metric)
-                asked.add(name)
-    assert len(asked) == 2
 
 
 def test_what_waits_says_for_what_and_the_rest_does_not_wait():

@@ -14,7 +14,6 @@ from qhelpers.papers.bearings.baselines import FEATURES, READERS, AutoML, GraphA
 from qhelpers.papers.bearings.experiments import comparison, network, statistics
 from qhelpers.papers.bearings.model import HybridHead, QEMLNet, loss
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs import experiment
 
 SECONDS = np.arange(signals.WINDOW) / signals.RATE
 #: Sums of four tensors of the network with seed 7, before qubits and layers were arguments.
@@ -245,18 +244,7 @@ def test_a_run_measures_what_it_says(small, name):
     assert ("parameters" in metrics) is (name == "gnn")
 
 
-def test_an_unknown_model_is_refused(small):
-    with pytest.raises(ValueError, match="model 'qsvm' is unknown; allowed are qeml-net, resnet-50, hybrid-qnn, svm-rbf"):
-        comparison.run({"model": "qsvm", "split": network.SPLITS[0], "size": 32}, 0, small)
-
-
-@pytest.mark.parametrize("profile", ["quick", "laptop", "paper"])
-def test_grids_hold_what_can_be_run(profile):
-    for module in (comparison, statistics):
-        entries = [tuple(sorted(config.items())) for config, _ in module.grid(profile)]
-        assert len(set(entries)) == len(entries) > 0
-        assert experiment.get(module.EXPERIMENT.name) is module.EXPERIMENT
-        assert all(module.EXPERIMENT.estimate(dict(one)) > 0 for one in entries)
+def test_the_grid_holds_all_models():
     asked = comparison.grid("laptop")
     assert {n for config, n in asked if config["split"] == network.SPLITS[0]} == {network.PAIRS}
     assert {config["model"] for config, _ in asked} == set(comparison.MODELS) >= {statistics.OURS, *statistics.RIVALS}
@@ -317,5 +305,3 @@ def test_statistics_are_of_the_recorded_comparison(monkeypatch):
     ran[:] = [one for one in ran if one.config["model"] != "gnn"]
     with pytest.raises(ValueError, match="no recorded run of gnn on random-windows; record bearings-comparison first"):
         statistics.run({"split": network.SPLITS[0], "model": "svm-rbf"}, 0)
-    with pytest.raises(ValueError, match="model 'rule'; allowed are"):
-        statistics.run({"split": network.SPLITS[0], "model": "rule"}, 0)

@@ -13,7 +13,6 @@ from qhelpers.papers.bearings.experiments import edge as question
 from qhelpers.papers.bearings.experiments import network
 from qhelpers.papers.bearings.model import circuit
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs import experiment
 
 
 def images(n=32, seed=0):
@@ -109,13 +108,3 @@ def test_times_are_of_what_was_called():
     assert {len(rows) for rows in called[30:]} == {question.BATCH}
     assert found["it_p50_ms"] <= found["it_p99_ms"]
     assert all(re.fullmatch(question.EXPERIMENT.times({}), f"metrics.{one}") for one in found)
-
-
-def test_grids_and_questions():
-    assert experiment.get("bearings-edge") is question.EXPERIMENT
-    for profile in ("quick", "laptop", "paper"):
-        entries = [tuple(sorted(config.items())) for config, _ in question.grid(profile)]
-        assert len(set(entries)) == len(entries) > 0
-        assert all(question.EXPERIMENT.estimate(dict(one)) > 0 for one in entries)
-    with pytest.raises(ValueError, match="question 'cost' is unknown; allowed are formats, speed"):
-        question.run({"question": "cost"}, 0, None)

@@ -71,8 +71,3 @@ def test_band_pass_and_window_do_what_is_said():
 
 def test_a_training_part_is_scaled_and_another_keeps_its_level():
     assert found("z-scores")["other"] > 0.1
-
-
-def test_an_unknown_equation_is_refused():
-    with pytest.raises(ValueError, match="equation 'seven' is unknown; allowed are channel-attention"):
-        equations.EXPERIMENT.function({"equation": "seven"}, 0)

@@ -23,7 +23,7 @@ OTHERWISE |= {f"4.T4.cwru.{step}.parameters" for step in ("with-cbam", "with-enc
 
 
 def found(name, dataset=None):
-    return settings.run({"setting": name}, 0, dataset).metrics["value"]
+    return settings.EXPERIMENT.function({"setting": name}, 0, dataset).metrics["value"]
 
 
 @pytest.mark.parametrize("claim", [one for one in CLAIMS if "data" not in one.measured_by["config"]], ids=lambda one: one.id)
@@ -53,10 +53,3 @@ def test_counts_of_a_set_are_found_on_its_twin(name):
         assert found(setting, data) > 0, setting
     if name == "cwru":
         assert found("fastest", data) == 1797 and found("loads", data) == 4
-
-
-def test_an_unknown_setting_is_refused():
-    with pytest.raises(ValueError, match="setting 'colour' is unknown without data; allowed are depth"):
-        settings.run({"setting": "colour"}, 0)
-    with pytest.raises(ValueError, match="setting 'depth' is unknown of mfpt; allowed are classes, speed"):
-        settings.run({"setting": "depth"}, 0, load("mfpt", "twin"))

@@ -8,7 +8,7 @@ from qiskit.circuit.library import real_amplitudes, z_feature_map
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from qhelpers.circuits import resources
-from qhelpers.papers.low_energy.circuits import angle_ry_rx_circuit, cnot_pairs, z_real_amplitudes_circuit
+from qhelpers.papers.low_energy.circuits import angle_ry_rx_circuit, cnot_pairs, qnn_q_circuit
 
 RY = lambda t: np.array([[np.cos(t / 2), -np.sin(t / 2)], [np.sin(t / 2), np.cos(t / 2)]])  # noqa: E731 - Eq. 6
 RX = lambda t: np.array([[np.cos(t / 2), -1j * np.sin(t / 2)], [-1j * np.sin(t / 2), np.cos(t / 2)]])  # noqa: E731
@@ -63,20 +63,20 @@ def test_qnn_q_against_matrices():
     state = kron(RY(theta[0]), RY(theta[1])) @ state
     state = kron(RY(theta[2]), RY(theta[3])) @ cnot(2, 0, 1) @ state
     expected = np.real(state.conj() @ kron(Z, Z) @ state)
-    circuit, inputs, weights = z_real_amplitudes_circuit(2, 2)
+    circuit, inputs, weights = qnn_q_circuit(2, 2).qiskit()
     bound = circuit.assign_parameters(dict(zip([*inputs, *weights], [*x, *theta], strict=True)))
     assert Statevector(bound).expectation_value(SparsePauliOp("ZZ")).real == pytest.approx(expected, abs=1e-12)
 
 
 def test_fewer_features_leave_qubits_idle():
-    _circuit, inputs, weights = z_real_amplitudes_circuit(1, 2)
+    _circuit, inputs, weights = qnn_q_circuit(1, 2).qiskit()
     assert len(inputs) == 1 and len(weights) == 4
     node = qml.QNode(angle_ry_rx_circuit(2, 4, "ring"), qml.device("default.qubit", wires=4))
     assert np.ndim(node(np.zeros(2), np.zeros((3, 4, 2)))) == 0
 
 
 def test_qnn_q_is_built_of_qiskits_parts():
-    circuit, inputs, weights = z_real_amplitudes_circuit(2, 3, 2, 2)
+    circuit, inputs, weights = qnn_q_circuit(2, 3, 2, 2).qiskit()
     theirs = QuantumCircuit(3).compose(z_feature_map(2, reps=2), range(2)).compose(real_amplitudes(3, "linear", reps=2))
     assert [one.name for one in (*inputs, *weights)] == [f"x[{i}]" for i in range(2)] + [f"θ[{i}]" for i in range(9)]
     drawn = np.random.default_rng(2).normal(size=11)
@@ -86,7 +86,7 @@ def test_qnn_q_is_built_of_qiskits_parts():
     np.testing.assert_allclose(Statevector(ours).data, Statevector(expected).data, atol=1e-12)
 
 
-@pytest.mark.parametrize("make", [lambda n: angle_ry_rx_circuit(n, 4, "chain"), lambda n: z_real_amplitudes_circuit(n, 4)])
+@pytest.mark.parametrize("make", [lambda n: angle_ry_rx_circuit(n, 4, "chain"), lambda n: qnn_q_circuit(n, 4).qiskit()])
 @pytest.mark.parametrize("n_features", [0, 5])
 def test_widths_must_fit(make, n_features):
     with pytest.raises(ValueError, match=f"{n_features} features for 4 qubits; allowed are 1 to 4"):
@@ -104,6 +104,6 @@ def test_resources():
         "depth": chain["depth"],
     }
     assert resources(4, 4, angle_ry_rx_circuit(4, 4, "none"), (3, 4, 2))["depth"] == 7
-    circuit, _, weights = z_real_amplitudes_circuit(2, 2)
+    circuit, _, weights = qnn_q_circuit(2, 2).qiskit()
     small = resources(2, 2, circuit, (len(weights),))
     assert (small["weights"], small["one-qubit gates"], small["two-qubit gates"], small["depth"]) == (4, 8, 1, 5)

@@ -97,4 +97,4 @@ def test_a_run_trains_the_grid_and_is_the_same_twice():
 
 def test_it_is_registered():
     assert experiment.get("exploration") is exploration.EXPERIMENT
-    assert exploration.estimate(QUICK) < 10
+    assert exploration.EXPERIMENT.estimate(QUICK) < 10

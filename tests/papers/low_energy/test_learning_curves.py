@@ -50,8 +50,6 @@ def test_too_many_rows_are_refused():
     training = curves.pools(ROOM, 0)[1]
     with pytest.raises(ValueError, match="allowed is an even number up to"):
         curves.training_rows(training, 10_000)
-    with pytest.raises(ValueError, match="model 'oracle' is unknown; allowed are qnn-p, least-squares"):
-        curves.run(config("one threshold") | {"model": "oracle"}, 0, ROOM)
     with pytest.raises(ValueError, match="no model of this experiment"):
         curves.label({"model": "oracle"})
 

@@ -101,8 +101,3 @@ def test_a_stream_is_counted_as_it_was_judged(flows):
     counts = found.confusion
     assert counts["fp"] == found.metrics["false_alarms"] and counts["fn"] == found.metrics["missed"]
     assert counts["tp"] + counts["fn"] == found.metrics["attacks"] and counts["fp"] + counts["tn"] == found.metrics["normal"]
-
-
-def test_an_unknown_question(flows):
-    with pytest.raises(ValueError, match="question 'why' is unknown; allowed are evasion, speed, stream"):
-        at_work.run({"data": "wustl_iiot_999", "question": "why"}, 0, flows)

@@ -3,11 +3,10 @@
 import dataclasses
 
 from qhelpers import ledger
-from qhelpers.ledger.evidence import Evidence
-from qhelpers.ledger.predicates import Term, terms
+from qhelpers.ledger.predicates import terms
 from qhelpers.papers.threats import findings, loss
 from qhelpers.papers.threats.paper import PAPER
-from qhelpers.runs import experiment
+from tests.papers.test_claims import wanted
 
 #: Models and controls of `threats-scores`.
 MODELS = {
@@ -25,50 +24,8 @@ MODELS = {
 }
 
 
-def configs(name):
-    return [config for config, _ in experiment.get(name).grid("laptop")]
-
-
-def wanted():
-    """Experiment, config and claim of each measurement that a claim names."""
-    for claim in ledger.claims(PAPER.number):
-        if claim.kind == "number" and claim.measured_by:
-            yield claim.measured_by["experiment"], claim.measured_by["config"], claim.id
-        for predicate in claim.predicates:
-            for term in terms(predicate):
-                yield predicate.get("experiment", claim.measured_by["experiment"]), dict(term.config), claim.id
-
-
-def test_what_measures_a_claim_is_run():
-    named = list(wanted())
-    assert {name for name, _, _ in named} <= set(PAPER.experiments)
-    for name, config, claim in named:
-        if name in PAPER.experiments:
-            assert any(one.items() >= config.items() for one in configs(name)), (claim, config)
-
-
-def test_small_experiments_hold_all_that_claims_ask_of_them():
-    """Every metric of a claim, with the three seeds that a verdict needs."""
-    small = {"threats-data", "threats-equations", "threats-literal", "threats-settings"}
-    records, asked = Evidence(), set()
-    for claim in ledger.claims(PAPER.number):
-        own = claim.measured_by or {}
-        wished = [
-            (predicate.get("experiment", own.get("experiment")), one)
-            for predicate in claim.predicates
-            for one in terms(predicate)
-        ]
-        if claim.kind == "number" and own:
-            wished.append((own["experiment"], Term.at(own["config"], own.get("metric", claim.quantity))))
-        for name, term in wished:
-            if name in small:
-                assert len(records.sample(name, dict(term.config), term.metric).seeds) == 3, (claim.id, term)
-                asked.add(name)
-    assert asked == small
-
-
 def test_scores_are_of_known_models_and_data():
-    for name, config, claim in wanted():
+    for name, config, _, claim, _ in wanted(PAPER.number):
         if name == "threats-scores":
             assert config["model"] in MODELS, claim
             assert config["data"] in ("wustl_iiot_999", "ton_iot_modbus") and config["split"] in ("random", "blocks"), claim

@@ -44,11 +44,6 @@ def test_the_logit_is_a_sum_and_a_probability_would_not_be(monkeypatch):
     assert found("head")["additivity_error"] > 1e-4
 
 
-def test_an_unknown_equation_is_named():
-    with pytest.raises(ValueError, match="'eq-1' is unknown; allowed are fm-layer, circuit, head"):
-        found("eq-1")
-
-
 def test_the_literal_network_has_a_gradient_in_both_parts_and_another_network_would_be_seen(monkeypatch):
     metrics = literal.run({}, 0, TWIN, 2, 4).metrics
     assert max(value for name, value in metrics.items() if name.endswith("_difference")) < TINY

@@ -43,8 +43,6 @@ def test_stretches_are_held_out_whole_and_both_splits_are_of_one_size(readings):
         changes = (np.diff(inside[np.argsort(readings.time, kind="stable")]) != 0).sum()
         assert changes <= 60 if kind == "stretches" else changes > 1000
     assert sizes == {1200}
-    with pytest.raises(ValueError, match="split 'days' is unknown"):
-        leaks.split(readings, "days", np.random.default_rng(0))
 
 
 def test_numbers_that_repeat_are_looked_up_on_rows_and_not_on_stretches(readings):

@@ -48,8 +48,6 @@ def test_unknown_splits_and_models_are_refused(registers):
         scores.parts(registers, {"split": "later"}, np.random.default_rng(0))
     with pytest.raises(ValueError, match="model 'svm' is unknown; allowed are pure-hqml"):
         scores.run(MODBUS | {"split": "random", "model": "svm"}, 0, registers)
-    with pytest.raises(ValueError, match="variant 'none' is unknown; allowed are as chosen"):
-        variants.run(MODBUS | {"variant": "none"}, 0, registers)
 
 
 def test_no_clock_and_no_address_is_read(flows, registers):

@@ -54,8 +54,3 @@ def test_what_is_published_stays_as_it_is(flows):
     known = wustl_iiot_twin.fitted()["families"]
     for name, count in known.items():
         assert abs((made.family == name).sum() - count * 50_000 / 1_194_464) < 1
-
-
-def test_an_unknown_source(flows):
-    with pytest.raises(ValueError, match="trained_on 'other' is unknown; allowed are half, twin"):
-        twin_check.run({"trained_on": "other", "model": "majority"}, 0, flows)

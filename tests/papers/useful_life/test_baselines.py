@@ -18,7 +18,7 @@ from qhelpers.papers.useful_life.baselines import (
     inner_split,
 )
 from qhelpers.papers.useful_life.experiments import baselines as table
-from qhelpers.papers.useful_life.experiments import epochs, intervals, tuning
+from qhelpers.papers.useful_life.experiments import intervals
 from qhelpers.papers.useful_life.qaql import QAQL, trajectories
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.runs import records
@@ -188,11 +188,6 @@ def test_wrong_names_are_refused(parts):
         Agent("a2c").fit(parts[0])
     with pytest.raises(ValueError, match="windows of one unit"):
         Net().fit(parts[0].of([0]))
-    for module in (table, tuning, epochs):
-        with pytest.raises(ValueError, match="allowed are"):
-            module.run({"data": "cmapss_fd001", "model": "perceptron", "protocol": "printed", "trial": 1}, 0, None)
-    with pytest.raises(ValueError, match="allowed are windows, engines"):
-        intervals.run({"data": "cmapss_fd001", "model": "ridge", "calibrated_by": "days"}, 0, None)
 
 
 # --- the experiments --------------------------------------------------------------------------------------------------

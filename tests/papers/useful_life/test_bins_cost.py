@@ -8,25 +8,16 @@ import re
 import numpy as np
 import pytest
 
-from qhelpers import datasets
 from qhelpers.papers.useful_life.experiments import bins, cost, networks, tables
 from qhelpers.papers.useful_life.value_network import ValueNetwork
 
 FD001 = "cmapss_fd001"
 
 
-@pytest.fixture(scope="module")
-def engines():
-    """A few of the twin's units: this file is about arithmetic."""
-    return datasets.load(FD001, source="twin")
-
-
 def test_grids_hold_what_the_deviations_say():
     for module, runs, seeds in ((bins, 2520, {30}), (networks, 295, {5, 10})):
         entries = module.grid("laptop")
         assert sum(n for _, n in entries) == runs and {n for _, n in entries} == seeds
-        keys = [tuple(sorted(config.items())) for config, _ in entries]
-        assert len(keys) == len(set(keys))
         assert 0 < len(module.grid("quick")) < len(entries) / 2
     assert [config["over"] for config, _ in cost.grid("laptop")] == ["bins", "reads", "windows"]
 
@@ -77,8 +68,6 @@ def test_a_network_is_what_its_config_says(engines, monkeypatch):
     assert seen[1]["told"] == "label" and one["tried"] == 0.75 and one["updates"] == 2
     test = tables.parts(engines, 4, "printed")[1]
     assert one["rmse"] == pytest.approx(np.sqrt(np.mean((test.y - 60) ** 2)))
-    with pytest.raises(ValueError, match="one-read"):
-        networks.run(place | {"selector": "annealer", "td": True}, 0, engines)
 
 
 def test_orders_of_growth_of_forged_times():
@@ -110,8 +99,6 @@ def test_what_is_counted_of_a_cost(monkeypatch, engines):
     assert reads["modelled_call.10"] > reads["modelled_call.1"] and "drawn_growth" in reads
     windows = cost.over_windows(train, states, (20, 40))
     assert sum(name.startswith("argmax_seconds.") for name in windows) == 2
-    with pytest.raises(ValueError, match="windows"):
-        cost.run({"over": "qubits"}, 0, engines)
 
 
 def test_the_shortest_of_several_calls_counts(monkeypatch):

@@ -4,44 +4,11 @@ import dataclasses
 
 from qhelpers import ledger
 from qhelpers.ledger.checks import check_claims, failed_groups
-from qhelpers.ledger.evidence import Evidence
-from qhelpers.ledger.predicates import terms
 from qhelpers.papers.useful_life.paper import PAPER
-from qhelpers.runs import experiment
 
 BOOK = ledger.paper(PAPER.number)
 #: Sweeps that are recorded layer by layer: a claim on them may wait for its runs.
 SWEEPS = {"useful-life-qaql", "useful-life-baselines", "useful-life-bins", "useful-life-cost", "useful-life-network"}
-
-
-def wanted():
-    """Experiment, config and metric of each measurement that a claim names, a model as the records call it, and the claim."""
-    for claim in BOOK.claims:
-        own = claim.measured_by or {}
-        asked = [(own["experiment"], own["config"], claim.metric.removesuffix("_sd"))] if claim.kind == "number" and own else []
-        for predicate in claim.predicates:
-            name = predicate.get("experiment", own.get("experiment"))
-            asked += [(name, dict(term.config), term.metric.removesuffix("_sd")) for term in terms(predicate)]
-        for name, config, metric in asked:
-            model = BOOK.models.get(config.get("model"), {})
-            name = BOOK.experiment(config, name)
-            yield name, {key: value for key, value in config.items() if not (model and key == "model")} | model, metric, claim.id
-
-
-def test_what_measures_a_claim_is_run():
-    named = list(wanted())
-    assert {name for name, *_ in named} <= set(PAPER.experiments)
-    grids = {name: [config for config, _ in experiment.get(name).grid("laptop")] for name, *_ in named}
-    for name, config, _, claim in named:
-        # States, selectors and readings of which there is no run in FD002 to FD004 leave the main reading.
-        assert any(one.items() >= config.items() for one in grids[name]), (claim, config)
-
-
-def test_small_experiments_hold_all_that_claims_ask_of_them():
-    records = Evidence()
-    for name, config, metric, claim in wanted():
-        if name not in SWEEPS:
-            assert len(records.sample(name, config, metric).seeds) >= 3, (claim, config, metric)
 
 
 def test_what_the_arithmetic_finds_and_what_it_would_not_find():

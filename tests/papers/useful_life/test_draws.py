@@ -65,14 +65,3 @@ def test_the_lowest_of_n_reads_is_counted_in_groups():
     costs = np.array([1.0, 0.0, 2.0])
     found = draws.lowest_of(np.array([0, 1, 2, -1, 0, 0, 0, 0, 1, 0]), costs)
     assert found.tolist() == [0.2, 0.4, 0.5 + 0.5, 1.0]
-
-
-def test_wrong_entries_are_named():
-    with pytest.raises(ValueError, match="costs='squares' was given; allowed are reward, value"):
-        measured(costs="squares")
-    with pytest.raises(ValueError, match="schedule='slow' was given; allowed are default, held"):
-        measured(schedule="slow")
-
-
-def test_what_a_run_takes_is_estimated_for_each_config():
-    assert all(draws.estimate(config) > 0 for profile in ("quick", "laptop") for config, _ in draws.grid(profile))

@@ -79,9 +79,3 @@ def test_what_the_longest_time_lacks_is_the_difference(monkeypatch):
     monkeypatch.setattr(equations, "TIMES", (0.1, 1.0))
     metrics = found("adiabatic")
     assert metrics["difference"] == equations.NEAR_ONE - metrics["probability.1"] > 0.5
-
-
-def test_an_unknown_equation_is_named():
-    with pytest.raises(ValueError, match="'eq-1' is unknown; allowed are one-hot-energy, expansion"):
-        found("eq-1")
-    assert {config["equation"] for config, _ in equations.EXPERIMENT.grid("quick")} == set(equations.EQUATIONS)

@@ -39,10 +39,9 @@ def test_short_gaps_are_filled_and_longer_ones_cut():
     data = tiny([[1, 2, 5, 6, 10, 11], [1, 3]], [11, 3], [False, True])
     told = fleet.days(data)
     assert told.day.tolist() == [1, 2, 3, 4, 5, 6, 10, 11, 1, 2, 3]  # two days are filled, three are not
-    assert told.values[:, 0].tolist() == [0, 1, 1, 1, 2, 3, 4, 5, 6, 6, 7] and told.filled == 3
+    assert told.values[:, 0].tolist() == [0, 1, 1, 1, 2, 3, 4, 5, 6, 6, 7]
     assert told.edges.tolist() == [0, 6, 8, 11] and told.unit.tolist() == [0] * 8 + [1] * 3
     np.testing.assert_array_equal(told.remaining[[0, 7, 8, 10]], [10, 0, np.nan, np.nan])
-    assert told.at_least[-3:].tolist() == [2, 1, 0]
     assert (told.date == np.datetime64("2015-01-01") + told.day - 1).all()
 
 

@@ -6,18 +6,12 @@ import numpy as np
 import pytest
 
 from qhelpers import ledger
-from qhelpers.datasets import load
 from qhelpers.papers.useful_life import windows
 from qhelpers.papers.useful_life.experiments import settings
 
 
 def found(name, dataset=None):
-    return settings.run({"setting": name}, 0, dataset).metrics
-
-
-@pytest.fixture(scope="module")
-def engines():
-    return load("cmapss_fd001", "twin")
+    return settings.EXPERIMENT.function({"setting": name}, 0, dataset).metrics
 
 
 @pytest.mark.parametrize("name", ["annealing-time", "prefactor", "variables", "qubits"])
@@ -75,10 +69,3 @@ def test_the_floor_of_sixteen_bins_is_their_width_over_the_root_of_twelve():
     even = settings.resolution(np.linspace(0, 125, 100_001))
     assert even["floor_rmse"] == pytest.approx(even["value"] / np.sqrt(12), rel=1e-3)
     assert even["rounded"] == ledger.claim("3.threats.resolution").interval().mid
-
-
-def test_an_unknown_setting_is_named(engines):
-    with pytest.raises(ValueError, match="'colour' is unknown without data; allowed are learning-rate"):
-        found("colour")
-    with pytest.raises(ValueError, match="'bins' is unknown of cmapss_fd001; allowed are features-engines"):
-        found("bins", engines)

@@ -12,22 +12,11 @@ from qhelpers.papers.useful_life.qaql import QAQL
 USUAL = {"data": "cmapss_fd001", "protocol": "printed", "init": "zero", "td": True, "episodes": 8}
 
 
-@pytest.fixture(scope="module")
-def engines():
-    return datasets.load("cmapss_fd001", source="twin")
-
-
 def test_grids_hold_what_the_deviations_say():
     entries = tables.grid("laptop")
     assert sum(n for _, n in entries) == 4800 and {n for _, n in entries} == {30}
-    keys = [tuple(sorted(config.items())) for config, _ in entries]
-    assert len(keys) == len(set(keys))
     assert {config["data"] for config, _ in entries} == {*tables.ENGINES, tables.FLEET}
-    for grid in (maps.grid, annealers.grid):
-        keys = [tuple(sorted(config.items())) for config, _ in grid("laptop")]
-        assert len(keys) == len(set(keys))
-    for name in ("useful-life-qaql", "useful-life-maps"):
-        module = {"useful-life-qaql": tables, "useful-life-maps": maps}[name]
+    for module in (tables, maps):
         assert 0 < len(module.grid("quick")) < len(module.grid("laptop")) / 5
 
 
@@ -68,8 +57,6 @@ def test_maps_change_what_they_name(engines, monkeypatch):
     maps.run(place | {"map": "table", "n_states": 16, "n_actions": 8}, 0, engines)
     maps.run(place | {"switch": "states along one axis"}, 0, engines)
     assert (seen[0]["n_states"], seen[0]["n_actions"]) == (16, 8) and seen[1]["state"] == "index"
-    with pytest.raises(ValueError, match="one trajectory"):
-        maps.run(place | {"switch": "another"}, 0, engines)
 
 
 def test_a_sampler_is_asked_at_every_update(engines, monkeypatch):
@@ -79,5 +66,3 @@ def test_a_sampler_is_asked_at_every_update(engines, monkeypatch):
     assert drawn["infeasible"] == 0 == drawn["blind"] and drawn["rmse"] > 0
     stand_in = annealers.run(place | {"selector": "one-read"}, 0, engines).metrics
     assert set(drawn) - set(stand_in) == {"infeasible", "blind"}
-    with pytest.raises(ValueError, match="mock-qpu"):
-        annealers.run(place | {"sampler": "dwave", "reading": "first"}, 0, engines)

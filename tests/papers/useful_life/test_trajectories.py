@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from qhelpers import datasets
 from qhelpers.papers.useful_life.experiments import trajectories
 from qhelpers.papers.useful_life.windows import as_printed
-
-
-@pytest.fixture(scope="module")
-def engines():
-    return datasets.load("cmapss_fd001", source="twin")
 
 
 def test_lives_are_of_held_out_engines_from_short_to_long(engines):
@@ -46,8 +40,3 @@ def test_a_rival_is_scored_as_among_the_baselines(engines):
     config = {"data": "cmapss_fd001", "model": "quantum-decision-tree"}
     alone = baselines.run(config | {"protocol": "printed"}, 0, engines)
     assert trajectories.run(config, 0, engines).metrics["rmse"] == pytest.approx(alone.metrics["rmse"])
-
-
-def test_an_unknown_rule_is_refused(engines):
-    with pytest.raises(ValueError, match="model 'none' is unknown; allowed are lowest-of-1000"):
-        trajectories.run({"data": "cmapss_fd001", "model": "none"}, 0, engines)

@@ -20,7 +20,6 @@ from qhelpers.papers.useful_life.windows import (
     official_scores,
     overlap_leak,
     phm08,
-    readings_of_the_count,
     regimes_of,
     units_of,
 )
@@ -40,18 +39,11 @@ def test_features_are_fourteen_sensors_and_three_settings():
     assert len(FEATURES) == 17 and len(KEPT) == 14 and len(DROPPED) == 7 and not set(KEPT) & set(DROPPED)
 
 
-def by_hand(lengths, window, stride=1):
-    return sum(len(range(0, length - window + 1, stride)) for length in lengths)
-
-
 @pytest.mark.parametrize("window", [1, 2, 5, 30])
-@pytest.mark.parametrize("stride", [1, 3, 30])
-def test_windows_are_counted_as_they_are_cut(window, stride):
+def test_windows_are_counted_as_they_are_cut(window):
     lengths = [1, 4, 5, 29, 30, 31, 64, 90]
-    assert count_windows(lengths, window, stride=stride) == by_hand(lengths, window, stride)
-    if stride == 1:
-        assert len(cut(np.r_[0, np.cumsum(lengths)], window, short="drop")) == by_hand(lengths, window)
-        assert count_windows(lengths, window, padded=True) == sum(lengths)
+    by_hand = sum(len(range(length - window + 1)) for length in lengths)
+    assert count_windows(lengths, window) == len(cut(np.r_[0, np.cumsum(lengths)], window, short="drop")) == by_hand
 
 
 def test_the_printed_count_is_all_windows_of_a_hundred_engines():
@@ -59,12 +51,7 @@ def test_the_printed_count_is_all_windows_of_a_hundred_engines():
     lengths = np.full(100, 206)
     lengths[:31] += 1
     assert lengths.sum() == 20_631
-    told = readings_of_the_count(lengths)
-    assert told["whole windows of all engines"] == 20_631 - 100 * 29 == 17_731
-    assert told["a window for each row, by padding"] == 20_631
-    assert told["whole windows, the last one left out"] == 17_631
-    with pytest.raises(ValueError, match="window=0, stride=1 were given; allowed are whole numbers of at least 1"):
-        count_windows([5], 0)
+    assert count_windows(lengths) == 20_631 - 100 * 29 == 17_731
 
 
 @pytest.mark.needs_data("cmapss_fd001", "cmapss_fd002", "cmapss_fd003", "cmapss_fd004")
@@ -74,9 +61,8 @@ def test_counts_of_the_official_files():
         data = datasets.load(f"cmapss_fd00{number}")
         lengths[number] = np.diff(data.edges)[data.official == "train"]
         short[number] = int(np.sum(np.diff(data.edges)[data.official == "test"] < 30))
-    assert list(readings_of_the_count(lengths[1]).values()) == [17_731, 20_631, 17_631, 643, 13_818]
-    assert [count_windows(lengths[number]) for number in (2, 3, 4)] == [46_219, 21_820, 54_028]
-    assert 8 * 13_818 == 110_544  # what eight episodes of the first eighty engines select
+    assert [count_windows(lengths[number]) for number in range(1, 5)] == [17_731, 46_219, 21_820, 54_028]
+    assert 8 * count_windows(lengths[1][:80]) == 110_544  # what eight episodes of the first eighty engines select
     assert list(short.values()) == [0, 6, 0, 11]
 
 

@@ -5,6 +5,7 @@ What was built is deviations D4.50 and D4.52 to D4.55, fixed before a score was 
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +23,7 @@ from qhelpers.papers.bearings.benchmark import Windows
 from qhelpers.papers.bearings.costs import n_parameters
 from qhelpers.papers.bearings.experiments import network
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 #: Networks with a ResNet, by their variant of `network.VARIANTS`.
 RESNETS = {"qeml-net": "full", "resnet-50": "resnet-50", "hybrid-qnn": "hybrid-qnn"}
@@ -73,9 +74,7 @@ def read(data: Signals, of: Windows, size: int, snr: float | None = None, seed: 
     return found
 
 
-_last: list[Any] = []
-
-
+@functools.lru_cache(maxsize=1)
 def taken(
     data: Signals, split: str, seed: int, size: int, noise: tuple[float, ...] = SNR
 ) -> tuple[network.Parts, list[Taken], list[Taken]]:
@@ -83,16 +82,12 @@ def taken(
 
     The last ones asked for are kept.
     """
-    key = (data.fingerprint, split, seed, size, noise)
-    if not _last or _last[0] != key:
-        of = network.raw(data)
-        part = network.parts(replace(of, x=np.arange(len(of))), split, seed)
-        whole, ends = read(data, benchmark.together(part), size), np.cumsum([len(one) for one in part])
-        places = [slice(end - len(one), end) for one, end in zip(part, ends, strict=True)]
-        clean = [Taken(whole.samples[rows], whole.images[rows], whole.speed[rows]) for rows in places]
-        _last[:] = [key, (part, clean, [read(data, part.test, size, snr, seed) for snr in noise])]
-    found: tuple[network.Parts, list[Taken], list[Taken]] = _last[1]
-    return found
+    of = network.raw(data)
+    part = network.parts(replace(of, x=np.arange(len(of))), split, seed)
+    whole, ends = read(data, benchmark.together(part), size), np.cumsum([len(one) for one in part])
+    places = [slice(end - len(one), end) for one, end in zip(part, ends, strict=True)]
+    clean = [Taken(whole.samples[rows], whole.images[rows], whole.speed[rows]) for rows in places]
+    return part, clean, [read(data, part.test, size, snr, seed) for snr in noise]
 
 
 def milliseconds(model: Any, reads: str, test: Taken, n: int = 20) -> float:
@@ -108,6 +103,7 @@ def milliseconds(model: Any, reads: str, test: Taken, n: int = 20) -> float:
     return 1000 * float(np.median(took))
 
 
+@knows(model=MODELS)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
     """Train one model and test it, in silence and in noise.
 
@@ -131,8 +127,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         signal to noise in dB; ``validation_accuracy``; ``parameters`` of a network; ``ms_per_prediction``, see `milliseconds`.
         Arrays: which of all windows are tested; confusion matrix; each tested bearing's share.
     """
-    if config["model"] not in MODELS:
-        raise ValueError(f"model {config['model']!r} is unknown; allowed are {', '.join(MODELS)}")
     reads, build = MODELS[config["model"]]
     part, clean, noisy = taken(dataset, config["split"], seed, config["size"])
     train, validation, test = (READERS[reads](one) for one in clean)

@@ -16,7 +16,7 @@ from qhelpers import signals
 from qhelpers.datasets import Signals
 from qhelpers.papers.bearings import benchmark
 from qhelpers.papers.bearings.benchmark import PRINTED, Windows
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 SETS = ("cwru", "mfpt", "ims", "pronostia", "hit_sm", "uestc")
 #: Machines with labels, and the sets they are of.
@@ -26,6 +26,7 @@ FEATURES = ("step", "offset", "level")
 PROTOCOLS = {name: ("folds",) if name in ("mfpt", "uestc") else ("folds", "size") for name in OF}
 
 
+@knows(what=("counts", "printed", "leak"), feature=FEATURES)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
     """Count what a set holds, look for the printed count, or ask one number for the class.
 
@@ -46,9 +47,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
         return Outcome(counts(dataset))
     if config["what"] == "printed":
         return Outcome(printed(dataset))
-    if config["what"] == "leak":
-        return leak(dataset, config["machine"], config["feature"], config["protocol"], seed)
-    raise ValueError(f"what={config['what']!r}; allowed are 'counts', 'printed' and 'leak': pass one of them")
+    return leak(dataset, config["machine"], config["feature"], config["protocol"], seed)
 
 
 def counts(data: Signals) -> dict[str, float]:
@@ -102,9 +101,7 @@ def told(some: Windows, data: Signals, machine: str, feature: str) -> np.ndarray
         return np.array([[of[name]] for name in some.recording.tolist()])
     if feature == "offset":
         return some.x.mean(axis=1, dtype=float, keepdims=True)
-    if feature == "level":
-        return some.x.std(axis=1, dtype=float, keepdims=True)
-    raise ValueError(f"feature {feature!r} is unknown; allowed are {', '.join(FEATURES)}: pass one of them")
+    return some.x.std(axis=1, dtype=float, keepdims=True)
 
 
 def leak(data: Signals, machine: str, feature: str, protocol: str, seed: int) -> Outcome:

@@ -30,7 +30,7 @@ from qhelpers.papers.bearings.benchmark import channel_of
 from qhelpers.papers.bearings.experiments import network
 from qhelpers.papers.bearings.model import circuit
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 VARIANTS = ("full", "without circuit")
 SIZES, THREADS, BATCH = (32, 64, 224), (1, 2), 16
@@ -38,6 +38,7 @@ SIZES, THREADS, BATCH = (32, 64, 224), (1, 2), 16
 N_CALIBRATION, N_TIMED = 256, 16
 
 
+@knows(question=("formats", "speed", "circuit", "chain"))
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
     """Ask one question.
 
@@ -57,17 +58,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
     -------
     Outcome
         See `formats`, `speed`, `circuits` and `chain`.
-
-    Raises
-    ------
-    ValueError
-        If there is no such question.
     """
     questions: dict[str, Callable[..., Outcome]] = {
         "formats": formats, "speed": speed, "circuit": circuits, "chain": chain,
     }  # fmt: skip
-    if config["question"] not in questions:
-        raise ValueError(f"question {config['question']!r} is unknown; allowed are {', '.join(questions)}")
     return questions[config["question"]](config, seed, dataset, scratch)
 
 

@@ -15,7 +15,7 @@ from qhelpers import signals
 from qhelpers._extras import require
 from qhelpers.circuits import QuantumLayer
 from qhelpers.papers.bearings.model import CBAM, LAMBDAS, N_LAYERS, N_QUBITS, WIDTH, HybridHead, QEMLNet, circuit, loss
-from qhelpers.runs.experiment import of_equations
+from qhelpers.runs.experiment import of_functions
 
 #: Samples that are tried, classes, and channels of the maps that attention is tried on.
 N_ROWS, N_CLASSES, N_CHANNELS = 8, 8, 64
@@ -280,10 +280,10 @@ EQUATIONS: dict[str, Callable[[int], Found]] = {
 }
 
 
-EXPERIMENT = of_equations(
+EXPERIMENT = of_functions(
     "bearings-equations",
     "paper 4: the equations and sentences of section 3, run as printed",
+    "equation",
     EQUATIONS,
-    headline="value",
-    seconds=2.0,
+    seconds=lambda config: 2.0,
 )

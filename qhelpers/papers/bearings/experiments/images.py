@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from qhelpers import signals
 from qhelpers.datasets import Signals
 from qhelpers.papers.bearings import physics
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 RIG = "cwru-drive"
 #: Which channels are read: all three, or one.
@@ -46,13 +46,12 @@ def seen(data: Signals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _splits(protocol: str, fault: np.ndarray, bearing: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if protocol == "random":
         yield from StratifiedKFold(5, shuffle=True, random_state=seed).split(fault, fault)
-    elif protocol == "size":
+    else:
         # A bearing's name ends in its fault's size; of .028 in there is no outer ring.
         yield from LeaveOneGroupOut().split(fault, fault, np.array([one.rpartition(" ")[2] for one in bearing]))
-    else:
-        raise ValueError(f"protocol {protocol!r} is unknown; allowed are {', '.join(PROTOCOLS)}: pass one of them")
 
 
+@knows(protocol=PROTOCOLS)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
     """Name the fault (inner, outer, ball) of windows that are held out.
 

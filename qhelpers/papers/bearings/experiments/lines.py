@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from qhelpers.datasets import Signals
 from qhelpers.papers.bearings import physics
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 from qhelpers.signals import RATE, WINDOW
 
 #: Where a model that is to work elsewhere learns.
@@ -44,12 +44,11 @@ def _splits(
         yield from StratifiedKFold(5, shuffle=True, random_state=seed).split(y, y)
     elif protocol == "bearing":
         yield from LeaveOneGroupOut().split(y, y, bearing)
-    elif protocol == "transfer":
-        yield np.flatnonzero(rig == HOME), np.flatnonzero(rig != HOME)
     else:
-        raise ValueError(f"protocol {protocol!r} is unknown; allowed are {', '.join(PROTOCOLS)}: pass one of them")
+        yield np.flatnonzero(rig == HOME), np.flatnonzero(rig != HOME)
 
 
+@knows(protocol=PROTOCOLS)
 def run(config: Mapping[str, Any], seed: int, *datasets: Signals) -> Outcome:
     """Name inner or outer on what is held out.
 

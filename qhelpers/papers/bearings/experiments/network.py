@@ -5,22 +5,21 @@ Windows, splits, budget and variants are deviations D4.26 to D4.30, fixed before
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score, roc_auc_score
 
-from qhelpers import signals
 from qhelpers.datasets import Signals
-from qhelpers.papers.bearings import benchmark, physics
+from qhelpers.papers.bearings import benchmark, elsewhere, physics
 from qhelpers.papers.bearings.benchmark import Windows
 from qhelpers.papers.bearings.costs import n_parameters
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 SPLITS = ("random-windows", "fault-size-out")
 #: Faults that all kinds were made in: those of .028 in have no outer race (D4.26).
@@ -67,15 +66,13 @@ class Parts(NamedTuple):
     test: Windows
 
 
-_last: list[Any] = []
-
-
 def raw(data: Signals) -> Windows:
     """All windows of the drive end with their samples, in the order of `windows`."""
     cut = benchmark.windows(data, "cwru-drive")
     return cut[cut.size <= LARGEST]
 
 
+@functools.lru_cache(maxsize=1)
 def windows(data: Signals, size: int) -> Windows:
     """All windows of the drive end, normal and faulty, with images in the place of samples (D4.26).
 
@@ -88,16 +85,7 @@ def windows(data: Signals, size: int) -> Windows:
     size : int
         Pixels a side.
     """
-    key = (data.fingerprint, size)
-    if not _last or _last[0] != key:
-        cut = raw(data)
-        channel, made = data.channels.index(benchmark.channel_of("cwru-drive")), []
-        for name in dict.fromkeys(cut.recording.tolist()):
-            k = int(np.flatnonzero(data.labels == name)[0])
-            made.append(signals.images(data.recordings[k][:, channel], float(data.rate[k]), size))
-        _last[:] = [key, replace(cut, x=np.concatenate(made))]
-    found: Windows = _last[1]
-    return found
+    return elsewhere.images(data, raw(data), "cwru-drive", size)
 
 
 def parts(of: Windows, split: str, seed: int, inner: bool = False) -> Parts:
@@ -136,6 +124,7 @@ def parts(of: Windows, split: str, seed: int, inner: bool = False) -> Parts:
     return Parts(*(benchmark.balanced(of[one], min(round(n), len(one)), seed) for one, n in zip(rows, most, strict=True)))
 
 
+@knows(variant=VARIANTS)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | None = None) -> Outcome:
     """Train one variant and test it.
 
@@ -158,8 +147,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Signals, scratch: Path | 
         ``q_sd``, the mean standard deviation of the four expectation values on test windows; numbers of windows and parameters.
         Arrays: curves, the confusion matrix, and each tested bearing's share.
     """
-    if config["variant"] not in VARIANTS:
-        raise ValueError(f"variant {config['variant']!r} is unknown; allowed are {', '.join(VARIANTS)}")
     part = parts(windows(dataset, config["size"]), config["split"], seed, bool(config.get("inner")))
     model = QEMLNetClassifier(
         **VARIANTS[config["variant"]],

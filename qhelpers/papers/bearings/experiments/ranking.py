@@ -16,7 +16,7 @@ from qhelpers import signals
 from qhelpers._extras import require
 from qhelpers.datasets import Signals
 from qhelpers.papers.bearings.experiments import network
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 Array = NDArray[np.float64]
 MODELS = ("forest", "logistic")
@@ -83,11 +83,6 @@ def attributions(name: str, X: Array, y: Any, X_test: Array, seed: int) -> tuple
     model : classifier
     values : ndarray of shape (n_windows, n_features, n_classes)
         SHAP values against a background of `N_BACKGROUND` training windows, features taken as independent (interventional).
-
-    Raises
-    ------
-    ValueError
-        If the model is unknown.
     """
     shap = require("shap", "explain")
     background = X[np.random.default_rng(seed).choice(len(X), min(N_BACKGROUND, len(X)), replace=False)]
@@ -95,12 +90,11 @@ def attributions(name: str, X: Array, y: Any, X_test: Array, seed: int) -> tuple
         forest = RandomForestClassifier(N_TREES, max_depth=8, class_weight="balanced", random_state=seed).fit(X, y)
         explainer = shap.TreeExplainer(forest, background, feature_perturbation="interventional", model_output="probability")
         return forest, np.asarray(explainer.shap_values(X_test, check_additivity=False))
-    if name == "logistic":
-        plain = LogisticRegression(class_weight="balanced", max_iter=5000).fit(X, y)
-        return plain, np.asarray(shap.LinearExplainer(plain, background).shap_values(X_test))
-    raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}: pass one of them")
+    plain = LogisticRegression(class_weight="balanced", max_iter=5000).fit(X, y)
+    return plain, np.asarray(shap.LinearExplainer(plain, background).shap_values(X_test))
 
 
+@knows(model=MODELS)
 def run(config: Mapping[str, Any], seed: int, dataset: Signals) -> Outcome:
     """Train one model on the ten numbers and rank them.
 

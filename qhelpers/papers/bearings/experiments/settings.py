@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from qhelpers.datasets import Signals, ims, pronostia
 from qhelpers.papers.bearings import baselines, benchmark, costs, model
 from qhelpers.papers.bearings.experiments import transfer
 from qhelpers.papers.bearings.model import CBAM, QEMLNet
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import of_functions, unseeded
 
 #: Windows, bearings and samples of a made-up set on which shares and folds are counted.
 N_WINDOWS, N_BEARINGS, N_SAMPLES = 2000, 10, 4
@@ -171,52 +171,11 @@ ON_DATA: dict[str, dict[str, Callable[[Signals], float]]] = {
 }
 
 
-def run(config: Mapping[str, Any], seed: int, dataset: Signals | None = None) -> Outcome:
-    """Find one setting.
-
-    Parameters
-    ----------
-    config : mapping
-        ``setting``, a key of `ALONE`, or of `ON_DATA` with ``data``.
-    seed : int
-        Not used: nothing is drawn.
-    dataset : Signals, optional
-        For those of `ON_DATA`.
-
-    Returns
-    -------
-    Outcome
-        ``value``.
-
-    Raises
-    ------
-    ValueError
-        If the setting is unknown, or not one of the set.
-    """
-    name = config["setting"]
-    allowed = ALONE if dataset is None else ON_DATA.get(dataset.name, {})
-    if name not in allowed:
-        place = "without data" if dataset is None else f"of {dataset.name}"
-        raise ValueError(f"setting {name!r} is unknown {place}; allowed are {', '.join(allowed)}: pass one of them")
-    return Outcome({"value": ALONE[name]() if dataset is None else ON_DATA[dataset.name][name](dataset)})
-
-
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Each setting, three seeds."""
-    n_seeds = 1 if profile == "quick" else 3
-    entries: list[dict[str, Any]] = [{"setting": name} for name in ALONE]
-    entries += [{"setting": name, "data": data} for data, known in ON_DATA.items() for name in known]
-    return [(entry, n_seeds) for entry in entries]
-
-
-EXPERIMENT = Experiment(
-    name="bearings-settings",
-    version="1",
-    about="paper 4: the settings that it prints and the counts of its Table 2, as built and as the sets at hand have them",
-    function=run,
-    grid=grid,
-    estimate=lambda config: 5.0 if "data" in config else 1.0,
-    headline="value",
-    data=lambda config: (config["data"],) if "data" in config else (),
-    told=("setting", "data"),
+EXPERIMENT = of_functions(
+    "bearings-settings",
+    "paper 4: the settings that it prints and the counts of its Table 2, as built and as the sets at hand have them",
+    "setting",
+    unseeded(ALONE),
+    {data: unseeded(known) for data, known in ON_DATA.items()},
+    seconds=lambda config: 5.0 if "data" in config else 1.0,
 )

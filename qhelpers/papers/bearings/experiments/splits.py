@@ -6,6 +6,7 @@ Windows, blocks, loads and models are D4.60 to D4.62, fixed before a score was s
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,17 +43,12 @@ NETWORK = "qeml-net"
 VALIDATION = 0.15
 _SHARES = (0.7, 0.15, 0.15)
 
-_last: dict[str, Any] = {}
 
-
+@functools.lru_cache(maxsize=2)
 def windows(data: Signals, machine: str, samples: int) -> Windows:
     """All windows of one end, healthy and faulty, half of each in the next (D4.60). The last ones asked for are kept."""
-    key = (data.fingerprint, samples)
-    if _last.get(machine, (None,))[0] != key:
-        cut = benchmark.windows(data, machine, samples, samples // 2)
-        _last[machine] = (key, cut[np.flatnonzero(cut.size <= network.LARGEST)])
-    found: Windows = _last[machine][1]
-    return found
+    cut = benchmark.windows(data, machine, samples, samples // 2)
+    return cut[np.flatnonzero(cut.size <= network.LARGEST)]
 
 
 def parts(data: Signals, split: str, samples: int, seed: int) -> tuple[Parts, tuple[str, str]]:

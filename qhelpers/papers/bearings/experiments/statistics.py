@@ -11,7 +11,7 @@ from scipy import stats
 from qhelpers.evaluation import holm
 from qhelpers.papers.bearings.experiments import comparison, network
 from qhelpers.runs import records
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: The nine of Table 3, and the network that they are compared with.
 RIVALS = ("svm-rbf", "random-forest", "lstm", "1d-cnn", "resnet-50", "automl", "transformer", "gnn", "hybrid-qnn")
@@ -82,13 +82,14 @@ def variance(groups: Iterable[Sequence[float]]) -> dict[str, float]:
     return found | {"df_between": float(between), "df_within": float(within)}
 
 
-def shares(runs: Iterable[Any]) -> dict[str, float]:
-    """Share of right windows of each bearing, the mean over the runs that tested it."""
+def shares(runs: Iterable[Any], array: str = "share") -> dict[str, float]:
+    """Share of right windows of each bearing, the mean over the runs that tested it; `array` is what they call it."""
     found: dict[str, list[float]] = {}
     for run in runs:
         arrays = run.arrays()
-        for name, share in zip(arrays["bearing"].tolist(), arrays["share"].tolist(), strict=True):
-            found.setdefault(str(name), []).append(share)
+        for name, share in zip(arrays["bearing"].tolist(), arrays[array].tolist(), strict=True):
+            if not np.isnan(share):
+                found.setdefault(name, []).append(share)
     return {name: float(np.mean(values)) for name, values in sorted(found.items())}
 
 
@@ -101,6 +102,7 @@ def by_bearing(runs: Sequence[Any], other: str) -> dict[str, float]:
     return found | {"p_ranks": 1.0 if same else float(stats.wilcoxon(first, second).pvalue), "n": float(len(first))}
 
 
+@knows(split=network.SPLITS, model=(*RIVALS, ALL))
 def run(config: Mapping[str, Any], seed: int) -> Outcome:
     """Compare the network with one rival, or all ten by an analysis of variance, from the records of `bearings-comparison`.
 
@@ -122,12 +124,9 @@ def run(config: Mapping[str, Any], seed: int) -> Outcome:
     Raises
     ------
     ValueError
-        If the model or the split is unknown, or the comparison is not recorded.
+        If the comparison is not recorded.
     """
     split, name = config["split"], config["model"]
-    if split not in network.SPLITS or name not in (*RIVALS, ALL):
-        allowed = f"{', '.join(network.SPLITS)}; {', '.join((*RIVALS, ALL))}"
-        raise ValueError(f"split {split!r}, model {name!r}; allowed are {allowed}")
     ran = [one for one in records.measured(comparison.EXPERIMENT.name) if one.config["split"] == split]
     scores: dict[str, dict[int, float]] = {}
     for one in ran:

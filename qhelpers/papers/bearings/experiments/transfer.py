@@ -23,7 +23,7 @@ from qhelpers.papers.bearings.baselines import READERS, Taken
 from qhelpers.papers.bearings.benchmark import UNIFIED, Windows
 from qhelpers.papers.bearings.experiments import lines, network
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 DATA = ("cwru", "mfpt", "hit_sm", "uestc")
 HOME = "cwru-drive"
@@ -115,6 +115,7 @@ def _named(model: Any, X: np.ndarray, classes: np.ndarray | None = None) -> np.n
     return named
 
 
+@knows(model=MODELS)
 def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path | None = None) -> Outcome:
     """Train on CWRU's drive end, test on other machines, fine-tune on each and test again.
 
@@ -140,8 +141,6 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
         Arrays: a confusion matrix a machine, rows the true class, before and after fine-tuning.
     """
     name = config["model"]
-    if name not in MODELS:
-        raise ValueError(f"model {name!r} is unknown; allowed are {', '.join(MODELS)}: pass one of them")
     of = dict(zip(DATA, datasets, strict=True))
     size, samples = config.get("size", 32), config.get("samples", signals.WINDOW)
     if name == LINES:

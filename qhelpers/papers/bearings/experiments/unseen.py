@@ -6,6 +6,7 @@ left out once, and what is chosen is chosen by folds over the other 26.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from qhelpers.datasets import Signals
 from qhelpers.papers.bearings import benchmark, elsewhere, physics
 from qhelpers.papers.bearings.experiments import lines, network
 from qhelpers.papers.bearings.training import QEMLNetClassifier
-from qhelpers.runs.experiment import Experiment, Needs, Outcome
+from qhelpers.runs.experiment import Experiment, Needs, Outcome, knows
 
 DATA = lines.DATA
 #: What is chosen among, simplest first: of equal candidates the first is taken.
@@ -50,7 +51,11 @@ class Bearings(NamedTuple):
     bearing: np.ndarray
 
 
-_last: list[Any] = []
+@functools.lru_cache(maxsize=1)
+def windows(datasets: tuple[Signals, ...], inputs: tuple[str, ...], samples: int, pixels: bool) -> Bearings:
+    """Windows of all rigs, `short` or of `seconds`; the last ones asked for are kept."""
+    of = dict(zip(DATA, datasets, strict=True))
+    return short(of) if inputs == ("image",) else seconds(of, inputs, samples, pixels)
 
 
 def seconds(of: Mapping[str, Signals], inputs: Sequence[str], samples: int = 12_000, pixels: bool = False) -> Bearings:
@@ -125,6 +130,7 @@ def _answer(
     return guessed == of.y[test], told
 
 
+@knows(method=METHODS)
 def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path | None = None) -> Outcome:
     """Leave each of the bearings out once.
 
@@ -147,15 +153,8 @@ def run(config: Mapping[str, Any], seed: int, *datasets: Signals, scratch: Path 
         As `elsewhere.tested`; ``accuracy_`` with a rig; of the nested choice ``inner``, the mean score by which it was chosen.
         Arrays: each bearing's name and share; of the nested choice the candidate that was taken for it.
     """
-    if config["method"] not in METHODS:
-        raise ValueError(f"method {config['method']!r} is unknown; allowed are {', '.join(METHODS)}: pass one of them")
     inputs = INPUTS if config["method"] == "nested" else (config["input"],)
-    pixels = config["method"] == "network"
-    key = (tuple(one.fingerprint for one in datasets), inputs, config["samples"], pixels)
-    if not _last or _last[0] != key:
-        by = dict(zip(DATA, datasets, strict=True))
-        _last[:] = [key, short(by) if inputs == ("image",) else seconds(by, inputs, config["samples"], pixels)]
-    of: Bearings = _last[1]
+    of = windows(datasets, inputs, config["samples"], config["method"] == "network")
     done: dict[str, Any] = {}
     kept = None if scratch is None else scratch / "bearings.json"
     if kept is not None and kept.exists():

@@ -30,13 +30,12 @@ from qhelpers.papers.low_energy.experiments.tables import (
     CLASSICAL,
     EPOCHS,
     LEARNING_RATES,
-    TOLD,
-    TOLD_LAST,
     Fitted,
     fitted,
+    of_paper,
     scores,
 )
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Outcome
 
 DATA = ("occupancy", "ton_iot_gps")
 #: The paper's own software for each of its networks.
@@ -431,7 +430,7 @@ def estimate(config: Mapping[str, Any]) -> float:
     return 0.4 * config["max_epochs"] + (8.0 if config["engine"] == "qiskit" else 1.0)
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="energy",
     version="1",
     about="paper 1: processor seconds of training and prediction, circuit executions, and the trained circuit in C",
@@ -439,7 +438,5 @@ EXPERIMENT = Experiment(
     grid=grid,
     estimate=estimate,
     headline="predict_cpu_seconds_per_1000",
-    told=TOLD,
-    told_last=TOLD_LAST,
     times=lambda config: r"metrics\.(epoch|train|predict)(_tuned|_single)?_(cpu_seconds|wh|gco2)(_per_1000)?",
 )

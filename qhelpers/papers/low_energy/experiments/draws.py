@@ -12,8 +12,8 @@ from typing import Any
 from qhelpers.datasets import Dataset
 from qhelpers.evaluation import shared_rows
 from qhelpers.papers.low_energy.experiments import learning_curves
-from qhelpers.papers.low_energy.experiments.tables import TOLD, TOLD_LAST
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import of_paper
+from qhelpers.runs.experiment import Outcome
 
 #: Seeds of the curves.
 SEEDS = range(20)
@@ -45,14 +45,12 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [({"data": data}, 2 if profile == "quick" else len(SEEDS)) for data in learning_curves.SIZES]
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="draws",
     version="1",
     about="paper 1: how many test rows two draws of the learning curves have in common",
     function=run,
     grid=grid,
     estimate=lambda config: 0.5,
-    told=TOLD,
-    told_last=TOLD_LAST,
     headline="shared_test_rows",
 )

@@ -17,8 +17,8 @@ import numpy as np
 from qhelpers.datasets import Dataset
 from qhelpers.papers.low_energy.experiments import equations_circuits as c
 from qhelpers.papers.low_energy.experiments import equations_noise as n
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome
 
 #: What needs no training, by the name in a config.
 ALGEBRA: dict[str, Callable[[c.Case], c.Metrics]] = {
@@ -113,25 +113,18 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return entries
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return 1.5 if "epochs" in config else 0.1
-
-
 def _times(config: Mapping[str, Any]) -> str:
     """Seconds; and what the equation on sizes makes of them."""
     return r"metrics\.seconds\..*" + (r"|metrics\.disagreement" if config["equation"] == "sizes" else "")
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="equations",
     version="2",
     about="paper 1: its equations and pseudo-code as printed, beside what they must mean",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: 1.5 if "epochs" in config else 0.1,
     headline="disagreement",
-    told=TOLD,
-    told_last=TOLD_LAST,
     times=_times,
 )

@@ -18,8 +18,8 @@ from qhelpers._extras import require
 from qhelpers.circuits import Ansatz, Encoding, VariationalCircuit
 from qhelpers.datasets import Dataset
 from qhelpers.models.quantum import CircuitClassifier
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,6 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 SHAPE = tuple(len(levels) for levels in FACTORS.values())
 #: What chapters call the levels.
 MEANING = {"RY": "angle RY", "Z": "Z map", "ZZ": "ZZ map"}
-#: The two properties of a circuit that its structure decides, whatever the weights.
-STRUCTURE = ("reach", "mirror")
 
 
 class Cell(NamedTuple):
@@ -195,14 +193,13 @@ def anova(accuracy: NDArray[Any]) -> pd.DataFrame:
     return table.loc[order]
 
 
-def shares(accuracy: NDArray[Any], level: float = 0.95) -> pd.DataFrame:
-    """`anova` with intervals of ω² over seeds, by leaving out one seed at a time (jackknife).
+def shares(accuracy: NDArray[Any]) -> pd.DataFrame:
+    """`anova` with 95 % intervals of ω² over seeds, by leaving out one seed at a time (jackknife).
 
     Parameters
     ----------
     accuracy : ndarray of shape (n_seeds, ...)
         As for `anova`; at least three seeds.
-    level : float
 
     Returns
     -------
@@ -217,7 +214,7 @@ def shares(accuracy: NDArray[Any], level: float = 0.95) -> pd.DataFrame:
     table = anova(accuracy)
     without = np.array([anova(np.delete(accuracy, seed, axis=0))["omega_sq"].to_numpy() for seed in range(n)])
     error = np.sqrt((n - 1) / n * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-    half = stats.t.ppf((1 + level) / 2, n - 1) * error
+    half = stats.t.ppf(0.975, n - 1) * error
     return table.assign(low=table["omega_sq"] - half, high=table["omega_sq"] + half)
 
 
@@ -228,19 +225,13 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [({"data": data} | budget, 1 if quick else 10) for data in ("occupancy", "ton_iot_gps")]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly: a circuit takes 20 ms (its first time 100) and 1 ms an update."""
-    return 36 * len(config["repetitions"]) * (0.02 + 0.001 * config["epochs"])
-
-
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="exploration",
     version="1",
     about="feature map x ansatz x repetitions x entanglement, all circuits trained alike: what matters",
     function=run,
     grid=grid,
-    estimate=estimate,
+    # a circuit takes 20 ms (its first time 100) and 1 ms an update
+    estimate=lambda config: 36 * len(config["repetitions"]) * (0.02 + 0.001 * config["epochs"]),
     headline="accuracy",
-    told=TOLD,
-    told_last=TOLD_LAST,
 )

@@ -18,8 +18,8 @@ from qhelpers.evaluation import Test, balanced_subsample, binary_metrics, confus
 from qhelpers.models import tune
 from qhelpers.models.quantum import ENGINES, CircuitClassifier
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit, qnn_q_circuit
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome
 
 #: Circuits with their observable and width, by the names of chapters; the features are prepared as the circuit needs them.
 CIRCUITS = {"qnn-p, chain": "P", "qnn-p, ring": "P", "qnn-q": "Q"}
@@ -175,14 +175,12 @@ def estimate(config: Mapping[str, Any]) -> float:
     return 0.0006 * updates * (0.8 * len(config["learning_rates"]) + 0.7)
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="frameworks",
     version="1",
     about="circuit, recipe of training and library changed one by one: what makes QNN-P better than QNN-Q?",
     function=run,
     grid=grid,
     estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
     times=lambda config: r"chosen\.seconds\..*",
 )

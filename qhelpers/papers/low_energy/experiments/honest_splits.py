@@ -11,8 +11,8 @@ import numpy as np
 from qhelpers.datasets import Dataset
 from qhelpers.evaluation import binary_metrics, confusion_counts, late_split, official_split, random_split, time_block_split
 from qhelpers.models import baseline
-from qhelpers.papers.low_energy.experiments.tables import TOLD, TOLD_LAST
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import of_paper
+from qhelpers.runs.experiment import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,13 +193,11 @@ def estimate(config: Mapping[str, Any]) -> float:
     return fit * (N_BLOCKS if config["split"] == "time blocks" else 1)
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="splits",
     version="1",
     about="ordinary models on random rows and on rows from another time, all rows of a set",
     function=run,
     grid=grid,
     estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
 )

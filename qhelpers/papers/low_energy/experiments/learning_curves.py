@@ -30,9 +30,9 @@ from qhelpers.evaluation import (
 from qhelpers.models import TrigonometricFeatures, baseline, tune
 from qhelpers.models.quantum import repeat_columns
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit
-from qhelpers.papers.low_energy.experiments.tables import EPOCHS, FEATURES, LEARNING_RATES, TOLD, TOLD_LAST, TUNING_ROWS
+from qhelpers.papers.low_energy.experiments.tables import EPOCHS, FEATURES, LEARNING_RATES, TUNING_ROWS, of_paper
 from qhelpers.papers.low_energy.models import QNNPClassifier, fill_qubits
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Outcome, knows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,11 +184,8 @@ def _trained(config: Mapping[str, Any], seed: int, X: Array, y: NDArray[Any]) ->
         chosen = {"learning_rate": model.learning_rate, "epochs": model.epochs}
     elif config["model"] in ("least-squares", "logistic"):
         model = _FreeFit(config["model"], config["entangler"], int(inner.generate_state(1)[0] // 2))
-    elif config["model"] in CLASSICAL:
-        model = baseline(config["model"], state)
     else:
-        allowed = ("qnn-p", "least-squares", "logistic", *CLASSICAL)
-        raise ValueError(f"model {config['model']!r} is unknown; allowed are {', '.join(allowed)}")
+        model = baseline(config["model"], state)
     start = time.perf_counter()
     model.fit(X, y)
     seconds = time.perf_counter() - start
@@ -285,6 +282,7 @@ def whole_circuit(model: QNNPClassifier, weights: Array) -> Callable[[Array], Ar
     return outputs
 
 
+@knows(model=("qnn-p", "least-squares", "logistic", *CLASSICAL))
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     """Train one model at every size and test it on other rows of the same days, and on the tenth of time that was left out.
 
@@ -461,13 +459,11 @@ def estimate(config: Mapping[str, Any]) -> float:
     return again * sum(per_size.get(config["model"], 0.02) * (1 + n / 3000) for n in config["sizes"])
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="learning-curves",
     version="1",
     about="paper 1: QNN-P, free fits on its terms and ordinary models from 20 to 10,000 training points, and its light cone",
     function=run,
     grid=grid,
     estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
 )

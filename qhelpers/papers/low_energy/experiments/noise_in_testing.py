@@ -5,7 +5,7 @@ The network is the one of Tables I and II (`tables.fitted`); noise acts in testi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from qhelpers.datasets import Dataset
 from qhelpers.evaluation import confusion_counts
 from qhelpers.models.mitigation import chance_positive, decision_accuracy, fit_cut, sampled
 from qhelpers.papers.low_energy.experiments import tables
-from qhelpers.papers.low_energy.experiments.tables import TOLD, TOLD_LAST
+from qhelpers.papers.low_energy.experiments.tables import of_paper
 from qhelpers.runs.experiment import Experiment, Outcome
 
 Array = NDArray[np.float64]
@@ -174,24 +174,34 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     return Outcome(metrics, confusion_counts(labels, predicted), chosen, network.train_seconds, arrays)
 
 
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Both data sets, chain and ring; 20 seeds, the same as in the tables."""
-    seeds = 1 if profile == "quick" else 20
-    return [(config, seeds) for data in DATA for config in networks(data, profile)]
+def on_networks(
+    name: str, about: str, function: Callable[..., Outcome], n_seeds: int, seconds: Callable[[int], float]
+) -> Experiment:
+    """Experiment on the tables' QNN-P: both data sets, chain and ring, with the first seeds of the tables.
+
+    Parameters
+    ----------
+    name, about : str
+    function : callable
+        As of an `Experiment`.
+    n_seeds : int
+    seconds : callable
+        Processor seconds of a run, roughly, of the most epochs that are tried.
+    """
+
+    def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
+        return [(config, 1 if profile == "quick" else n_seeds) for data in DATA for config in networks(data, profile)]
+
+    def estimate(config: Mapping[str, Any]) -> float:
+        return seconds(config["max_epochs"])
+
+    return of_paper(name=name, version="1", about=about, function=function, grid=grid, estimate=estimate)
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return 3.0 + 0.005 * config["max_epochs"]
-
-
-EXPERIMENT = Experiment(
-    name="noise",
-    version="1",
-    about="paper 1, Figure 5: the trained QNN-P under six channels at 21 strengths in three places, in testing",
-    function=run,
-    grid=grid,
-    estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
+EXPERIMENT = on_networks(
+    "noise",
+    "paper 1, Figure 5: the trained QNN-P under six channels at 21 strengths in three places, in testing",
+    run,
+    n_seeds=20,
+    seconds=lambda epochs: 3.0 + 0.005 * epochs,
 )

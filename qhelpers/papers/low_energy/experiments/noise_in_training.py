@@ -13,10 +13,9 @@ from qhelpers.datasets import Dataset
 from qhelpers.evaluation import confusion_counts
 from qhelpers.models.mitigation import decision_accuracy
 from qhelpers.papers.low_energy.experiments import tables
-from qhelpers.papers.low_energy.experiments.noise_in_testing import DATA, LEVELS, MAIN_SHOTS, networks, noisy_outputs
-from qhelpers.papers.low_energy.experiments.tables import TOLD, TOLD_LAST
+from qhelpers.papers.low_energy.experiments.noise_in_testing import LEVELS, MAIN_SHOTS, noisy_outputs, on_networks
 from qhelpers.papers.low_energy.models import NoisyQNNPClassifier
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Outcome
 
 #: Where noise stands in training.
 INSERTIONS = ("layer", "end")
@@ -65,24 +64,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     return Outcome(rounded, confusion_counts(labels, (plain > 0).astype(int)), network.chosen, seconds, arrays)
 
 
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Both data sets, chain and ring; 10 seeds, the first ten of the tables."""
-    seeds = 1 if profile == "quick" else 10
-    return [(config, seeds) for data in DATA for config in networks(data, profile)]
-
-
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly: 72 trainings."""
-    return 72 * (0.03 + 0.0005 * config["max_epochs"])
-
-
-EXPERIMENT = Experiment(
-    name="noise-training",
-    version="1",
-    about="paper 1: QNN-P trained and tested under six channels at six strengths, noise after each layer or before the read-out",
-    function=run,
-    grid=grid,
-    estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
+EXPERIMENT = on_networks(
+    "noise-training",
+    "paper 1: QNN-P trained and tested under six channels at six strengths, noise after each layer or before the read-out",
+    run,
+    n_seeds=10,
+    seconds=lambda epochs: 72 * (0.03 + 0.0005 * epochs),  # 72 trainings
 )

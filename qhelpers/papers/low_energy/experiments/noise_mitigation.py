@@ -24,9 +24,8 @@ from qhelpers.models.mitigation import (
 )
 from qhelpers.papers.low_energy.circuits import qnn_p_circuit
 from qhelpers.papers.low_energy.experiments import tables
-from qhelpers.papers.low_energy.experiments.noise_in_testing import DATA, LEVELS, MAIN_SHOTS, networks, noisy_outputs
-from qhelpers.papers.low_energy.experiments.tables import TOLD, TOLD_LAST
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.noise_in_testing import LEVELS, MAIN_SHOTS, noisy_outputs, on_networks
+from qhelpers.runs.experiment import Outcome
 
 Array = NDArray[np.float64]
 
@@ -143,24 +142,10 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     return Outcome(metrics, counts, network.chosen, network.train_seconds, arrays)
 
 
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Both data sets, chain and ring; 10 seeds, the first of the tables'."""
-    seeds = 1 if profile == "quick" else 10
-    return [(config, seeds) for data in DATA for config in networks(data, profile)]
-
-
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return 5.0 + 0.005 * config["max_epochs"]
-
-
-EXPERIMENT = Experiment(
-    name="noise-mitigation",
-    version="1",
-    about="paper 1: zero-noise extrapolation of the trained QNN-P, its outputs and its decisions, and at equal shots",
-    function=run,
-    grid=grid,
-    estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
+EXPERIMENT = on_networks(
+    "noise-mitigation",
+    "paper 1: zero-noise extrapolation of the trained QNN-P, its outputs and its decisions, and at equal shots",
+    run,
+    n_seeds=10,
+    seconds=lambda epochs: 5.0 + 0.005 * epochs,
 )

@@ -20,8 +20,8 @@ from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample
 from qhelpers.models.quantum import CircuitClassifier
 from qhelpers.papers.low_energy.experiments.exploration import CELLS
-from qhelpers.papers.low_energy.experiments.tables import FEATURES, TOLD, TOLD_LAST, draw
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw, of_paper
+from qhelpers.runs.experiment import Outcome, knows
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,7 @@ N_FRESH = 4000
 LABELS = ("real", "shuffled")
 
 
+@knows(labels=LABELS)
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     """Train circuits of the exploration's grid on one draw of 240 points, score them on its 60 and on thousands of fresh ones.
 
@@ -51,8 +52,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
         pick from all; ``picked.score60``, its score there; ``one.score60`` and ``one.fresh``, the means over all circuits;
         ``correlation`` of two circuits' scores, see `agreement`.
     """
-    if config["labels"] not in LABELS:
-        raise ValueError(f"labels {config['labels']!r} is unknown; allowed are {', '.join(LABELS)}")
     subsample, _, circuits, shuffling = (np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(4))
     train, test = draw(dataset, "300", subsample)
     drawn = np.concatenate([train, test])
@@ -211,19 +210,12 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [(case | budget, 1 if quick else 30) for case in cases]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return float(config["n_circuits"]) * (0.01 + 0.001 * config["epochs"])
-
-
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="picking",
     version="1",
     about="the best of k circuits by 60 test points, against what it is worth on thousands",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: float(config["n_circuits"]) * (0.01 + 0.001 * config["epochs"]),
     headline="picked.score60",
-    told=TOLD,
-    told_last=TOLD_LAST,
 )

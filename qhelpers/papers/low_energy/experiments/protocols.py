@@ -29,9 +29,9 @@ from qhelpers.datasets import Dataset
 from qhelpers.evaluation import balanced_subsample, confusion_counts, official_split, random_split
 from qhelpers.evaluation.likelihood import AVERAGES, QUANTITIES, counts_by_protocol, possible, row_fit
 from qhelpers.models import baseline
-from qhelpers.papers.low_energy.experiments.tables import CLASSICAL, TOLD, TOLD_LAST
+from qhelpers.papers.low_energy.experiments.tables import CLASSICAL, of_paper
 from qhelpers.papers.low_energy.models import QNNHClassifier, QNNPClassifier, QNNQClassifier
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Outcome
 from qhelpers.runs.records import Record
 
 if TYPE_CHECKING:
@@ -467,14 +467,12 @@ def estimate(config: Mapping[str, Any]) -> float:
     return folds * sets * (_SECONDS[0] + _SECONDS[1] * n_train)
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT = of_paper(
     name="protocols",
     version="1",
     about="paper 1: the models of its tables under hundreds of readings of its protocol (which data made these tables?)",
     function=run,
     grid=grid,
     estimate=estimate,
-    told=TOLD,
-    told_last=TOLD_LAST,
     times=lambda config: r"arrays\.seconds\..*",
 )

@@ -27,7 +27,7 @@ from qhelpers.papers.threats.export import OnnxClassifier, export_onnx
 from qhelpers.papers.threats.model import PureHQMLClassifier
 from qhelpers.papers.threats.rows import ArrayRows, statistics
 from qhelpers.papers.threats.stream import Detector, Drift, in_time, replay
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 MODELS = ("pure-hqml", "pure-hqml-without-circuit", "logistic-regression", "random-forest", "one-threshold")
 #: The same network in other software: its ONNX file, and the libraries that the paper names.
@@ -59,6 +59,7 @@ def split(dataset: Dataset, seed: int, rng: np.random.Generator) -> tuple[NDArra
     return train, test, [FEATURES[k] for k in np.sort(np.argsort(-scores, kind="stable")[:N_FEATURES])]
 
 
+@knows(question=("evasion", "speed", "stream"))
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     """Ask one question.
 
@@ -75,15 +76,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     -------
     Outcome
         See `evasion`, `speed` and `stream`.
-
-    Raises
-    ------
-    ValueError
-        If there is no such question.
     """
     questions = {"evasion": evasion, "speed": speed, "stream": stream}
-    if config["question"] not in questions:
-        raise ValueError(f"question {config['question']!r} is unknown; allowed are {', '.join(questions)}")
     rows, weights, drawn = np.random.SeedSequence(seed).spawn(3)
     train, test, columns = split(dataset, seed, np.random.default_rng(rows))
     refuse_empty(dataset.y, train, test)

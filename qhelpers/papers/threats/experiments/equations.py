@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qhelpers._extras import require
 from qhelpers.papers.threats.model import FactorizationMachine, Network, PureHQMLClassifier
-from qhelpers.runs.experiment import of_equations
+from qhelpers.runs.experiment import of_functions
 
 #: Features and qubits, inputs that are tried, and factors of the true machine.
 N_QUBITS, N_ROWS, RANK = 10, 8, 4
@@ -90,8 +90,10 @@ def _seeded(equation: Callable[[int], dict[str, float]]) -> Callable[[int], dict
     return run
 
 
-EXPERIMENT = of_equations(
+EXPERIMENT = of_functions(
     "threats-equations",
     "paper 2: sentences of its Section II that follow from the form of the network",
+    "equation",
     {name: _seeded(one) for name, one in EQUATIONS.items()},
+    headline="difference",
 )

@@ -17,7 +17,7 @@ from qhelpers.datasets import Dataset
 from qhelpers.datasets.wustl_iiot import COLUMNS, DROPPED, FEATURES
 from qhelpers.evaluation import binary_metrics, confusion_counts, group_split, refuse_empty, stratified_split
 from qhelpers.models import baseline
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: Sets of columns of the flows, by what pages call them. ``Traffic`` names the attack: it is a label, and in none of them.
 FLOWS: dict[str, tuple[str, ...]] = {
@@ -61,10 +61,8 @@ def split(dataset: Dataset, kind: str, rng: np.random.Generator) -> tuple[NDArra
     Raises
     ------
     ValueError
-        If there is no such split, or a part lacks a class.
+        If a part lacks a class.
     """
-    if kind not in SPLITS:
-        raise ValueError(f"split {kind!r} is unknown; allowed are {', '.join(SPLITS)}")
     if kind == "rows":
         train, test = stratified_split(dataset.y, TEST, rng)
     else:
@@ -76,6 +74,7 @@ def split(dataset: Dataset, kind: str, rng: np.random.Generator) -> tuple[NDArra
     return train, test
 
 
+@knows(split=SPLITS)
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
     """Train a plain model on some columns, and test it on rows or stretches that it has not seen.
 

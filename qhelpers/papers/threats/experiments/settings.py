@@ -8,7 +8,6 @@ import subprocess
 import sysconfig
 import tempfile
 import venv
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from qhelpers.datasets.wustl_iiot import FEATURES
 from qhelpers.papers.threats.as_printed import LiteralHQML, first_step, pair, set_weights, weights_of
 from qhelpers.papers.threats.experiments.literal import differences, rows
 from qhelpers.papers.threats.model import PureHQMLClassifier
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Outcome, of_functions
 
 #: The printed version, and a Qiskit of its time: it asks for 1.0 or later, but cannot be imported with Qiskit 2.
 PRINTED = ("qiskit-machine-learning==0.8.2", "qiskit==1.4.2")
@@ -39,15 +38,13 @@ PARTS = (
 REFUSED = r"ResolutionImpossible|\(from versions: (?!none)"
 
 
-def install(folder: Path, packages: tuple[str, ...] = PRINTED) -> str | None:
-    """Make an environment with some packages; what they lack, torch above all, it takes from the environment of this process.
+def install(folder: Path) -> str | None:
+    """Make an environment with the printed version; what it lacks, torch above all, comes from the environment of this process.
 
     Parameters
     ----------
     folder : Path
         Where to make it.
-    packages : tuple of str
-        As pip names them.
 
     Returns
     -------
@@ -61,13 +58,13 @@ def install(folder: Path, packages: tuple[str, ...] = PRINTED) -> str | None:
     """
     venv.create(folder, with_pip=True, symlinks=os.name != "nt")
     python = str(min(Path(sysconfig.get_path("scripts", "venv", {"base": str(folder)})).glob("python*")))
-    command = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    command = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PRINTED]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and re.search(REFUSED, done.stderr):
         return None
     if done.returncode:
         raise RuntimeError(
-            f"{' and '.join(packages)} could not be installed, and whether they can be is not known; pip needs a network, and "
+            f"{' and '.join(PRINTED)} could not be installed, and whether they can be is not known; pip needs a network, and "
             f"says: {done.stderr.strip()[-600:]}"
         )
     places = [Path(qhelpers.__file__).parents[1], sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
@@ -128,17 +125,17 @@ def trained(dataset: Dataset, seed: int, **arguments: Any) -> PureHQMLClassifier
     return model
 
 
-def adam(gradients: np.ndarray, first: np.ndarray, rate: float, beta_1: float = 0.9, beta_2: float = 0.999) -> np.ndarray:
-    """Weights after updates by Algorithm 1 of Kingma and Ba (2015).
+def adam(gradients: np.ndarray, first: np.ndarray, rate: float) -> np.ndarray:
+    """Weights after updates by Algorithm 1 of Kingma and Ba (2015), with its decay rates.
 
     Parameters
     ----------
     gradients : ndarray of shape (n_updates, n_weights)
     first : ndarray of shape (n_weights,)
         Weights before.
-    rate, beta_1, beta_2 : float
-        Step and decay rates.
+    rate : float
     """
+    beta_1, beta_2 = 0.9, 0.999
     weights, mean, square = first.astype(float), np.zeros_like(first, float), np.zeros_like(first, float)
     for t, gradient in enumerate(gradients.astype(float), 1):
         mean = beta_1 * mean + (1 - beta_1) * gradient
@@ -147,7 +144,7 @@ def adam(gradients: np.ndarray, first: np.ndarray, rate: float, beta_1: float = 
     return weights
 
 
-def optimizer(dataset: Dataset, seed: int) -> Outcome:
+def optimizer(dataset: Dataset, seed: int) -> dict[str, float]:
     """Largest difference of a weight between our training, as PyTorch makes it, and Adam's published updates by its gradients."""
     seen: list[tuple[np.ndarray, np.ndarray]] = []
 
@@ -163,77 +160,40 @@ def optimizer(dataset: Dataset, seed: int) -> Outcome:
         hook.remove()
     last = torch.nn.utils.parameters_to_vector(model.module_.parameters()).detach().numpy()
     by_hand = adam(np.array([gradient for _, gradient in seen]), seen[0][0], model.learning_rate)
-    return Outcome({"value": float(len(seen)), "difference": float(np.abs(by_hand - last).max())})
+    return {"value": float(len(seen)), "difference": float(np.abs(by_hand - last).max())}
 
 
-def loss(dataset: Dataset, seed: int) -> Outcome:
+def loss(dataset: Dataset, seed: int) -> dict[str, float]:
     """What an epoch minimises, beside scikit-learn's cross-entropy of the network that enters it."""
     before, after = (trained(dataset, seed, epochs=epochs) for epochs in (1, 2))
     minimised = after.history_["loss"][1]
     known = log_loss(dataset.y, before.predict_proba(dataset.X[list(FEATURES)]))
-    return Outcome({"value": minimised, "difference": abs(minimised - float(known))})
+    return {"value": minimised, "difference": abs(minimised - float(known))}
 
 
-def epochs(dataset: Dataset, seed: int) -> Outcome:
+def epochs(dataset: Dataset, seed: int) -> float:
     """How many epochs a training by default has."""
-    return Outcome({"value": float(len(trained(dataset, seed).history_["loss"]))})
+    return float(len(trained(dataset, seed).history_["loss"]))
 
 
-def features(dataset: Dataset, seed: int) -> Outcome:
+def features(dataset: Dataset, seed: int) -> float:
     """How many features a training by default selects."""
-    return Outcome({"value": float(len(trained(dataset, seed).selected_))})
+    return float(len(trained(dataset, seed).selected_))
 
 
-SETTINGS: dict[str, Callable[[Dataset, int], Outcome]] = {
-    "features": features,
-    "epochs": epochs,
-    "loss": loss,
-    "optimizer": optimizer,
-    "framework": framework,
-}
-
-
-def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
-    """Find one setting.
-
-    Parameters
-    ----------
-    config : mapping
-        ``setting``, a key of `SETTINGS`, and ``data``.
-    seed : int
-        Draws weights, and rows for `framework`.
-    dataset : Dataset
-        ``wustl_iiot_999``.
-
-    Returns
-    -------
-    Outcome
-        As the functions say. ``value`` is the setting itself; of `loss` the loss, of `optimizer` the number of updates, of
-        `framework` whether it installs.
-
-    Raises
-    ------
-    ValueError
-        If the setting is unknown.
-    """
-    if config["setting"] not in SETTINGS:
-        raise ValueError(f"setting {config['setting']!r} is unknown; allowed are {', '.join(SETTINGS)}")
-    return SETTINGS[config["setting"]](dataset, seed)
-
-
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Each setting, three seeds."""
-    return [({"setting": name, "data": "wustl_iiot_999"}, 1 if profile == "quick" else 3) for name in SETTINGS]
-
-
-EXPERIMENT = Experiment(
-    name="threats-settings",
-    version="1",
-    about="paper 2: the settings that it prints, among them whether its version of the library can be had",
-    function=run,
-    grid=grid,
-    estimate=lambda config: 90.0 if config["setting"] == "framework" else 1.0,
-    headline="value",
-    told=("setting",),
-    told_last=("data",),
+EXPERIMENT = of_functions(
+    "threats-settings",
+    "paper 2: the settings that it prints, among them whether its version of the library can be had",
+    "setting",
+    {},
+    {
+        "wustl_iiot_999": {
+            "features": features,
+            "epochs": epochs,
+            "loss": loss,
+            "optimizer": optimizer,
+            "framework": framework,
+        }
+    },
+    seconds=lambda config: 90.0 if config["setting"] == "framework" else 1.0,
 )

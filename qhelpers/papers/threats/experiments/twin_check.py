@@ -19,7 +19,7 @@ from qhelpers.datasets.wustl_iiot_fit import fit
 from qhelpers.datasets.wustl_iiot_twin import fitted, twin
 from qhelpers.evaluation import binary_metrics, confusion_counts, refuse_empty, stratified_split
 from qhelpers.models import baseline
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: What a model is trained on before it is tested on genuine rows: half of them, a twin fitted to that half, nine tenths in turn.
 #: The last is another question: can a model tell a twin fitted to one half from the other half? Guessing is right in 50 %.
@@ -54,6 +54,7 @@ def drawn(dataset: Dataset, rows: np.ndarray, n: int, rng: np.random.Generator) 
     return Dataset(**{name: getattr(dataset, name) for name in head}, source="twin", **labelled(values, family))
 
 
+@knows(trained_on=SOURCES)
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset, *, n_twin: int = N_TWIN) -> Outcome:
     """Train on one source, and test on genuine rows that neither the model nor the twin has seen.
 
@@ -72,14 +73,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Dataset, *, n_twin: int =
     -------
     Outcome
         Scores on the test rows: about 37 attacks of 500 rows, or 75 of 999.
-
-    Raises
-    ------
-    ValueError
-        If there is no such source.
     """
-    if config["trained_on"] not in SOURCES:
-        raise ValueError(f"trained_on {config['trained_on']!r} is unknown; allowed are {', '.join(SOURCES)}")
     assert dataset.family is not None
     halves, rows, weights = np.random.SeedSequence(seed).spawn(3)
     one, other = stratified_split([FAMILIES.index(name) for name in dataset.family], 0.5, np.random.default_rng(halves))

@@ -7,7 +7,7 @@ from typing import Any
 
 from qhelpers.datasets import Dataset
 from qhelpers.papers.threats.experiments import scores
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: What is changed, in words; the arguments; and the deviation that leaves it open.
 VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -30,16 +30,9 @@ VARIANTS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@knows(variant=VARIANTS)
 def run(config: Mapping[str, Any], seed: int, dataset: Dataset) -> Outcome:
-    """Train one of `VARIANTS` and test it, as `qhelpers.papers.threats.experiments.scores.run` does; scores only.
-
-    Raises
-    ------
-    ValueError
-        If the variant is unknown.
-    """
-    if config["variant"] not in VARIANTS:
-        raise ValueError(f"variant {config['variant']!r} is unknown; allowed are {', '.join(VARIANTS)}")
+    """Train one of `VARIANTS` and test it, as `qhelpers.papers.threats.experiments.scores.run` does; scores only."""
     outcome = scores.run({**config, "arguments": VARIANTS[config["variant"]][0]}, seed, dataset)
     return Outcome(outcome.metrics, outcome.confusion, outcome.chosen, outcome.train_seconds)
 

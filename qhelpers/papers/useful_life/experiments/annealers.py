@@ -10,7 +10,7 @@ from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life.experiments.tables import SELECTORS, prepared
 from qhelpers.papers.useful_life.qaql import QAQL
 from qhelpers.qubo import AnnealedPolicy, get_sampler
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 N_UPDATES, N_SWEEPS = 2000, 100
 #: Options of each sampler; reads a choice by each reading.
@@ -24,6 +24,7 @@ READS = {"lowest": 1000, "first": 1}
 STAND_INS = ("lowest-of-1000", "one-read", "one-read-warm", "uniform", "argmax-random-ties")
 
 
+@knows(sampler=SAMPLERS)
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Learn from 2,000 windows and test on the held-out engines.
 
@@ -46,8 +47,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     if "selector" in config:
         agent = QAQL(**SELECTORS[config["selector"]] | given).fit(train, states=states)
     else:
-        if config["sampler"] not in SAMPLERS:
-            raise ValueError(f"sampler {config['sampler']!r} is unknown; allowed are {', '.join(SAMPLERS)}")
         drawn = {} if config["sampler"] == "exact" else {"seed": seed}
         sampler = get_sampler(config["sampler"], **SAMPLERS[config["sampler"]], **drawn)
         policy = AnnealedPolicy(sampler, reading=config["reading"], num_reads=READS[config["reading"]], seed=seed)
@@ -69,18 +68,13 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [(entry, n_seeds) for entry in entries]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return {"lowest": 200.0, "first": 12.0}.get(config.get("reading", ""), 1.0)
-
-
 EXPERIMENT = Experiment(
     name="useful-life-annealers",
     version="1",
     about="paper 3: Algorithm 1 with samplers that anneal, at each of 2,000 updates on FD001, beside what stands in for them",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: {"lowest": 200.0, "first": 12.0}.get(config.get("reading", ""), 1.0),
     headline="rmse",
     told=("data", "sampler", "reading", "selector"),
 )

@@ -22,7 +22,7 @@ from qhelpers.papers.useful_life.experiments.trajectories import LATE
 from qhelpers.papers.useful_life.qaql import QAQL
 from qhelpers.papers.useful_life.quantum_baselines import QUANTUM
 from qhelpers.papers.useful_life.windows import Windows
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: QAQL by both readings, for its errors late in life and its times.
 READINGS = {"qaql": "lowest-of-1000", "qaql-one-read": "one-read"}
@@ -69,6 +69,7 @@ def milliseconds(model: Any, test: Windows, n: int = 30) -> float:
     return 1000 * float(np.median(took))
 
 
+@knows(model=MODELS)
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train and test one model.
 
@@ -85,8 +86,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         Scores per window of the held-out units as `regression_metrics` has them, ``late_rmse`` and ``late_mbd`` of those in the
         last 30 % of a life; of engines also the official scores, as in `useful-life-qaql`; ``ms_per_prediction``.
     """
-    if config["model"] not in MODELS:
-        raise ValueError(f"model {config['model']!r} is unknown; allowed are {', '.join(MODELS)}")
     build = MODELS[config["model"]]
     train, test, _ = prepared(dataset, seed, config["protocol"])
     start = time.process_time()

@@ -95,18 +95,13 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     return [(entry, n_seeds) for entry in entries]
 
 
-def estimate(config: Mapping[str, Any]) -> float:
-    """Processor seconds of a run, roughly."""
-    return 0.2 + config["n_actions"] * (0.01 if config["data"] == FLEET else 0.002)
-
-
 EXPERIMENT = Experiment(
     name="useful-life-bins",
     version="1",
     about="paper 3: QAQL with 4 to 128 bins, beside the floor that they set and the mean of each state",
     function=run,
     grid=grid,
-    estimate=estimate,
+    estimate=lambda config: 0.2 + config["n_actions"] * (0.01 if config["data"] == FLEET else 0.002),
     headline="rmse",
     told=("data", "selector", "n_actions"),
     order="seed",

@@ -22,7 +22,7 @@ from qhelpers.qubo import (
     one_hot_models,
     qpu_access_time,
 )
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 BINS = (4, 8, 16, 32, 64, 128)
 READS = (1, 10, 100, 1000)
@@ -136,6 +136,7 @@ def over_windows(train: Any, states: Any, engines: Sequence[int] = ENGINES) -> d
     return told(curves)
 
 
+@knows(over=("bins", "reads", "windows"))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Time one curve.
 
@@ -156,14 +157,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         a model as ``arrays`` of what differs and as Ocean's ``model`` with all pairs; of one ``read`` of simulated annealing; of
         an ``update`` with each rule. Over reads: of a choice. Over windows: of a training. ``couplings`` are counted; the
         ``modelled_call`` of 1,000 reads, one qubit a bin, is worked out.
-
-    Raises
-    ------
-    ValueError
-        If ``over`` is none of these.
     """
-    if config["over"] not in ("bins", "reads", "windows"):
-        raise ValueError(f"over={config['over']!r} was given; allowed are 'bins', 'reads' and 'windows'. Change the config.")
     if config["over"] == "reads":
         return Outcome(over_reads())
     train, _, states = prepared(dataset, seed, "printed")

@@ -27,7 +27,7 @@ from qhelpers.qubo import (
     softmax,
     total_variation,
 )
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +88,7 @@ def sampler_of(config: Mapping[str, Any], seed: int) -> Any:
     return get_sampler(config["sampler"], n_sweeps=n_sweeps, schedule=schedule, seed=seed)
 
 
+@knows(costs=COSTS, schedule=("default", "held"))
 def run(config: Mapping[str, Any], seed: int, data: Series) -> Outcome:
     """Draw from the models of sixteen states.
 
@@ -110,15 +111,7 @@ def run(config: Mapping[str, Any], seed: int, data: Series) -> Outcome:
         ``entropy``: of one such draw, in nats; ``greedy``: share of one-hot reads that are of the lowest cost;
         ``lowest_is_greedy``: share of states in which the lowest of 1,000 reads is; ``infeasible``, ``chain_breaks``: shares.
         Arrays: ``counts`` (16, 16), ``costs`` (16, 16), ``temperatures`` (16,), ``lowest`` (10,).
-
-    Raises
-    ------
-    ValueError
-        If costs or schedule are unknown.
     """
-    for key, allowed in (("costs", COSTS), ("schedule", ("default", "held"))):
-        if config[key] not in allowed:
-            raise ValueError(f"{key}={config[key]!r} was given; allowed are {', '.join(allowed)}. Change the config.")
     costs = state_costs(data, seed)[config["costs"]]
     costs = costs / np.abs(costs).max(axis=1, keepdims=True)
     sampler = sampler_of(config, seed)

@@ -19,7 +19,7 @@ from qhelpers.papers.useful_life.qaql import INITIAL, QAQL, States
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.qubo import AnnealedPolicy, decode, get_sampler, one_hot_models, scaled_penalty
 from qhelpers.qubo.draw import TIES
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 from qhelpers.runs.records import Record
 
 ENGINES = "cmapss_fd001"
@@ -167,6 +167,7 @@ def anneal(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     return Outcome({"rmse": metrics["annealer.rmse"], **metrics, "infeasible": policy.n_infeasible / policy.n_reads})
 
 
+@knows(sampler=("simulated-annealing",))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train all learners of a set and a seed, or those of one setting of a sampler.
 
@@ -188,14 +189,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         of training windows in whose state the last bin is best. ``rmse``: of the main reading. Arrays: ``unit``, ``windows``
         (n_units,), ``squared`` (n_learners, n_units): summed squared errors, a row for each of `learners`. With a sampler:
         ``{learner}.rmse``, ``.entropy``, ``.knob``, ``infeasible``: share of reads that were not one-hot.
-
-    Raises
-    ------
-    ValueError
-        If the sampler is another.
     """
-    if config.get("sampler", "simulated-annealing") != "simulated-annealing":
-        raise ValueError(f"sampler {config['sampler']!r} was given; allowed is simulated-annealing. Change the config.")
     return (anneal if "sampler" in config else sweep)(config, seed, dataset)
 
 

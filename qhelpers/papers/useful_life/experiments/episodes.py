@@ -11,7 +11,7 @@ from qhelpers.papers.useful_life.baselines import baseline
 from qhelpers.papers.useful_life.experiments.baselines import READINGS
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, SELECTORS, prepared
 from qhelpers.papers.useful_life.qaql import QAQL
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: Numbers of episodes; each is a training of its own, whose schedules end with it.
 EPISODES = (1, 2, 4, 8)
@@ -29,18 +29,18 @@ LEARNERS: dict[str, Callable[[int, int, int], Any]] = {
 }
 
 
-def needed(errors: Mapping[int, float], near: float = NEAR) -> int:
-    """Fewest episodes after which the error is within a share of the lowest.
+def needed(errors: Mapping[int, float]) -> int:
+    """Fewest episodes after which the error is within a share of the lowest, `NEAR`.
 
     Parameters
     ----------
     errors : mapping of int to float
         Error by number of episodes.
-    near : float
     """
-    return min(number for number, error in errors.items() if error <= (1 + near) * min(errors.values()))
+    return min(number for number, error in errors.items() if error <= (1 + NEAR) * min(errors.values()))
 
 
+@knows(model=LEARNERS)
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train a learner four times, each time with twice the episodes; an episode is once along all training windows.
 
@@ -55,14 +55,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     -------
     Outcome
         ``rmse_after.N`` per window of the held-out engines; ``episodes_needed`` by `needed`.
-
-    Raises
-    ------
-    ValueError
-        If the model is none of `LEARNERS`.
     """
-    if config["model"] not in LEARNERS:
-        raise ValueError(f"model {config['model']!r} has no episodes; allowed are {', '.join(LEARNERS)}. Change the config.")
     train, test, _ = prepared(dataset, seed, "printed")
     errors = {}
     for number in EPISODES:

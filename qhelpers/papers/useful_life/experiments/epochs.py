@@ -11,9 +11,10 @@ from qhelpers.datasets import Series
 from qhelpers.papers.useful_life.baselines import NETS, baseline
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, parts
 from qhelpers.papers.useful_life.windows import official_scores
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 
+@knows(model=NETS)
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train a network to the last epoch, and score three epochs of it on the official test engines.
 
@@ -30,8 +31,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         ``rmse_last``, ``rmse_inner`` (lowest error on inner training engines), ``rmse_test`` (lowest on the test engines), all
         against labels without a cap; ``epoch_inner``, ``epoch_test``, from 1. Arrays: ``inner`` and ``test``, an error an epoch.
     """
-    if config["model"] not in NETS:
-        raise ValueError(f"model {config['model']!r} has no epochs; allowed are {', '.join(NETS)}")
     train, test = parts(dataset, seed, "official")
     net = baseline(config["model"], seed).set_params(patience=None).fit(train, watch=test)
     errors = np.array([official_scores(test.remaining, one)["rmse"] for one in net.watched_])

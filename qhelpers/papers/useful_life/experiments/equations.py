@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from qhelpers.qubo import decode, get_sampler, one_hot_bqm, one_hot_models, penalty_bound, scaled_penalty
-from qhelpers.runs.experiment import of_equations
+from qhelpers.runs.experiment import of_functions
 
 Floats = NDArray[np.float64]
 
@@ -224,8 +224,10 @@ def _drawn(equation: Callable[[np.random.Generator], dict[str, float]]) -> Calla
     return lambda seed: equation(np.random.default_rng(seed))
 
 
-EXPERIMENT = of_equations(
+EXPERIMENT = of_functions(
     "useful-life-equations",
     "paper 3: the equations of its Section 3, run as what the sentences around them say",
+    "equation",
     {name: _drawn(one) for name, one in EQUATIONS.items()},
+    headline="difference",
 )

@@ -14,13 +14,13 @@ from qhelpers.datasets import Series
 from qhelpers.papers.useful_life.baselines import baseline, inner_split
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, parts
 from qhelpers.papers.useful_life.windows import Array
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 LEVEL = 0.9
 
 
-def interval(seen: Array, labels: Array, predicted: Array, highest: float, level: float = LEVEL) -> tuple[Array, Array]:
-    """Split conformal intervals around predictions, of equal width, cut at 0 and at the largest label.
+def interval(seen: Array, labels: Array, predicted: Array, highest: float) -> tuple[Array, Array]:
+    """Split conformal intervals around predictions, of equal width, that are to cover `LEVEL`, cut at 0 and at the largest label.
 
     Parameters
     ----------
@@ -30,23 +30,22 @@ def interval(seen: Array, labels: Array, predicted: Array, highest: float, level
         What it predicts now.
     highest : float
         Largest label.
-    level : float
-        Share that is to be covered; more than ``1 / (1 - level)`` calibration rows are needed.
 
     Returns
     -------
     low, high : ndarray of shape (n,)
     """
-    least = math.floor(1 / (1 - level)) + 1
+    least = math.floor(1 / (1 - LEVEL)) + 1
     if len(seen) < least:
-        raise ValueError(f"{len(seen)} calibration rows were given for {level:.0%}; allowed are {least} or more.")
+        raise ValueError(f"{len(seen)} calibration rows were given for {LEVEL:.0%}; allowed are {least} or more.")
     same = LinearRegression(fit_intercept=False).fit([[1.0]], [1.0])  # what it predicts of a prediction is that prediction
-    split = require("mapie.regression", "statistics").SplitConformalRegressor(same, confidence_level=level, prefit=True)
+    split = require("mapie.regression", "statistics").SplitConformalRegressor(same, confidence_level=LEVEL, prefit=True)
     found = split.conformalize(seen[:, None], labels).predict_interval(predicted[:, None])[1][..., 0]
     low, high = np.clip(found, 0, highest).T
     return low, high
 
 
+@knows(calibrated_by=("windows", "engines"))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Calibrate on a fifth of the training engines, and count what the intervals of the held-out ones cover.
 
@@ -65,8 +64,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         the cap; ``engines_covered``: share of engines of which the interval holds at least the level of windows;
         ``lowest_engine``: share of windows of the engine that fares worst.
     """
-    if config["calibrated_by"] not in ("windows", "engines"):
-        raise ValueError(f"calibrated_by={config['calibrated_by']!r} was given; allowed are windows, engines")
     train, test = parts(dataset, seed, "printed")
     learn, calibration = inner_split(train, seed + 1000)
     model = baseline(config["model"], seed).fit(learn)

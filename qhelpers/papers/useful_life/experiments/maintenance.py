@@ -18,7 +18,7 @@ from qhelpers.papers.useful_life.experiments import tables
 from qhelpers.papers.useful_life.maintenance import Lives, Workshop, bill, cheapest, left_by_age, left_by_threshold, run_out
 from qhelpers.papers.useful_life.qaql import QAQL, States
 from qhelpers.papers.useful_life.windows import Array, Windows
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 TWIN, ENGINES = "twin", "cmapss_fd001"
 #: Engines of the twin, half of which run to failure.
@@ -164,6 +164,7 @@ def _deep(known: Workshop, other: Workshop, discount: float, seed: int) -> dict[
     return run_out(other, lambda seen: int(model.predict(np.minimum(seen / scale, 1), deterministic=True)[0]), seed)
 
 
+@knows(part=("rules", "noise", "inspection", "learn"))
 def run(config: Mapping[str, Any], seed: int, dataset: Series | None = None) -> Outcome:
     """Measure one rule or learner.
 
@@ -182,8 +183,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series | None = None) -> 
         ``threshold``. Arrays of a rule: ``failed`` and ``thrown`` at the thresholds `SHOWN`.
     """
     parts = {"rules": by_rule, "noise": by_rule, "inspection": by_inspection, "learn": by_learning}
-    if config["part"] not in parts:
-        raise ValueError(f"part {config['part']!r} is unknown; allowed are {', '.join(parts)}")
     return parts[config["part"]](config, seed, dataset)
 
 

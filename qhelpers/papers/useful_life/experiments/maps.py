@@ -9,7 +9,7 @@ from qhelpers.datasets import Series
 from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life.experiments.tables import SELECTORS, guess, prepared
 from qhelpers.papers.useful_life.qaql import QAQL
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: Two settings that move together, and where.
 MAPS: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -28,6 +28,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
 ASKED = ("lowest-of-1000", "one-read")
 
 
+@knows(switch=SWITCHES)
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train and test once, as `tables.run` does by the printed protocol.
 
@@ -45,10 +46,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         Scores per window; ``state_rmse``: of the mean label of each state, which learns nothing by trial.
     """
     given = {name: value for name, value in config.items() if name not in ("data", "map", "selector", "switch")}
-    if "switch" in config:
-        if config["switch"] not in SWITCHES:
-            raise ValueError(f"switch {config['switch']!r} is unknown; allowed are {', '.join(SWITCHES)}")
-        given |= SWITCHES[config["switch"]]
+    given |= SWITCHES[config.get("switch", "as chosen")]
     kind, n_states = given.get("state", "means"), given.get("n_states", 100)
     train, test, states = prepared(dataset, seed, "printed", kind, n_states)
     agent = QAQL(**SELECTORS[config["selector"]] | given | {"random_state": seed}).fit(train, states=states)

@@ -12,15 +12,14 @@ from qhelpers.datasets import Series
 from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, FLEET, SELECTORS, parts
 from qhelpers.papers.useful_life.value_network import ValueNetwork
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 ASKED = ("lowest-of-1000", "one-read", "argmax", "epsilon-greedy", "softmax", "uniform")
 #: Networks that learn from the same batches and pick nothing.
 CONTROLS: dict[str, dict[str, Any]] = {"all-rewards": {"told": "all rewards"}, "label": {"told": "label"}}
 
-_last: list[Any] = []
 
-
+@knows(selector=(*ASKED, *CONTROLS))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train and test once.
 
@@ -36,19 +35,9 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     -------
     Outcome
         Scores per window, ``updates``, and ``tried``: the share of the sixteen actions' steps that the most frequent one has.
-
-    Raises
-    ------
-    ValueError
-        If the selector is none of these.
     """
     how = config["selector"]
-    if how not in (*ASKED, *CONTROLS):
-        raise ValueError(f"selector {how!r} is unknown; allowed are {', '.join((*ASKED, *CONTROLS))}. Change the config.")
-    key = (dataset.name, dataset.source, seed, config["protocol"])
-    if not _last or _last[0] != key:
-        _last[:] = [key, parts(dataset, seed, config["protocol"])]
-    train, test = _last[1]
+    train, test = parts(dataset, seed, config["protocol"])
     given = CONTROLS[how] if how in CONTROLS else SELECTORS[how]
     network = ValueNetwork(**given, td=config["td"], random_state=seed).fit(train)
     metrics = regression_metrics(test.y, network.predict(test)) | {"updates": float(network.n_updates_)}

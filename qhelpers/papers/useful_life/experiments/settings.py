@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import timeit
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler
@@ -15,7 +14,7 @@ from qhelpers.papers.useful_life import fleet, windows
 from qhelpers.papers.useful_life.experiments import trajectories
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.qubo import clique_embedding, get_sampler, one_hot_bqm, qpu_access_time
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import of_functions, unseeded
 
 #: Table 3 and section 4.2: bins and episodes; seconds of a call, and of these the chip's.
 N_BINS, N_EPISODES = 16, 8
@@ -174,58 +173,22 @@ ON_DATA: dict[str, dict[str, Callable[[Series, Windows, Windows, int], float | F
 }
 
 
-def run(config: Mapping[str, Any], seed: int, dataset: Series | None = None) -> Outcome:
-    """Find one setting.
+def _of_windows(function: Callable[[Series, Windows, Windows, int], float | Found]) -> Callable[[Series, int], float | Found]:
+    """The same of a set and a seed, which draws the held-out units."""
 
-    Parameters
-    ----------
-    config : mapping
-        ``setting``, a key of `ALONE`, or of `ON_DATA` with ``data``.
-    seed : int
-        Draws the held-out units.
-    dataset : Series, optional
-        For those of `ON_DATA`.
+    def found(data: Series, seed: int) -> float | Found:
+        train, test = (fleet if data.name == FLEET else windows).as_printed(data, seed)
+        return function(data, train, test, seed)
 
-    Returns
-    -------
-    Outcome
-        ``value``, the setting itself, or what the functions say.
-
-    Raises
-    ------
-    ValueError
-        If the setting is unknown, or not one of the set.
-    """
-    name = config["setting"]
-    allowed = ALONE if dataset is None else ON_DATA.get(dataset.name, {})
-    if name not in allowed:
-        place = "without data" if dataset is None else f"of {dataset.name}"
-        raise ValueError(f"setting {name!r} is unknown {place}; allowed are {', '.join(allowed)}. Pass one of them.")
-    if dataset is None:
-        found = ALONE[name]()
-    else:
-        train, test = (fleet if dataset.name == FLEET else windows).as_printed(dataset, seed)
-        found = ON_DATA[dataset.name][name](dataset, train, test, seed)
-    return Outcome({"value": found} if isinstance(found, float) else dict(found))
+    return found
 
 
-def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Each setting, three seeds."""
-    n_seeds = 1 if profile == "quick" else 3
-    entries: list[dict[str, Any]] = [{"setting": name} for name in ALONE]
-    entries += [{"setting": name, "data": data} for data, known in ON_DATA.items() for name in known]
-    return [(entry, n_seeds) for entry in entries]
-
-
-EXPERIMENT = Experiment(
-    name="useful-life-settings",
-    version="1",
-    about="paper 3: the settings that it prints, and what arithmetic says of its times",
-    function=run,
-    grid=grid,
-    estimate=lambda config: 2.0 if config.get("data") == FLEET else 1.0,
-    headline="value",
-    data=lambda config: (config["data"],) if "data" in config else (),
+EXPERIMENT = of_functions(
+    "useful-life-settings",
+    "paper 3: the settings that it prints, and what arithmetic says of its times",
+    "setting",
+    unseeded(ALONE),
+    {data: {name: _of_windows(one) for name, one in known.items()} for data, known in ON_DATA.items()},
+    seconds=lambda config: 2.0 if config.get("data") == FLEET else 1.0,
     times=lambda config: r"metrics\.argmax_seconds",
-    told=("setting",),
 )

@@ -17,7 +17,7 @@ from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life import fleet, windows
 from qhelpers.papers.useful_life.qaql import QAQL, States
 from qhelpers.papers.useful_life.windows import Windows
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: What stands in the annealer's place; the arguments of `QAQL`.
 SELECTORS: dict[str, dict[str, Any]] = {
@@ -35,9 +35,8 @@ RULES = ("mean", "mean-of-state")
 ENGINES = tuple(f"cmapss_fd00{number}" for number in range(1, 5))
 FLEET = "device_failure"
 
-_prepared: dict[tuple[Any, ...], Any] = {}
 
-
+@functools.lru_cache(maxsize=2)
 def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
     """Return training and test windows by the paper's protocol, ``"official"`` (engines), or another reading of the fleet's."""
     by: dict[str, Any] = {
@@ -54,15 +53,11 @@ def parts(dataset: Series, seed: int, protocol: str) -> tuple[Windows, Windows]:
     return train, test
 
 
+@functools.lru_cache(maxsize=12)
 def prepared(dataset: Series, seed: int, protocol: str, kind: Any = "means", n_states: int = 100) -> Any:
     """Return training windows, test windows and states, of which the last few are kept: many configs share them."""
-    key = (id(dataset), seed, protocol, kind, n_states)
-    if key not in _prepared:
-        while len(_prepared) > 12:
-            _prepared.pop(next(iter(_prepared)))
-        train, test = parts(dataset, seed, protocol)
-        _prepared[key] = (train, test, States(kind, n_states, seed).fit(train), dataset)
-    return _prepared[key][:3]
+    train, test = parts(dataset, seed, protocol)
+    return train, test, States(kind, n_states, seed).fit(train)
 
 
 def guess(name: str, train: Windows, test: Windows, states: States) -> np.ndarray:
@@ -75,14 +70,7 @@ def guess(name: str, train: Windows, test: Windows, states: States) -> np.ndarra
     return np.where(counts, means, train.y.mean())[states.of(test)]
 
 
-def arguments(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Arguments of `QAQL` that a config stands for."""
-    if config["selector"] not in SELECTORS:
-        raise ValueError(f"selector {config['selector']!r} is unknown; allowed are {', '.join((*SELECTORS, *RULES))}")
-    given = {"td": config["td"], "initial": config["init"], "n_episodes": config["episodes"], "random_state": seed}
-    return SELECTORS[config["selector"]] | given
-
-
+@knows(selector=(*SELECTORS, *RULES))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train and test once.
 
@@ -103,11 +91,12 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """
     train, test, states = prepared(dataset, seed, config["protocol"])
     metrics: dict[str, float] = {}
+    given = {"td": config["td"], "initial": config["init"], "n_episodes": config["episodes"], "random_state": seed}
 
     def predicted(train: Windows, test: Windows, states: States) -> np.ndarray:
         if config["selector"] in RULES:
             return guess(config["selector"], train, test, states)
-        agent = QAQL(**arguments(config, seed)).fit(train, states=states)
+        agent = QAQL(**SELECTORS[config["selector"]] | given).fit(train, states=states)
         tried = agent.chosen_.sum(axis=1)
         told = entropy(agent.chosen_[tried > 0], axis=1)
         metrics.setdefault("updates", float(agent.n_updates_))

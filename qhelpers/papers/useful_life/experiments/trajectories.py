@@ -15,7 +15,7 @@ from qhelpers.papers.useful_life.experiments.tables import ENGINES, FLEET, RULES
 from qhelpers.papers.useful_life.qaql import QAQL
 from qhelpers.papers.useful_life.quantum_baselines import QUANTUM
 from qhelpers.papers.useful_life.windows import Windows
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 #: "the last 30% of each engine or device life" (section 4.4).
 LATE = 0.3
@@ -41,6 +41,7 @@ def drawn(windows: Windows) -> NDArray[np.int64]:
     return np.unique(order[np.linspace(0, len(order) - 1, min(N_KEPT, len(order))).astype(int)])
 
 
+@knows(model=(*ASKED, *RIVALS))
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train by the printed protocol, as `tables.run` does, and keep what is predicted of some held-out units.
 
@@ -56,15 +57,8 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     Outcome
         Scores per window of all held-out units. Arrays, a window after the other: ``unit``, ``age`` and ``life`` (rows until
         the window's end and until the failure), the label ``y``, ``predicted``.
-
-    Raises
-    ------
-    ValueError
-        If the model is none of these.
     """
     how = config["model"]
-    if how not in (*ASKED, *RIVALS):
-        raise ValueError(f"model {how!r} is unknown; allowed are {', '.join((*ASKED, *RIVALS))}. Change the config.")
     train, test, states = prepared(dataset, seed, "printed")
     if how in RULES:
         predicted = guess(how, train, test, states)

@@ -10,9 +10,10 @@ from qhelpers.datasets import Series
 from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life.baselines import FAMILIES, TRIALS, inner_split
 from qhelpers.papers.useful_life.experiments.tables import ENGINES, parts
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 
+@knows(model=TRIALS)
 def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Train with one of the settings, and score on a fifth of the training engines; test engines are not touched.
 
@@ -28,8 +29,6 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     Outcome
         ``rmse`` on the inner engines; ``chosen``: the settings.
     """
-    if config["model"] not in TRIALS:
-        raise ValueError(f"model {config['model']!r} has no settings to try; allowed are {', '.join(TRIALS)}")
     given = TRIALS[config["model"]][config["trial"] - 1]
     learn, inner = inner_split(parts(dataset, seed, "printed")[0], seed)
     start = time.perf_counter()

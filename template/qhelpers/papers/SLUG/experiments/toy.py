@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qhelpers.evaluation import binary_metrics, confusion_counts
-from qhelpers.runs.experiment import Experiment, Outcome
+from qhelpers.runs.experiment import Experiment, Outcome, knows
 
 MODELS = ("qubit", "two-thresholds")
 N_TRAIN, N_TEST = 200, 2000
@@ -62,6 +62,7 @@ def fit(model: str, pressure: ArrayLike, well: ArrayLike) -> tuple[NDArray[np.fl
     return SETTINGS[model][np.argmax(right)], float(right.max())
 
 
+@knows(model=MODELS)
 def run(config: Mapping[str, Any], seed: int) -> Outcome:
     """Train one model, and test it on samples that it has not seen; both models see the same samples of a seed.
 
@@ -76,14 +77,7 @@ def run(config: Mapping[str, Any], seed: int) -> Outcome:
     -------
     Outcome
         Scores on the test samples, ``train_accuracy``, confusion counts, and both numbers of the setting.
-
-    Raises
-    ------
-    ValueError
-        If the model is unknown.
     """
-    if config["model"] not in MODELS:
-        raise ValueError(f"model {config['model']!r} is unknown; allowed are {', '.join(MODELS)}")
     rng = np.random.default_rng(seed)
     train, (pressure, well) = draw(N_TRAIN, rng), draw(N_TEST, rng)
     start = time.perf_counter()
