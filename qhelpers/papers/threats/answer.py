@@ -34,9 +34,9 @@ PLAIN: dict[str, dict[str, Any]] = {
 }
 #: Further controls: a circuit that is never trained, one without the layer beside it, a factorization machine as that layer.
 FURTHER: dict[str, dict[str, Any]] = {
-    "first weights kept": {"model": "pure-hqml-frozen", "features": 10},
+    "circuit never trained": {"model": "pure-hqml-frozen", "features": 10},
     "the circuit alone": {"model": "pure-hqml-without-network", "features": 10},
-    "a machine beside it": {"model": "pure-hqml-with-machine", "features": 10},
+    "factorization machine beside it": {"model": "pure-hqml-with-machine", "features": 10},
 }
 #: The plain models on the ten features that the network has.
 TEN = {f"{name}, ten features": {**config, "features": 10} for name, config in PLAIN.items()}
@@ -90,7 +90,7 @@ def ingredients() -> Iterator[Ingredient]:
     places |= {f"registers {name}": REGISTERS | {"split": split} for split, name in SPLITS.items()}
     for name, place in places.items():
         shared = evidence.shared("threats-scores", place["data"]) or 0.15
-        for control, config in (IN_ITS_PLACE | {"never trained": FURTHER["first weights kept"]}).items():
+        for control, config in (IN_ITS_PLACE | {"never trained": FURTHER["circuit never trained"]}).items():
             told: dict[str, Any] = {"what": "Pure-HQML's circuit", "control": control, "place": name}
             told["classical"] = control in ("no circuit", "a hidden layer")
             told |= {"score": "Matthews correlation", "main": told["classical"] and name == "flows"}
