@@ -114,7 +114,7 @@ def _help() -> str:
     clear = test.low > 0 or test.high < 0
     first = ("A little" if test.difference > 0 else "No, it does harm") if clear else "Not that we could see"
     return (
-        f"<strong>Does the quantum part help?</strong> {first}: on 999 flows of the paper's own file, split at random, "
+        f"<strong>Does the quantum part help?</strong> {first}: on 999 flows of the paper's file, split at random, "
         f"Pure-HQML has a Matthews correlation of {shown(HYBRID)} with its circuit and {shown(IN_ITS_PLACE['no circuit'])} "
         f"without ({_difference(test)}). The whole file was not to be had."
     )
@@ -134,7 +134,7 @@ def _where() -> str:
     return (
         f"<strong>Where?</strong> {stands}: in the circuit's place a hidden layer of as many weights reaches "
         f"{shown(IN_ITS_PLACE['a hidden layer'])}, a circuit that entangles nothing "
-        f"{shown(IN_ITS_PLACE['no entangling gate'])}. On all of TON_IoT Modbus its accuracy is {ours}, at random and by time; "
+        f"{shown(IN_ITS_PLACE['no entangling gate'])}. On TON_IoT Modbus its accuracy is {ours}, at random and by time; "
         f"always naming the larger class: {majority}."
     )
 
@@ -160,13 +160,13 @@ def instead() -> str:
 def _instead() -> str:
     name, place = _simplest(), {"split": "blocks"}
     top = max(PLAIN, key=lambda one: values(PLAIN[one]).mean())
-    beside = f", where {top}, the best at random, has {shown(PLAIN[top], **place)}"
+    beside = f", where {top} has {shown(PLAIN[top], **place)}"
     modbus = [shown({"model": "random-forest"}, "accuracy", **REGISTERS, split=split) for split in SPLITS]
     nothing = "" if _learned() else "no plain model beats naming the larger class: "
     return (
         f"<strong>What to use instead?</strong> {name.capitalize()} on all columns that leak nothing: "
-        f"{shown(PLAIN[name], **place)} on stretches of time that training has not seen{'' if top == name else beside}. "
-        f"On Modbus {nothing}a forest is right in {modbus[0]} of rows at random and in {modbus[1]} on such stretches."
+        f"{shown(PLAIN[name], **place)} on time that training has not seen{'' if top == name else beside}. On Modbus {nothing}"
+        f"a forest is right in {modbus[0]} of rows at random, in {modbus[1]} by time."
     )
 
 

@@ -54,7 +54,7 @@ def test_what_to_use_follows_the_splits_by_time(monkeypatch):
     monkeypatch.setattr(answer, "values", values)
     registers = {}
     assert answer.instead() == "logistic regression (network flows; nothing for Modbus readings)"
-    assert "where a random forest, the best at random, has" in answer._instead()
+    assert "not seen, where a random forest has" in answer._instead()
     registers = {"random-forest": 0.9}
     assert answer.instead() == "logistic regression (network flows)" and "no plain model" not in answer._instead()
 
