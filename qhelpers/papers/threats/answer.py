@@ -162,11 +162,11 @@ def _instead() -> str:
     top = max(PLAIN, key=lambda one: values(PLAIN[one]).mean())
     beside = f", where {top} has {shown(PLAIN[top], **place)}"
     modbus = [shown({"model": "random-forest"}, "accuracy", **REGISTERS, split=split) for split in SPLITS]
-    nothing = "" if _learned() else "no plain model beats naming the larger class: "
+    nothing = "" if _learned() else "no plain model beats naming the larger class there: "
     return (
         f"<strong>What to use instead?</strong> {name.capitalize()} on all columns that leak nothing: "
         f"{shown(PLAIN[name], **place)} on time that training has not seen{'' if top == name else beside}. On Modbus {nothing}"
-        f"a forest is right in {modbus[0]} of rows at random, in {modbus[1]} by time."
+        f"a forest is right in {modbus[0]} of rows at random, and there in {modbus[1]}."
     )
 
 
