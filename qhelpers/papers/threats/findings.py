@@ -126,8 +126,8 @@ def mis_applied() -> Finding:
     batch = min(loss.largest_batch(of) for of in loss.printed().values())
     sentence = (
         f"Of {len(serves)} ways to compute such a loss, {len(excluded)} cannot give all three printed losses beside the printed "
-        f"accuracies, whatever the model: {', '.join(excluded)}. Open are: {', '.join(open_)}. A sum over a batch is possible "
-        f"up to {batch} rows."
+        f"accuracies, whatever the model: {', '.join(excluded)}. These can: {', '.join(open_)}. The batch is one of {loss.BATCH} "
+        f"rows; summed over at most {batch} the losses would be possible too."
     )
     return Finding(
         "mistakes that are excluded", sentence, {"excluded": len(excluded), "batch": batch}, _claims("loss", "accuracy")

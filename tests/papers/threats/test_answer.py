@@ -40,6 +40,24 @@ def test_a_circuit_that_is_worth_something(forged):
     assert "One threshold on all columns" in instead
 
 
+def test_what_to_use_follows_the_splits_by_time(monkeypatch):
+    """A model that leads on random rows alone is not the one to use, and a set that nobody learns from is named."""
+
+    def values(config, metric="mcc", **place):
+        whole = {**answer.FLOWS, **config, **place}
+        if whole["data"] == "ton_iot_modbus":
+            return np.full(10, registers.get(whole["model"], 0.7))
+        late = whole["split"] == "blocks"
+        return np.full(10, {"random-forest": 0.8 if late else 0.99, "logistic-regression": 0.95}.get(whole["model"], 0.5))
+
+    monkeypatch.setattr(answer, "values", values)
+    registers = {}
+    assert answer.instead() == "logistic regression (network flows; nothing for Modbus readings)"
+    assert "not seen, where a random forest has" in answer._instead()
+    registers = {"random-forest": 0.9}
+    assert answer.instead() == "logistic regression (network flows)" and "no plain model" not in answer._instead()
+
+
 def test_a_circuit_that_another_layer_replaces(forged):
     _, where, _ = forged(pure_hqml=0.99, pure_hqml_equal_weights=0.99)
     assert "Clearly ahead of no entangling gate alone" in where
