@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from qhelpers.papers.useful_life.qaql import QAQL, Integers, States
+from qhelpers.papers.useful_life.qaql import QAQL, RULES, Integers, States, _chances
 from qhelpers.papers.useful_life.windows import Array, Windows
 from qhelpers.qubo.build import checked_costs
+from qhelpers.qubo.draw import softmax_one
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -85,6 +86,67 @@ def matched(
 
     brentq(gap, *ENDS, xtol=1e-3, maxiter=20, disp=False)
     return min(tried, key=lambda one: abs(one.draw_entropy_ - target))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _entropy(chances):
+    """Entropy in nats."""
+    found = 0.0
+    for one in chances:
+        found -= one * np.log(one) if one > 0.0 else 0.0
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _equal_softmax(costs, wanted, chances):
+    """Inverse temperature of the softmax of an entropy, by halving; `chances` (n_actions,) is left as that softmax."""
+    span = costs.max() - costs.min()
+    low, high, beta = -12.0, 30.0, 0.0  # logarithms, in units of the span of the costs
+    chances[:] = 1.0 / len(costs)
+    for _ in range(60 if span > 0.0 else 0):
+        middle = (low + high) / 2
+        beta = np.exp(middle) / span
+        _chances(costs, 2, 0, 0.0, beta, 1.0, chances)
+        missing = _entropy(chances) - wanted
+        if abs(missing) < 1e-9:
+            break
+        low, high = (middle, high) if missing > 0.0 else (low, middle)
+    return beta
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _learn_equal(q, chosen, states, rewards, edges, order, limit, alpha, gamma, rule, temperature, n_reads, rng, told):
+    """Algorithm 1 with a softmax that has, in each state anew, the entropy of another rule there; `q`, `chosen` are changed."""
+    costs, weights, done = np.empty(q.shape[1]), np.empty(q.shape[1]), 0
+    for j in order:
+        for t in range(edges[j], edges[j + 1]):
+            if done == limit:
+                return
+            s = states[t]
+            costs[:] = -q[s]
+            largest = np.abs(costs).max()
+            _chances(costs, rule, 2, 0.0, 1.0 / (temperature * largest) if largest > 0.0 else 1.0, n_reads, weights)
+            beta = _equal_softmax(costs, _entropy(weights), weights)
+            if len(told):
+                told[0] += _entropy(weights)
+            a = softmax_one(costs, beta, rng.random(), weights)
+            chosen[s, a] += 1
+            done += 1
+            best = 0.0 if t + 1 == edges[j + 1] else q[states[t + 1]].max()
+            q[s, a] += alpha * (rewards[t, a] + gamma * best - q[s, a])
+
+
+class EqualInEachState(QAQL):
+    """`QAQL` whose action is drawn from a softmax that has, at each update, the entropy of its selector's draw.
+
+    The selector itself, ``"one-read"`` or ``"lowest-of-reads"``, only says how much chance there is (deviation D3.77). Equal
+    entropy of one read is one read itself.
+    """
+
+    def _compiled(self, seen, rewards, edges, order, limit, gamma, episode, past, rng) -> None:
+        rule = (RULES[str(self.selector)], self.temperature, float(self.n_reads))
+        learning = (self.learning_rate, gamma)
+        _learn_equal(self.values_, self.chosen_, seen, rewards, edges, order, limit, *learning, *rule, rng, self._told)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -177,6 +177,39 @@ def test_a_run_holds_all_learners(engines, parts, states, monkeypatch):
         assert np.ptp(told) <= 2 * matched.TOLERANCE
 
 
+@pytest.mark.parametrize("n_reads", [1, 3, 1000])
+def test_a_softmax_of_given_entropy_is_found(n_reads):
+    rng = np.random.default_rng(2)
+    for costs in (rng.random(16), np.repeat(rng.random(8), 2), 1e-6 * rng.random(16), np.zeros(16)):
+        wanted, found = np.empty(16), np.empty(16)
+        beta = 2.0 / max(np.abs(costs).max(), 1e-300)
+        qaql._chances(costs, RULES["lowest-of-reads"], 2, 0.0, beta, float(n_reads), wanted)
+        matched._equal_softmax(costs, entropy(wanted), found)
+        assert entropy(found) == pytest.approx(entropy(wanted), abs=1e-6)
+        assert n_reads > 1 or found == pytest.approx(wanted, abs=1e-6)  # of one read it is that read
+
+
+def test_equal_in_each_state_is_no_other_rule_for_one_read(parts, states):
+    given = {"n_episodes": 1, "random_state": 3, "tell": True}
+    one = QAQL("one-read", **given).fit(parts[0], states=states)
+    same = matched.EqualInEachState("one-read", **given).fit(parts[0], states=states)
+    assert same.draw_entropy_ == pytest.approx(one.draw_entropy_, abs=1e-3)
+    assert np.mean(same.chosen_ == one.chosen_) > 0.9
+    colder = matched.EqualInEachState("lowest-of-reads", n_reads=10, **given).fit(parts[0], states=states)
+    assert colder.draw_entropy_ < one.draw_entropy_ - 0.5
+
+
+def test_a_run_equal_in_each_state(engines, parts, states, monkeypatch):
+    monkeypatch.setattr(experiment, "prepared", lambda *_: (*parts, states))
+    monkeypatch.setattr(experiment, "READS", {experiment.ENGINES: (3, 1000)})
+    place = {"data": "cmapss_fd001", "equal": "in each state", "split": "printed"}
+    outcome = experiment.run(place, 0, engines)
+    names = experiment.pairs(experiment.ENGINES)
+    assert names == ["n3.annealer", "n3.softmax", "n1000.annealer", "n1000.softmax"]
+    errors = np.sqrt(outcome.arrays["squared"].sum(axis=1) / outcome.arrays["windows"].sum())
+    assert errors == pytest.approx([outcome.metrics[f"{name}.rmse"] for name in names], rel=1e-9)
+
+
 def test_a_sampler_is_matched_and_looked_at(engines, monkeypatch):
     monkeypatch.setattr(experiment, "N_UPDATES", 60)
     monkeypatch.setattr(experiment, "N_PROBES", 100)
@@ -192,4 +225,5 @@ def test_the_grid_is_what_the_deviations_say():
         sum(n for config, n in entries if "td" in config) == 140 and sum(n for config, n in entries if "sampler" in config) == 18
     )
     assert len(experiment.points(experiment.ENGINES)) == 10 and len(experiment.points(experiment.FLEET)) == 6
-    assert len(experiment.grid("quick")) == 3
+    assert [n for config, n in entries if "equal" in config] == [30, 30, 10]
+    assert len(experiment.grid("quick")) == 4

@@ -1,6 +1,6 @@
 """The annealer's own share: its stand-in beside selectors of equal entropy, blind ones, and learners that need not explore.
 
-Protocol, points and margin are deviations D3.60 to D3.65, fixed before a score was seen.
+Protocol, points and margin are deviations D3.60 to D3.65 and D3.77, fixed before a score was seen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from scipy.stats import entropy
 from qhelpers.datasets import Series
 from qhelpers.evaluation import regression_metrics
 from qhelpers.papers.useful_life.experiments.tables import FLEET, prepared
-from qhelpers.papers.useful_life.matched import FullInformation, by_unit, limits, lowest_of_chances, matched, share
+from qhelpers.papers.useful_life.matched import (
+    EqualInEachState,
+    FullInformation,
+    by_unit,
+    limits,
+    lowest_of_chances,
+    matched,
+    share,
+)
 from qhelpers.papers.useful_life.qaql import INITIAL, QAQL, States
 from qhelpers.papers.useful_life.windows import Windows
 from qhelpers.qubo import AnnealedPolicy, decode, get_sampler, one_hot_models, scaled_penalty
@@ -70,6 +78,11 @@ def references(train: Windows, test: Windows, states: States, **given: Any) -> t
     return told | limits(train, test, states), metrics
 
 
+def pairs(data: str) -> list[str]:
+    """Names of the rows of the array ``squared`` that a run matched in each state keeps: of one read nothing is left to match."""
+    return [f"n{n_reads}.{learner}" for n_reads in READS[data] for learner in ("annealer", "softmax")]
+
+
 def learners(data: str) -> list[str]:
     """Names of the rows of the array ``squared`` that a run without a sampler keeps."""
     pairs = [f"{point}.{learner}" for point in points(data) for learner in LEARNERS]
@@ -85,9 +98,10 @@ def difference(records: Sequence[Record], one: str, other: str) -> tuple[float, 
     records : sequence of Record
         Of different seeds.
     one, other : str
-        Of `learners`.
+        Of `learners`, or of `pairs` where entropies are equal in each state.
     """
-    rows = [learners(records[0].config["data"]).index(name) for name in (one, other)]
+    config = records[0].config
+    rows = [(pairs if "equal" in config else learners)(config["data"]).index(name) for name in (one, other)]
     arrays = [record.arrays() for record in records]
     first, second = ([found["squared"][row].astype(float) for found in arrays] for row in rows)
     return share([found["unit"] for found in arrays], [found["windows"] for found in arrays], first, second)
@@ -140,6 +154,25 @@ def sweep(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     )
 
 
+def in_each_state(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
+    """The lowest of several reads beside a softmax that has the same entropy at each update (deviation D3.77)."""
+    train, test, found = prepared(dataset, seed, config["split"])
+    states = Known(found, train, test)
+    metrics: dict[str, float] = {}
+    told: list[np.ndarray] = []
+    for n_reads in READS[dataset.name]:
+        for name, kind in (("annealer", QAQL), ("softmax", EqualInEachState)):
+            agent = kind("lowest-of-reads", n_reads=n_reads, tell=True, random_state=seed).fit(train, states=states)
+            told.append(agent.predict(test))
+            metrics[f"n{n_reads}.{name}.rmse"] = regression_metrics(test.y, told[-1])["rmse"]
+            metrics[f"n{n_reads}.{name}.entropy"] = agent.draw_entropy_
+    unit, windows, squared = by_unit(test, told)
+    return Outcome(
+        {"rmse": metrics["n1000.annealer.rmse"], **metrics},
+        arrays={"unit": unit.astype(np.int16), "windows": windows.astype(np.int16), "squared": squared},
+    )
+
+
 def anneal(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     """Algorithm 1 with a sampler that anneals, and two selectors of the entropy that it turns out to have."""
     train, test, states = prepared(dataset, seed, "printed")
@@ -175,7 +208,7 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
     ----------
     config : mapping
         ``protocol`` and ``td``; or ``sampler`` ("simulated-annealing"), ``factor`` (penalty over the largest cost),
-        ``n_sweeps``, ``n_reads`` (one, or the lowest of so many).
+        ``n_sweeps``, ``n_reads`` (one, or the lowest of so many); or ``equal`` ("in each state") and ``split``, a protocol.
     seed : int
     dataset : Series
         FD001 or the fleet; of samplers FD001.
@@ -188,13 +221,15 @@ def run(config: Mapping[str, Any], seed: int, dataset: Series) -> Outcome:
         `references` has; of an argmax and of blind choices ``.tries``, the median over states and bins, and ``.top``, the share
         of training windows in whose state the last bin is best. ``rmse``: of the main reading. Arrays: ``unit``, ``windows``
         (n_units,), ``squared`` (n_learners, n_units): summed squared errors, a row for each of `learners`. With a sampler:
-        ``{learner}.rmse``, ``.entropy``, ``.knob``, ``infeasible``: share of reads that were not one-hot.
+        ``{learner}.rmse``, ``.entropy``, ``.knob``, ``infeasible``: share of reads that were not one-hot. Equal in each state:
+        ``{point}.{learner}.rmse`` and ``.entropy``, and the arrays, a row for each of `pairs`.
     """
-    return (anneal if "sampler" in config else sweep)(config, seed, dataset)
+    return (anneal if "sampler" in config else in_each_state if "equal" in config else sweep)(config, seed, dataset)
 
 
 def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
-    """Engines, the fleet by two protocols, each with temporal difference and without; settings of simulated annealing."""
+    """Engines, the fleet by two protocols, each with temporal difference and without; settings of simulated annealing; and
+    engines and fleet with entropies that are equal in each state."""
     quick = profile == "quick"
     places = [(ENGINES, "printed", 30), (FLEET, "fair", 30), (FLEET, "printed", 10)]
     entries = [
@@ -204,13 +239,17 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     ]
     place = {"data": ENGINES, "sampler": "simulated-annealing"}
     settings = [dict(zip(("factor", "n_sweeps", "n_reads"), one, strict=True)) for one in ANNEALS]
-    return entries + [(place | one, 1 if quick else 3) for one in (settings[1:2] if quick else settings)]
+    entries += [(place | one, 1 if quick else 3) for one in (settings[1:2] if quick else settings)]
+    told = places[:1] if quick else places
+    return entries + [({"data": data, "equal": "in each state", "split": at}, 1 if quick else n) for data, at, n in told]
 
 
 def estimate(config: Mapping[str, Any]) -> float:
     """Processor seconds of a run, roughly."""
     if "sampler" in config:
         return 8.0 + 1e-6 * N_UPDATES * config["n_reads"] * config["n_sweeps"]
+    if "equal" in config:
+        return 8.0
     return {(ENGINES, "printed"): 12.0, (FLEET, "fair"): 4.0}.get((config["data"], config["protocol"]), 40.0)
 
 
