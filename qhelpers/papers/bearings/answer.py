@@ -166,6 +166,12 @@ def ingredients() -> Iterator[Ingredient]:
         if other and other.keys() == circuits.keys():
             shares = ([by[bearing] for bearing in sorted(circuits)] for by in (circuits, other))
             yield of_pairs((next(shares), next(shares)), 0.0, **told(name, "a new bearing", "bearings"))
+    for name, images, samples in (("its own images", "image", WINDOW), ("images of orders", "order image", SECOND)):
+        whole = {"method": "network", "input": images, "samples": samples}
+        full, without = (_by_bearing("bearings-unseen", whole | {"model": model}) for model in ("full", WITHOUT))
+        if full and full.keys() == without.keys():
+            shares = ([by[bearing] for bearing in sorted(full)] for by in (full, without))
+            yield of_pairs((next(shares), next(shares)), 0.0, **told("no circuit", f"a new bearing, {name}", "bearings"))
 
 
 def sentences() -> tuple[str, str, str]:

@@ -172,10 +172,11 @@ def front() -> str:
     Weights are recorded ones, trained on the real data; the reach of sliders and typical readings are the twin's.
     """
     from qhelpers import datasets
-    from qhelpers.papers.low_energy.experiments.tables import FEATURES
+    from qhelpers.papers.low_energy.experiments.tables import FEATURES, draw
     from qhelpers.runs import records
 
     known = datasets.load("occupancy", source="twin", seed=0)
+    rows, _ = draw(known, "300+300", np.random.default_rng(0))  # those that chapter 1.4 takes its typical readings from
     names, symbols = FEATURES["occupancy"], ("T", "H", "L", "C")
     runs, about = {}, {}
     for kind in ("chain", "ring"):
@@ -192,7 +193,7 @@ def front() -> str:
         {kind: qnn_p_formula(names, kind, run.arrays()) for kind, run in runs.items()},
         about,
         {kind: run.id for kind, run in runs.items()},
-        (known.X[names].to_numpy(), known.y),
+        (known.X[names].to_numpy()[rows], known.y[rows]),
         (known.X[names].to_numpy()[:0], known.y[:0]),
     )
     return live_markup([task], "the synthetic twin", n_terms=6, brief=True)

@@ -112,9 +112,11 @@ def gain(reading: str, other: str, data: str = ENGINES) -> Test:
 def ingredients() -> Iterator[Ingredient]:
     """The annealer's draws less other ways to choose, and circuits less networks: percent of the control's RMSE.
 
-    On engines also beside a softmax of equal entropy, by `useful-life-entropy` (deviation D3.65).
+    On engines also beside a softmax of equal entropy (deviation D3.65), and of equal entropy in each state (D3.77), by
+    `useful-life-entropy`.
     """
     from qhelpers.ledger.ingredients import of_interval, of_records
+    from qhelpers.papers.useful_life.experiments import entropy
 
     error: dict[str, Any] = {"score": "error", "place": "engines"}
     annealer = {"lowest-of-1000": ("annealer, best of 1,000 reads", 1000), "one-read": ("annealer, one read", 1)}
@@ -137,6 +139,14 @@ def ingredients() -> Iterator[Ingredient]:
         base = float(np.mean([run.metrics["uniform.rmse"] for run in runs])) / 100
         gained, low, high = of_any_bin(point)
         told["control"] = "any bin, same runs"
+        yield of_interval((gained / base, low / base, high / base), n_engines, **told)
+    wanted = {"data": ENGINES, "equal": "in each state"}.items()
+    alike = [run for run in records.measured("useful-life-entropy") if wanted <= run.config.items()]
+    for n_reads in entropy.READS[ENGINES] if len(alike) > 4 else ():
+        base = float(np.mean([run.metrics[f"n{n_reads}.softmax.rmse"] for run in alike])) / 100
+        gained, low, high = entropy.difference(alike, f"n{n_reads}.softmax", f"n{n_reads}.annealer")[:3]
+        told = error | {"control": "a softmax as random in each state", "pairs": "engines", "cost": _reads(n_reads)}
+        told["what"] = f"annealer, best of {n_reads:,} reads"
         yield of_interval((gained / base, low / base, high / base), n_engines, **told)
     for model, (what, rival_of, control) in WITH_CIRCUIT.items():
         pair = ({"protocol": "printed", "model": one, "data": ENGINES} for one in (model, rival_of))
