@@ -515,6 +515,8 @@ def assemble(root: Path, outcomes: list[Outcome]) -> None:
     pages |= {path.name: path for path in root.glob("CITATION.cff")}
     for outcome in outcomes:
         job = outcome.job
+        if not job.cached.exists():
+            raise BuildError(f"notebooks/{job.notebook} was executed by another build in between; run make book again")
         pages[job.notebook.as_posix()] = job.cached
         text = json.dumps(clean(job.source), indent=1, ensure_ascii=False) + "\n"
         pages[f"_static/notebooks/{job.notebook.as_posix()}"] = text.encode()

@@ -207,6 +207,12 @@ def test_pages_that_are_gone_leave_the_site(build, tmp_path):
     assert (tmp_path / "made/a.md").stat().st_mtime_ns == before
 
 
+def test_a_result_that_another_build_took_away_is_said(build, book):
+    job = build.jobs(book, {"profile": "quick", "source": "twin", "seed": 0})[0]
+    with pytest.raises(build.BuildError, match="executed by another build in between; run make book again"):
+        build.assemble(book, [build.Outcome(job)])
+
+
 def test_older_results_of_a_notebook_are_forgotten(build, book):
     wanted = build.jobs(book, PARAMETERS), build.jobs(book, PARAMETERS | {"seed": 1})
     (book / "qhelpers/__init__.py").write_text("x = 1\n")
