@@ -93,6 +93,7 @@ def svg(fig: Figure, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
     text = _PLACES.sub(lambda found: _LONG.sub(lambda number: f"{float(number[0]):.2f}", found[0]), text)
+    text = re.sub(r"\s+", " ", text).replace("> <", "><")
     text = re.sub(r'\bid="', f'id="{mark}-', text)
     text = re.sub(r'(xlink:href="|url\()#', rf"\1#{mark}-", text)
     text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
@@ -106,7 +107,7 @@ def svg(fig: Figure, alt: str) -> str:
     text = re.sub(r'(<svg [^>]*?) width="[\d.]+pt"', r"\1", text, count=1)
     # glyphs are drawn with the default fill (black); inherit the text colour instead
     text = text.replace("<g ", '<g fill="currentColor" ', 1)
-    return re.sub(r"\n\s*\n+", "\n", text)
+    return re.sub(r'<g id="[^"]*"', "<g", text)
 
 
 def show(fig: Figure | Sequence[Figure], *, alt: str, caption: str) -> None:

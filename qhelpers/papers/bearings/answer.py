@@ -168,9 +168,9 @@ def ingredients() -> Iterator[Ingredient]:
             yield of_pairs((next(shares), next(shares)), 0.0, **told(name, "a new bearing", "bearings"))
     for name, images, samples in (("its own images", "image", WINDOW), ("images of orders", "order image", SECOND)):
         whole = {"method": "network", "input": images, "samples": samples}
-        full, without = (_by_bearing("bearings-unseen", whole | {"model": model}) for model in ("full", WITHOUT))
-        if full and full.keys() == without.keys():
-            shares = ([by[bearing] for bearing in sorted(full)] for by in (full, without))
+        full, bare = (_by_bearing("bearings-unseen", whole | {"model": model}) for model in ("full", WITHOUT))
+        if full and full.keys() == bare.keys():
+            shares = ([by[bearing] for bearing in sorted(full)] for by in (full, bare))
             yield of_pairs((next(shares), next(shares)), 0.0, **told("no circuit", f"a new bearing, {name}", "bearings"))
 
 

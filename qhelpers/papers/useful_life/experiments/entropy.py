@@ -232,7 +232,7 @@ def grid(profile: str) -> list[tuple[dict[str, Any], int]]:
     engines and fleet with entropies that are equal in each state."""
     quick = profile == "quick"
     places = [(ENGINES, "printed", 30), (FLEET, "fair", 30), (FLEET, "printed", 10)]
-    entries = [
+    entries: list[tuple[dict[str, Any], int]] = [
         ({"data": data, "protocol": protocol, "td": td}, 1 if quick else n_seeds)
         for data, protocol, n_seeds in (places[:1] if quick else places)
         for td in (True, False)
