@@ -59,6 +59,8 @@ def style() -> None:
 #: Where matplotlib writes a millionth of a point; a hundredth cannot be seen, and a curve weighs half.
 _PLACES = re.compile(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
+#: Straight lines one after the other: after the first, the letter may be left out.
+_LINES = re.compile(r"(L [-\d. ]+)((?:L [-\d. ]+)+)")
 
 
 def svg(fig: Figure, alt: str) -> str:
@@ -93,9 +95,12 @@ def svg(fig: Figure, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
     text = _PLACES.sub(lambda found: _LONG.sub(lambda number: f"{float(number[0]):.2f}", found[0]), text)
-    text = re.sub(r"\s+", " ", text).replace("> <", "><")
+    # what nothing reads: indentation, fonts in names of glyphs, a name space that browsers need no more, repeated commands
+    text = re.sub(r"(?<=base64,)[^\"]+", lambda found: "".join(found[0].split()), text)
+    text = re.sub(r"\s+", " ", text).replace("> <", "><").replace("DejaVuSans-", "").replace("xlink:href", "href")
+    text = _LINES.sub(lambda found: found[1] + found[2].replace("L ", ""), text)
     text = re.sub(r'\bid="', f'id="{mark}-', text)
-    text = re.sub(r'(xlink:href="|url\()#', rf"\1#{mark}-", text)
+    text = re.sub(r'( href="|url\()#', rf"\1#{mark}-", text)
     text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
     text = re.sub(r'(fill|stroke)="(#000000|#000|black)"', r'\1="currentColor"', text)
     width = re.search(r'width="([\d.]+)pt"', text)

@@ -64,8 +64,18 @@ def test_two_figures_on_a_page_share_no_identifier():
 def test_references_inside_a_figure_resolve():
     text = figures.svg(drawn(), alt="a")
     known = set(re.findall(r'\bid="([^"]+)"', text))
-    used = set(re.findall(r'(?:xlink:href="|url\()#([^")]+)', text))
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', text))
     assert used and used <= known
+
+
+def test_pictures_within_a_figure_and_lines_stay_what_they_are():
+    fig, ax = plt.subplots()
+    ax.imshow(np.arange(9.0).reshape(3, 3))
+    ax.plot([0, 1, 2, 1], [0, 2, 1, 1.5])
+    text = figures.svg(fig, alt="a")
+    assert not re.search(r'base64,[^"]*\s', text) and "base64," in text
+    drawn = [re.findall(r"-?[\d.]+", line) for line in re.findall(r'd="(M [-\d. ]+L [-\d. ]+)"', text)]
+    assert max(map(len, drawn)) == 8, "four points, one letter for three lines"
 
 
 def test_alt_text_is_required_and_figures_are_closed():

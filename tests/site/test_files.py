@@ -18,6 +18,7 @@ FETCHING = {
         ("object", "data"),
         ("video", "poster"),
         ("use", "xlink:href"),
+        ("use", "href"),
         ("image", "xlink:href"),
         ("image", "href"),
     ),
