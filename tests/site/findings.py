@@ -159,7 +159,7 @@ KINDS_OF_WORDS = r"""() => {
     const box = one.getBoundingClientRect();
     const pulled = [style.marginTop, style.marginRight, style.marginBottom, style.marginLeft].some(m => m.startsWith('-'));
     const moved = style.position !== 'static' || style.transform !== 'none' || style.float !== 'none';
-    if ((moved || pulled) && box.width > 1 && box.height > 1) loose.push([one, box]);
+    if ((moved || pulled) && box.width > 1 && box.height > 1) loose.push([one, box, pulled]);
     const words = [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim());
     if (one.matches('input, select, textarea, button')) judged.push(one);
     if (!words) continue;
@@ -171,8 +171,8 @@ KINDS_OF_WORDS = r"""() => {
   for (const alike of kinds.values()) {
     for (const place of [0, alike.length >> 1, alike.length - 1]) judged.push(alike[place][0]);
     for (const [one, box] of alike)
-      if (loose.some(([other, its]) => its.left < box.right && box.left < its.right && its.top < box.bottom
-          && box.top < its.bottom && !other.contains(one) && !one.contains(other))) judged.push(one);
+      if (loose.some(([other, its, pulled]) => its.left < box.right && box.left < its.right && its.top < box.bottom
+          && box.top < its.bottom && (pulled || !other.contains(one)) && !one.contains(other))) judged.push(one);
   }
   for (const one of judged) one.setAttribute('data-judged', '');
   axe.configure({rules: [{id: 'color-contrast', selector: '[data-judged]'}]});

@@ -247,8 +247,7 @@ def test_the_filter_works_by_the_keyboard(visit: Any) -> None:
 
 
 def test_the_board_leads_to_filtered_views_and_to_each_claim(visit: Any) -> None:
-    page, _ = visit("index.html")
-    page.locator("details:has(.qh-board) > summary").click()
+    page, _ = visit("scoreboard.html")
     page.locator(".qh-board .qh-legend a").first.click()
     page.wait_for_url("**/scoreboard.html#verdict=*")
     page.wait_for_selector(".qh-filter")
@@ -290,13 +289,12 @@ def test_the_head_of_a_table_stays_in_sight(visit: Any, name: str, table: str) -
     assert tops[2] - 2 <= tops[0] < 150
 
 
-def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
+def test_counts_of_the_board_are_the_ledgers(visit: Any) -> None:
     ledger = pytest.importorskip("qhelpers.ledger", reason="the package is not installed here")
     verdicts = list(ledger.verdicts())
-    page, _ = visit("index.html")
-    page.locator("details:has(.qh-board) > summary").click()
+    page, _ = visit("scoreboard.html")
     counted: Counter[tuple[str, str]] = Counter()
-    shown = page.locator("details .qh-board .qh-bar-name").all_inner_texts()
+    shown = page.locator(".qh-board .qh-bar-name").all_inner_texts()
     for line in shown:
         sort, total, parts = re.fullmatch(r"(.+): (\d+) \((.+)\)", " ".join(line.split())).groups()
         named = {name: int(count) for count, name in re.findall(r"(\d+) ([^\d]+?)(?:, (?=\d)|$)", parts)}
@@ -305,7 +303,7 @@ def test_front_page_counts_are_the_ledgers(visit: Any) -> None:
     wanted = Counter((one.sort, one.verdict) for one in verdicts)
     assert sorted(counted.values()) == sorted(wanted.values())
     assert {name for _, name in counted} == {name for _, name in wanted}
-    legend = {line.strip() for line in page.locator("details .qh-board .qh-legend li").all_inner_texts()}
+    legend = {line.strip() for line in page.locator(".qh-board .qh-legend li").all_inner_texts()}
     assert legend == {name for _, name in wanted}
 
 
