@@ -318,8 +318,12 @@ def cheap(name, *keys):
 
 
 #: Experiments whose smallest run takes a minute or more: what they train is trained by other tests too. Those of the bearings
-#: train in bfloat16, which processors with and without it round in their own ways.
-LONG = {"exploration", "bearings-inside", "bearings-lambda", "bearings-network", "bearings-questions"}
+#: train in bfloat16, which processors with and without it round in their own ways; in those of useful life a network is
+#: trained so long that the rounding of another maker's processor grows to a hundredth of a cycle.
+LONG = {"exploration", "bearings-inside", "bearings-lambda", "bearings-network", "bearings-questions"} | {
+    "useful-life-epochs",
+    "useful-life-network",
+}
 
 
 def come_again(record):

@@ -331,5 +331,6 @@ def test_what_is_said_to_be_wider_scrolls(chromium: Any, tmp_path: Path) -> None
     ):
         page = reader.new_page()
         page.goto(address)
+        page.evaluate("() => new Promise(seen => requestAnimationFrame(() => requestAnimationFrame(seen)))")
         note = "name => getComputedStyle(document.getElementById(name), '::before').content"
         assert [name for name in boxes if "wider than the column" in page.evaluate(note, name)] == ["cut"]

@@ -133,7 +133,8 @@ def cost(run: dict[str, Any]) -> str:
 
 def part(env: BuildEnvironment, page: str) -> str:
     """Return the caption, in the table of contents, of the part that a page is in; nothing where there are no parts."""
-    trees = env.external_site_map.root.subtrees  # type: ignore[attr-defined]
+    site = getattr(env, "external_site_map", None)
+    trees = site.root.subtrees if site is not None else ()
     return next((tree.caption for tree in trees if tree.caption and page in map(str, tree.items)), "")
 
 

@@ -79,7 +79,7 @@ def where(found: Sequence[Any]) -> str:
         return f"<strong>Where was it better?</strong> In {named}: ahead of all that we put in its place is {best}."
     return (
         f"<strong>Where was it better?</strong> Only in {named}, and there another classical choice does as well. Nowhere did it "
-        "beat everything put in its place."
+        "beat everything."
     )
 
 

@@ -235,7 +235,7 @@ def instead() -> str:
     means = {label: float(np.mean(list(shares(label).values()))) for label in list(ROWS)[:3]}
     names = ("a rule from geometry and speed", "logistic regression on line heights", "logistic regression on a spectrum")
     best = next(name for name, mean in zip(names, means.values(), strict=True) if mean >= max(means.values()) - NEAR)
-    return f"{best} (which ring of a damaged bearing is struck)"
+    return f"{best} (which ring is struck)"
 
 
 def _instead() -> str:
