@@ -185,10 +185,9 @@ def join_names(app: Sphinx, kind: str, name: str, thing: object, options: object
 
 def defer(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
     """Let a page be drawn before its scripts run; only the options that a script within the page fills in come first."""
-    if pagename == "search":  # what searches there calls the others while the page is read
-        return
-    for script in context["script_files"]:
-        if getattr(script, "filename", None) and "documentation_options" not in str(script.filename):
+    for script in context["script_files"]:  # the same objects on all pages
+        name = str(getattr(script, "filename", None) or "")
+        if name and not any(early in name for early in ("documentation_options", "doctools", "sphinx_highlight")):
             script.attributes.setdefault("defer", "defer")
 
 
