@@ -112,6 +112,8 @@ def svg(fig: Figure, alt: str) -> str:
     text = re.sub(r'(<svg [^>]*?) width="[\d.]+pt"', r"\1", text, count=1)
     # glyphs are drawn with the default fill (black); inherit the text colour instead
     text = text.replace("<g ", '<g fill="currentColor" ', 1)
+    # of the groups' names only one is read: which of them are words, whose contrast is judged
+    text = re.sub(r'<g id="[^"]*-text_\d+"', '<g class="words"', text)
     return re.sub(r'<g id="[^"]*"', "<g", text)
 
 

@@ -48,6 +48,14 @@ def test_black_takes_the_colour_of_the_page():
     assert "#0072b2" in text.lower(), "other colours stay"
 
 
+def test_words_of_a_figure_are_marked_so_that_their_contrast_can_be_judged():
+    fig, ax = plt.subplots()
+    ax.set(xlabel="Rows", title="A cross")
+    ax.set_xticks([0, 1], ["no", "yes"])
+    ax.set_yticks([])
+    assert figures.svg(fig, alt="a").count('<g class="words"') == 4
+
+
 def test_panels_are_told_apart_and_may_shrink():
     markup = figures.figure_html([drawn(), drawn()], "A cross.", "c")
     assert re.findall(r'aria-label="([^"]+)"', markup) == ["A cross. Panel 1 of 2.", "A cross. Panel 2 of 2."]

@@ -108,20 +108,20 @@ FAINT = """() => {
   };
   const told = [], page = parse(getComputedStyle(document.body).backgroundColor).slice(0, 3);
   for (const figure of document.querySelectorAll('article figure svg[role=img]'))
-    for (const words of figure.querySelectorAll('g[id*="-text_"]')) {
+    for (const words of figure.querySelectorAll('g.words')) {
       const glyph = words.querySelector('use, path:not(defs path)');
       if (!glyph || !words.checkVisibility()) continue;
       words.scrollIntoView({block: 'center', inline: 'center'});
       const box = words.getBoundingClientRect();
       const stack = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2)
-        .filter(one => figure.contains(one) && one !== figure && !one.closest('g[id*="-text_"]'));
+        .filter(one => figure.contains(one) && one !== figure && !one.closest('g.words'));
       if (stack.some(one => one.tagName === 'image')) continue;
       const ground = stack.reverse().reduce((colour, shape) => painted(shape, colour), page);
       const ink = painted(glyph, ground);
       const [dark, bright] = [light(ink), light(ground)].sort((a, b) => a - b);
       const contrast = (bright + 0.05) / (dark + 0.05);
       if (contrast < 4.5)
-        told.push(`${words.id} ${contrast.toFixed(1)} of rgb(${ink.map(Math.round)}) on rgb(${ground.map(Math.round)})`);
+        told.push(`${figure.ariaLabel.slice(0, 40)}: ${contrast.toFixed(1)} of rgb(${ink.map(Math.round)}) on rgb(${ground.map(Math.round)})`);
     }
   scrollTo(0, 0);
   return told;

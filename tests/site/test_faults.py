@@ -182,7 +182,7 @@ def test_what_does_not_fit_is_found(spoilt: Any, findings: Any) -> None:
 def test_faint_words_in_figures_are_found(spoilt: Any, findings: Any) -> None:
     page, _ = spoilt(name=DRAWN, mode="phone, dark")
     assert findings.faint(page) == []
-    page.add_style_tag(content='html[data-theme="dark"] figure svg g[id*="-text_"] * { fill: #444 }')
+    page.add_style_tag(content='html[data-theme="dark"] figure svg g.words * { fill: #444 }')
     assert len(findings.faint(page)) > 10
     findings.theme(page, "light")
     assert findings.faint(page) == []
