@@ -212,6 +212,14 @@ class Page:
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), said))
         _claim_table(rows, caption)
 
+    def ask(self, first: str) -> None:
+        """Show what became of a claim; in JupyterLab, with a menu that asks for any other of its paper."""
+        from qhelpers import ledger
+
+        others = [claim.id for claim in ledger.claims(ledger.claim(first).paper) if claim.id != first]
+        caption = "One claim and what became of it; in JupyterLab a menu asks for any other."
+        self.control(lambda claim: self.verdicts(claim, caption=caption), claim=[first, *others])
+
     def finding(self, text: str, picture: Figure, *, alt: str, caption: str) -> None:
         """Show what the chapter found, in the box that opens every chapter, and one picture of it.
 

@@ -157,6 +157,18 @@ def test_a_reader_gets_a_menu_for_each_choice(page, monkeypatch):
     }
 
 
+def test_a_claim_can_be_asked_for_and_so_can_all_others_of_its_paper(page, monkeypatch):
+    given = []
+    monkeypatch.setattr(page, "control", lambda run, claim: given.append((run, claim)))
+    monkeypatch.setattr(page, "verdicts", lambda *ids, caption: given.append(ids))
+    page.ask("2.conclusion.order.speed")
+    ((run, menu),) = given
+    assert menu[0] == "2.conclusion.order.speed"
+    assert sorted(menu) == sorted(claim.id for claim in ledger.claims("2"))
+    run(menu[1])
+    assert given[1] == (menu[1],)
+
+
 def test_a_slider_stands_where_it_starts(page, monkeypatch):
     monkeypatch.setattr(chapter, "_someone_runs_this", lambda: False)
     runs = []

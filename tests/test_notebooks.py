@@ -54,6 +54,11 @@ def test_there_are_notebooks():
     assert NOTEBOOKS, "notebooks/ holds no notebook"
 
 
+@every_notebook
+def test_a_chapter_lets_the_reader_move_what_is_run(path):
+    assert re.search(r"\bpage\.(control|slide|ask)\(", "\n".join(map(source, cells(path, "code")))), "no menu, no slider"
+
+
 def test_the_table_of_contents_names_every_notebook():
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
     pages = {chapter["file"] for part in toc.get("parts", [toc]) for chapter in part.get("chapters", [])}

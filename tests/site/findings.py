@@ -117,11 +117,11 @@ FAINT = """() => {
         .filter(one => figure.contains(one) && one !== figure && !one.closest('g.words'));
       if (stack.some(one => one.tagName === 'image')) continue;
       const ground = stack.reverse().reduce((colour, shape) => painted(shape, colour), page);
-      const ink = painted(glyph, ground);
+      const ink = painted(glyph, ground), name = figure.ariaLabel.slice(0, 40);
       const [dark, bright] = [light(ink), light(ground)].sort((a, b) => a - b);
       const contrast = (bright + 0.05) / (dark + 0.05);
       if (contrast < 4.5)
-        told.push(`${figure.ariaLabel.slice(0, 40)}: ${contrast.toFixed(1)} of rgb(${ink.map(Math.round)}) on rgb(${ground.map(Math.round)})`);
+        told.push(`${name} ${contrast.toFixed(1)}: rgb(${ink.map(Math.round)}) on rgb(${ground.map(Math.round)})`);
     }
   scrollTo(0, 0);
   return told;
