@@ -282,7 +282,7 @@ class Page:
             raise ValueError(f"under {title!r} something else is shown than figures and tables; show it outside")
         inner = "".join(data["text/html"] for data in told)
         plain = "\n".join([title, *(data.get("text/plain", "") for data in told)])
-        summary = f'<summary style="display: list-item; cursor: pointer">{html.escape(title)}</summary>'
+        summary = f'<summary style="display: list-item; list-style: revert; cursor: pointer">{html.escape(title)}</summary>'
         _show(f'<details class="qh-folded">{summary}{inner}</details>', plain)
 
     def control(self, run: Callable[..., None], **choices: Sequence[Any]) -> None:
