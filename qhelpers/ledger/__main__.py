@@ -12,7 +12,7 @@ from qhelpers import _pipes
 from qhelpers.ledger import check, counting
 from qhelpers.ledger.judgement import Verdict, verdict, verdicts
 from qhelpers.ledger.statements import claims, paper, papers
-from qhelpers.verdicts import VERDICTS
+from qhelpers.verdicts import REBUILT, VERDICTS
 
 BAD_USAGE = 2
 
@@ -88,6 +88,8 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
             for name in VERDICTS:
                 if counts[name]:
                     print(f"  {counts[name]:4}  {name}")
+            if apart := counting.rebuilt(one for one in own if one.sort == sort):
+                print(f"  {apart}")
         tally = counting.chance(own)
         print(
             f"{tally['tested']} results and sentences stand beside records; {tally['refuted']} of them are refuted under every "
@@ -138,7 +140,7 @@ def _show(arguments: argparse.Namespace) -> int:
     if one.record_ids:
         print(f"  records: {', '.join(one.record_ids)}")
     notes = [claim.note for claim in claims(one.paper) if claim.id == one.id and claim.note]
-    _lines("note", notes)
+    _lines("note", notes + [REBUILT] * one.reconstructed)
     return 0
 
 
