@@ -91,8 +91,9 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
             if apart := counting.rebuilt(one for one in own if one.sort == sort):
                 print(f"  {apart}")
         tally = counting.chance(own)
+        refuted = counting.numbered(int(tally["refuted"]), "of them is", "of them are")
         print(
-            f"{tally['tested']} results and sentences stand beside records; {tally['refuted']} of them are refuted under every "
+            f"{tally['tested']} results and sentences stand beside records; {refuted} refuted under every "
             f"reading that was run, {tally['refuted_fdr']} with false discoveries held at 5 %. If all were true, at most "
             f"{tally['expected_by_chance']:g} would fall by chance."
         )

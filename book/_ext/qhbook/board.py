@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from qhelpers.verdicts import REBUILT, VERDICTS, slug, style_sheet
+from qhelpers.verdicts import REBUILT, VERBS, VERDICTS, slug, style_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,9 @@ def figure(rows: Sequence[Any]) -> str:
 
 def counted(named: Sequence[tuple[str, int]]) -> str:
     """Return verdicts with their counts in words."""
-    return ", ".join(f"{count} {verdict}" for verdict, count in named)
+    from qhelpers.ledger.counting import numbered
+
+    return ", ".join(numbered(count, *VERBS[verdict]) for verdict, count in named)
 
 
 def bar(name: str, label: str, named: Sequence[tuple[str, int]]) -> str:
