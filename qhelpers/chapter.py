@@ -145,6 +145,12 @@ class Page:
         verdict: str = self._judged(claim).verdict
         return verdict
 
+    def counted(self, *ids: str) -> str:
+        """Verdicts on claims, counted in words: "3 hold, 1 falls short"."""
+        from qhelpers.ledger.counting import told
+
+        return told(self._judged(one) for one in ids)
+
     def score(self, experiment: str, metric: str = "accuracy", **config: Any) -> str:
         """Mean of a recorded score, as every page shows it; see `qhelpers.ledger.shown.score`."""
         from qhelpers.ledger import shown
@@ -208,7 +214,7 @@ class Page:
                 spread = f"{verdict.sd:.{decimals(verdict.measured)}f}"
                 rest = f"\u00a0±\u00a0{spread} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
             of = verdict.readings[0].of if verdict.readings else ""
-            said = (value, rest, verdict.verdict, of)
+            said = (value, rest, f"{verdict.verdict}{'; rebuilt' if verdict.reconstructed else ''}", of)
             rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), said))
         _claim_table(rows, caption)
 

@@ -33,6 +33,24 @@ VERDICTS = {
     "pending": Word("not yet run", "#e3e6e9", "#3c454e", "#BBBBBB"),
 }
 
+#: Each verdict as a verb, of one claim and of several.
+VERBS = {
+    "holds": ("holds", "hold"),
+    "holds, for another reason": ("holds for another reason", "hold for another reason"),
+    "holds under some readings": ("holds under some readings", "hold under some readings"),
+    "inconclusive": ("is inconclusive", "are inconclusive"),
+    "exceeded": ("was printed too low", "were printed too low"),
+    "falls short": ("falls short", "fall short"),
+    "implausible": ("is implausible", "are implausible"),
+    "cannot hold": ("cannot hold", "cannot hold"),
+    "not measurable": ("is not measurable", "are not measurable"),
+    "lost": ("is lost", "are lost"),
+    "pending": ("waits for runs", "wait for runs"),
+}
+
+#: What is said of a claim whose formula cannot be read.
+REBUILT = "the formula is rebuilt: the printed one could not be read"
+
 
 def slug(verdict: str) -> str:
     """A verdict as part of a name in the style sheet."""

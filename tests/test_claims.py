@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from qhelpers import datasets, ledger
 from qhelpers.runs import __main__ as command
 from qhelpers.runs import again
+from qhelpers.verdicts import REBUILT
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,6 +72,21 @@ def test_an_entry_says_all_that_is_known(claims, board, rows):
         assert ".venv/bin/python -m qhelpers.runs again" in text
         assert all(check.replace("-", " ") + ": fails under every reading" in text for check in row.failed_checks)
         assert text.count("passed") + text.count("fails under") >= 1, f"{row.id}: no check is told"
+
+
+def test_a_rebuilt_formula_is_never_shown_as_a_printed_one(claims, board, linked, rows):
+    holds = next(row for row in rows if row.verdict == "holds" and row.sort == "equations")
+    built = replace(holds, reconstructed=True)
+    for markup in (claims.entry, lambda row: board.table([row])):
+        assert REBUILT in markup(built) and REBUILT not in markup(holds)
+    assert "What was printed is what the method gives" in claims.entry(holds)
+    assert "What was printed is what the method gives" not in claims.entry(built)
+    name = "1 of those that hold is a rebuilt formula, since the printed one could not be read"
+    assert f"(1 holds; {name})" in board.figure([built]) and name not in board.figure([holds])
+    table = csv.DictReader(io.StringIO(claims.as_csv([built, holds])))
+    assert [one["reconstructed"] for one in table] == ["True", "False"]
+    graph = linked.crate([claims.plain(built)], linked.papers(ROOT / "book" / "references.bib"), "2026-01-01")["@graph"]
+    assert REBUILT in next(one["reviewBody"] for one in graph if one["@type"] == "ClaimReview")
 
 
 def test_a_claim_without_runs_says_so_and_offers_no_command(claims, rows):

@@ -37,7 +37,9 @@ def test_whether_it_helps_is_counted(front, found, said):
     ]
     told = text(front.helps(rows))
     assert said in told and f"clearly better in {front.told(found.count('ahead'))}," in told
-    assert f"in the other {front.told(found.count('open'))} we could not tell." in told
+    rest = f"; in the other {front.told(found.count('open'))} we could not tell." if "open" in found else "."
+    assert told.endswith(f"clearly worse in {front.told(found.count('behind'))}{rest}")
+    assert ". Once we put something classical" in text(front.helps([one("open")]))
 
 
 def test_where_it_helps_is_a_part_and_all_rivals_count(front):
@@ -69,7 +71,7 @@ def rows():
     settings = [claim.id for claim in claims if claim.sort == "counts and settings"]
 
     def verdict(of, says, sort):
-        return SimpleNamespace(id=of, paper="1", verdict=says, sort=sort)
+        return SimpleNamespace(id=of, paper="1", verdict=says, sort=sort, reconstructed=False)
 
     found = [verdict(results[0], "holds", "results"), verdict(results[1], "falls short", "results")]
     return [*found, verdict(rival, "exceeded", "results"), *(verdict(of, "holds", "counts and settings") for of in settings[:5])]
@@ -77,14 +79,20 @@ def rows():
 
 def test_what_holds_is_said_plainly(front, rows):
     told = text(front.holding(rows))
-    assert "3 of the 3 measured values that the papers print could be checked: 1 hold, 0 more under some readings" in told
+    assert "3 of the 3 measured values that the papers print could be checked: 1 holds, 0 more under some readings" in told
     assert "Of all 6 claims that hold, 5 are settings" in told
-    assert "1 came out better than printed, 1 of them those of rivals that the papers compare theirs with." in told
+    assert "1 came out better than printed; 1 of these is of rivals that the papers compare theirs with." in told
+    assert told.endswith("what was set, not what came of it.")
+    assert "Of all 1 claim that holds, 0 are settings" in text(front.holding(rows[:3]))
+    rows[-1].reconstructed = True
+    assert text(front.holding(rows)).endswith(
+        "it. 1 of those that hold is a rebuilt formula, since the printed one could not be read."
+    )
 
 
 def test_bars_are_of_measured_values_alone(front, rows):
     markup = front.bars(rows)
-    assert "Part 1, Low-energy IoT: 1 of 3 hold" in text(markup)
+    assert "Part 1, Low-energy IoT: 1 of 3 holds" in text(markup)
     assert "Part 2, Threat detection: none could be judged" in text(markup)
     shares = [int(share) for share in re.findall(r"--qh-share:(\d+)", markup)]
     assert sum(shares) == 3 and all(name in VERDICTS for name in re.findall(r'title="(.*?): \d', markup))

@@ -12,7 +12,7 @@ from qhelpers import _pipes
 from qhelpers.ledger import check, counting
 from qhelpers.ledger.judgement import Verdict, verdict, verdicts
 from qhelpers.ledger.statements import claims, paper, papers
-from qhelpers.verdicts import VERDICTS
+from qhelpers.verdicts import REBUILT, VERDICTS
 
 BAD_USAGE = 2
 
@@ -88,9 +88,12 @@ def _scoreboard(arguments: argparse.Namespace) -> int:
             for name in VERDICTS:
                 if counts[name]:
                     print(f"  {counts[name]:4}  {name}")
+            if apart := counting.rebuilt(one for one in own if one.sort == sort):
+                print(f"  {apart}")
         tally = counting.chance(own)
+        refuted = counting.numbered(int(tally["refuted"]), "of them is", "of them are")
         print(
-            f"{tally['tested']} results and sentences stand beside records; {tally['refuted']} of them are refuted under every "
+            f"{tally['tested']} results and sentences stand beside records; {refuted} refuted under every "
             f"reading that was run, {tally['refuted_fdr']} with false discoveries held at 5 %. If all were true, at most "
             f"{tally['expected_by_chance']:g} would fall by chance."
         )
@@ -138,7 +141,7 @@ def _show(arguments: argparse.Namespace) -> int:
     if one.record_ids:
         print(f"  records: {', '.join(one.record_ids)}")
     notes = [claim.note for claim in claims(one.paper) if claim.id == one.id and claim.note]
-    _lines("note", notes)
+    _lines("note", notes + [REBUILT] * one.reconstructed)
     return 0
 
 

@@ -193,9 +193,9 @@ def _stands(book: Paper, claim: Claim, passage: Passage) -> bool:
         number = proof.EQUATION.search(passage.text)
         return passage.kind == "equation" and number is not None and number[1] == numbered[1]
     if claim.kind != "number":
-        return (claim.printed or "") in passage.text
-    quoted = re.search(r'"(?P<words>.+)"', claim.where)
-    parts = (quoted["words"] if quoted else "").split("…")
+        return re.search(proof.quoted(claim.printed or ""), passage.text) is not None
+    words = re.search(r'"(?P<words>.+)"', claim.where)
+    parts = (words["words"] if words else "").split("…")
     before, _, after = next((part for part in parts if "{}" in part), "").partition("{}")
     if claim.printed is None:
         return f"{before}{after}".strip() in passage.text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qhelpers.ledger.judgement import LEVEL, MEASURED, Verdict, verdicts
 from qhelpers.ledger.statements import SORTS, papers
-from qhelpers.verdicts import VERDICTS
+from qhelpers.verdicts import VERBS, VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,26 @@ def judged(counts: Counter[str]) -> int:
     return counts.total() - sum(counts[name] for name in ("lost", "pending", "not measurable"))
 
 
+def numbered(count: int, one: str, several: str) -> str:
+    """A count with what agrees with it: of one, or of none and several."""
+    return f"{count} {one if count == 1 else several}"
+
+
+def rebuilt(found: Iterable[Verdict]) -> str:
+    """How many of those that hold are formulas that were rebuilt, as a clause; empty if there is none."""
+    n = sum(one.reconstructed and one.verdict.startswith("holds") for one in found)
+    of = numbered(n, "of those that hold is a rebuilt formula", "of those that hold are rebuilt formulas")
+    return f"{of}, since the printed {'one' if n == 1 else 'ones'} could not be read" if n else ""
+
+
+def told(found: Iterable[Verdict]) -> str:
+    """Verdicts counted in words, the most frequent first: "3 hold, 1 falls short", and how many are of rebuilt formulas."""
+    found = list(found)
+    counts = Counter(one.verdict for one in found)
+    apart = rebuilt(found)
+    return ", ".join(numbered(n, *VERBS[name]) for name, n in counts.most_common()) + (f" ({apart})" if apart else "")
+
+
 def measured_values(found: Sequence[Verdict]) -> str:
     """What became of the values that a paper measured, in sentences (HTML): first, and by themselves.
 
@@ -64,14 +84,16 @@ def measured_values(found: Sequence[Verdict]) -> str:
         return "No measured value has been set beside runs yet."
     readings = [one for one in own if one.verdict == "holds under some readings"]
     searched = sum(not any(reading.verdict.startswith("holds") for reading in one.readings) for one in readings)
-    said = f"Of <strong>{n} measured values {counts['holds'] + other} hold</strong> as the paper describes the experiment"
+    hold = numbered(counts["holds"] + other, *VERBS["holds"])
+    said = f"Of <strong>{numbered(n, 'measured value', 'measured values')} {hold}</strong> as the paper describes the experiment"
     said += f", {other} of them also for a model without the quantum part. " if other else ". "
     if some:
-        said += f"{some} more hold under another reading of the text"
+        said += f"{numbered(some, 'more holds', 'more hold')} under another reading of the text"
         said += f", {searched} of those only under a protocol that was searched for afterwards. " if searched else ". "
+    refuted = ", ".join(numbered(counts[name], *VERBS[name]) for name in ("falls short", "exceeded"))
     return said + (
-        f"{counts['falls short']} fall short, {counts['exceeded']} were printed too low, {counts['cannot hold']} cannot hold "
-        f"together, {counts['implausible']} are implausible, and {counts['inconclusive']} our runs could not have refuted."
+        f"{refuted}, {counts['cannot hold']} cannot hold together, {numbered(counts['implausible'], *VERBS['implausible'])}, and "
+        f"{counts['inconclusive']} our runs could not have refuted."
     )
 
 
@@ -84,16 +106,15 @@ def sentences_judged(found: Iterable[Verdict], needs: str) -> str:
     needs : str
         What those that are not measurable need, after a number and "need".
     """
-    counts = Counter(one.verdict for one in found if one.sort == "sentences")
-    open_ = {name: counts[name] for name in ("not measurable", "pending") if counts[name]}
-    kept = {name: count for name, count in counts.most_common() if name not in open_}
-    apart = " and ".join(
-        f"{count} {f'need {needs}' if name == 'not measurable' else 'wait for runs'}" for name, count in open_.items()
-    )
-    told = ", ".join(f"{count} “{name}”" for name, count in kept.items())
+    own = [one for one in found if one.sort == "sentences"]
+    verbs = {"not measurable": (f"needs {needs}", f"need {needs}"), "pending": VERBS["pending"]}
+    counts = Counter(one.verdict for one in own)
+    apart = " and ".join(numbered(counts[name], *verbs[name]) for name in verbs if counts[name])
+    kept = [one for one in own if one.verdict not in verbs]
+    of = f"Of {numbered(len(own), 'sentence', 'sentences')}"
     if not apart:
-        return f"Of {counts.total()} sentences all could be judged: {told}."
-    return f"Of {counts.total()} sentences {apart}. Of the other {sum(kept.values())}: {told}."
+        return f"{of} all could be judged: {told(kept)}." if own else "No sentence compares."
+    return f"{of} {apart}. Of the other {len(kept)}, {told(kept)}." if kept else f"{of} {apart}."
 
 
 def arithmetic(number: str, told: Mapping[str, str]) -> list[dict[str, Any]]:

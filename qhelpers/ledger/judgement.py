@@ -132,6 +132,8 @@ class Verdict:
         For what cannot be measured here: the nearest thing that was, set apart.
     result : str
         What the number is about; claims with the same one print the same result in several places.
+    reconstructed : bool
+        As in the claim: what was judged is a formula that was rebuilt.
     """
 
     id: str
@@ -158,6 +160,7 @@ class Verdict:
     probability: float | None = None
     nearest: Mapping[str, Any] | None = None
     result: str = ""
+    reconstructed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary for JSON."""
@@ -420,6 +423,7 @@ def _verdict(
         probability=probability,
         nearest=nearest,
         result=_result(claim),
+        reconstructed=claim.reconstructed,
     )
 
 

@@ -233,19 +233,24 @@ def errors(claim: Claim, book: Paper, text: str) -> list[str]:
     if part is None:
         return [f"there is no {claim.place}"]
     if claim.kind != "number":
-        count = part.count(claim.printed or "")
-        if count != 1:
-            return [f"{claim.printed!r} stands {count} times in {claim.place}, not once"]
-        return _equation_errors(claim, part)
+        places = [match.start() for match in re.finditer(quoted(claim.printed or ""), part)]
+        if len(places) != 1:
+            return [f"{claim.printed!r} stands {len(places)} times in {claim.place}, not once"]
+        return _equation_errors(claim, part, places[0])
     return _sentence_errors(claim, book, part)
 
 
-def _equation_errors(claim: Claim, part: str) -> list[str]:
+def quoted(words: str, token: str = "") -> str:
+    """Pattern of words as a claim quotes them: ``…`` leaves out a part of a line, ``{}`` is the number, by its own pattern."""
+    return r"[^\n]*?".join(re.escape(part.strip()).replace(re.escape("{}"), token) for part in words.split("…"))
+
+
+def _equation_errors(claim: Claim, part: str, place: int) -> list[str]:
     """Whether an equation has the number that ``where`` gives it."""
     named = re.search(r", Eq\. (\d+)$", claim.where)
     if named is None:
         return []
-    found = EQUATION.search(part, part.index(claim.printed or ""))
+    found = EQUATION.search(part, place)
     number = found[1] if found else "none"
     return [] if number == named[1] else [f"{claim.where}: the number behind these letters is {number}"]
 
@@ -325,8 +330,7 @@ def _sentence_errors(claim: Claim, book: Paper, part: str) -> list[str]:
     else:  # a number with its unit, or a range, has as many words as typed
         more = len(claim.printed.split()) - 1
         token = rf"(\S+(?: \S+){{{more}}})" if more else _TOKEN
-    pattern = r"[^\n]*?".join(re.escape(part.strip()).replace(re.escape("{}"), token) for part in words.split("…"))
-    found = re.findall(pattern, part)
+    found = re.findall(quoted(words, token), part)
     wrong = []
     if len(found) != 1:
         wrong.append(f"the words of where stand {len(found)} times in {claim.place}, not once")

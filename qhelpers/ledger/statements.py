@@ -37,6 +37,7 @@ _CLAIM_KEYS = {
     "awaits",
     "needs",
     "note",
+    "reconstructed",
 }
 
 
@@ -178,6 +179,8 @@ class Claim:
         Not at hand: what it would take to measure it.
     note : str or None
         A remark that a reader should see.
+    reconstructed : bool
+        Its formula, or a sign of it, cannot be read in the text; what is judged was rebuilt from the words around it.
     """
 
     id: str
@@ -194,6 +197,7 @@ class Claim:
     awaits: str | None = None
     needs: str | None = None
     note: str | None = None
+    reconstructed: bool = False
 
     @property
     def place(self) -> str:
@@ -489,6 +493,7 @@ def _claim(entry: Mapping[str, Any], number: str, source: str, groups: Mapping[s
         awaits=entry.get("awaits"),
         needs=entry.get("needs"),
         note=entry.get("note"),
+        reconstructed=bool(entry.get("reconstructed", False)),
     )
     quantity(made.quantity)
     if kind == "number" and printed is not None:

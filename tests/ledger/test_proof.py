@@ -1,6 +1,7 @@
 """Every claim is compared with the text of its paper, and every change of one must be noticed."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -84,6 +85,29 @@ def test_changing_what_a_number_is_about_is_noticed(book_and_text):
                 unnoticed.append((claim.id, change))
     assert unnoticed == []
     assert tried
+
+
+def _torn(quote):
+    """Whether a quote ends inside of what it says: on a sign or a word that leads on, with a bracket or a formula open."""
+    leads_on = re.search(r"[,(\[–—→:;]$|\b(?:and|or|of|at|the|an|with|which|while|vs|as|by|to|over|under)$", quote.strip())
+    open_ = any(quote.count(one) != quote.count(other) for one, other in ("()", "[]", "{}"))
+    runs_on = re.search(r"[\d)%}]\. [A-Z]\w*$", quote)
+    return bool(leads_on or open_ or runs_on or quote.count("$") % 2 or quote.count(r"\left") != quote.count(r"\right"))
+
+
+def test_no_quote_is_torn():
+    words = {claim.id: re.search(r'"(.+)"', claim.where)[1] if '"' in claim.where else claim.printed or "" for claim in claims()}
+    assert [name for name, quote in words.items() if _torn(quote)] == []
+    torn = ("a loss of {}, and", "recall ({} vs", "at {}. Similarly", "the spatial map $M_s", "QNN-H—", r"\left(x", "rate (")
+    assert all(_torn(one) for one in torn)
+
+
+def test_words_may_leave_out_a_part_of_their_line():
+    book = statements.parse(BARRED_CLAIMS)
+    quote = dataclasses.replace(book.claims[-1], kind="setting", where="Section 2.1", printed="The number … has layers")
+    assert proof.errors(quote, book, BARRED) == []
+    for printed in ("The number … has no layers", "has layers … The number", "Part of a part … has layers"):
+        assert proof.errors(dataclasses.replace(quote, printed=printed), book, BARRED) != []
 
 
 def test_without_a_folder_there_is_no_text(monkeypatch, tmp_path):

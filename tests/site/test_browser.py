@@ -291,18 +291,25 @@ def test_the_head_of_a_table_stays_in_sight(visit: Any, name: str, table: str) -
 
 def test_counts_of_the_board_are_the_ledgers(visit: Any) -> None:
     ledger = pytest.importorskip("qhelpers.ledger", reason="the package is not installed here")
+    from qhelpers.verdicts import VERBS
+
     verdicts = list(ledger.verdicts())
     page, _ = visit("scoreboard.html")
+    verdict_of = {verb: verdict for verdict, verbs in VERBS.items() for verb in verbs}
+    rebuilt = []
     counted: Counter[tuple[str, str]] = Counter()
     shown = page.locator(".qh-board .qh-bar-name").all_inner_texts()
     for line in shown:
         sort, total, parts = re.fullmatch(r"(.+): (\d+) \((.+)\)", " ".join(line.split())).groups()
-        named = {name: int(count) for count, name in re.findall(r"(\d+) ([^\d]+?)(?:, (?=\d)|$)", parts)}
+        parts, _, apart = parts.partition("; ")
+        rebuilt += [int(count) for count in re.findall(r"^(\d+) of those that hold", apart)]
+        named = {verdict_of[name]: int(count) for count, name in re.findall(r"(\d+) ([^\d]+?)(?:, (?=\d)|$)", parts)}
         assert sum(named.values()) == int(total)
         counted.update({(sort, name): count for name, count in named.items()})
     wanted = Counter((one.sort, one.verdict) for one in verdicts)
     assert sorted(counted.values()) == sorted(wanted.values())
     assert {name for _, name in counted} == {name for _, name in wanted}
+    assert sum(rebuilt) == sum(one.reconstructed and one.verdict.startswith("holds") for one in verdicts) > 0
     legend = {line.strip() for line in page.locator(".qh-board .qh-legend li").all_inner_texts()}
     assert legend == {name for _, name in wanted}
 

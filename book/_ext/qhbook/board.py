@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from qhelpers.verdicts import VERDICTS, slug, style_sheet
+from qhelpers.verdicts import REBUILT, VERBS, VERDICTS, slug, style_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +79,14 @@ def figure(rows: Sequence[Any]) -> str:
     for paper in sorted({row.paper for row in rows}):
         title = f"Part {escape(paper)}, {escape(papers()[paper].title)}"
         bars.append(f'<div class="qh-strip-group">{title}</div>')
-        for sort, counts in counting.tally([row for row in rows if row.paper == paper]).items():
+        own = [row for row in rows if row.paper == paper]
+        for sort, counts in counting.tally(own).items():
             named = [(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]]
             if not named:
                 continue
             name = f"{SORT_NAMES[sort]}: {counts.total()}"
-            bars.append(bar(f"{filtered(name, paper=paper, kind=sort)} ({escape(counted(named))})", f"{title}, {name}", named))
+            said = "; ".join(filter(None, (counted(named), counting.rebuilt(row for row in own if row.sort == sort))))
+            bars.append(bar(f"{filtered(name, paper=paper, kind=sort)} ({escape(said)})", f"{title}, {name}", named))
     total = Counter(row.verdict for row in rows)
     legend = "".join(
         f'<li><span class="qh-verdict {style(verdict)}">{filtered(escape(verdict), verdict=verdict)}</span></li>'
@@ -103,7 +105,9 @@ def figure(rows: Sequence[Any]) -> str:
 
 def counted(named: Sequence[tuple[str, int]]) -> str:
     """Return verdicts with their counts in words."""
-    return ", ".join(f"{count} {verdict}" for verdict, count in named)
+    from qhelpers.ledger.counting import numbered
+
+    return ", ".join(numbered(count, *VERBS[verdict]) for verdict, count in named)
 
 
 def bar(name: str, label: str, named: Sequence[tuple[str, int]]) -> str:
@@ -166,6 +170,7 @@ def coverage(rows: Sequence[Any]) -> str:
     """Return in a sentence how the intervals do on our own runs."""
     from qhelpers import ledger
     from qhelpers.evaluation import runs_for_ranks
+    from qhelpers.ledger.counting import numbered
     from qhelpers.ledger.evidence import Evidence
     from qhelpers.ledger.judgement import coverage as covered
 
@@ -179,8 +184,8 @@ def coverage(rows: Sequence[Any]) -> str:
                 f"which assumes nothing, needs {runs_for_ranks()} runs for 95 %. Tried on our own runs of paper {number}, each "
                 f"held out from the others ({one.runs:,} runs of {one.samples} models, tasks, readings and scores): "
                 f"{inside:.1%} lie inside, {one.below / one.runs:.1%} below and {one.above / one.runs:.1%} above. "
-                f"{one.collapsed} trainings of networks "
-                "failed altogether; they are told apart and are not in these intervals.</p>"
+                f"{numbered(one.collapsed, 'training of a network', 'trainings of networks')} failed altogether and "
+                f"{'is' if one.collapsed == 1 else 'are'} not in these intervals.</p>"
             )
     return "".join(said)
 
@@ -217,8 +222,9 @@ def marked(row: Any) -> str:
 
 
 def printed(row: Any) -> str:
-    """Return what is printed, escaped, a formula in plain letters: no page of claims has to typeset."""
-    return escape(plain(row.printed or "lost"))
+    """Return what is printed, escaped, a formula in plain letters, and whether it was rebuilt: no page of claims typesets."""
+    note = f'<span class="qh-where">{REBUILT}</span>' if row.reconstructed else ""
+    return escape(plain(row.printed or "lost")) + note
 
 
 def plain(text: str) -> str:
@@ -276,17 +282,19 @@ def table(rows: Sequence[Any]) -> str:
 
 def chance(rows: Sequence[Any]) -> str:
     """Return in a sentence how many verdicts chance alone would make."""
-    from qhelpers.ledger import counting
+    from qhelpers.ledger.counting import chance as by_chance
+    from qhelpers.ledger.counting import numbered
 
-    counts = counting.chance(rows)
+    counts = by_chance(rows)
     if not counts["tested"]:
         return "<p>No number has been set beside enough runs yet to say how many verdicts fall by chance.</p>"
     return (
         f"<p>With many verdicts, some fall by chance. <strong>{counts['tested']}</strong> results and sentences were set "
         "beside at least three runs, one that is printed in several places once; if all of them were true, at most about "
         f"{counts['expected_by_chance']:.1f} would still be refuted. Refuted under every reading that was run, those searched "
-        f"afterwards among them, are <strong>{counts['refuted']}</strong>, and "
-        f"{counts['refuted_fdr']} of these remain when the rate of false discoveries is held at 5 %.</p>"
+        f"afterwards among them, {'is' if counts['refuted'] == 1 else 'are'} <strong>{counts['refuted']}</strong>, and "
+        f"{numbered(counts['refuted_fdr'], 'of these remains', 'of these remain')} when the rate of false discoveries is held at "
+        "5 %.</p>"
     )
 
 
@@ -320,7 +328,7 @@ def preview(name: str) -> str:
     """Return in a line what a resting pointer shows of a claim: what is printed and where, what was measured, and the verdict."""
     row = next(one for one in verdicts() if one.id == name)
     said = plain(row.printed or "lost from the text")
-    return f"{place(row)}: printed {said}; measured {measured(row)}; {row.verdict}"
+    return f"{place(row)}: printed {said}; measured {measured(row)}; {row.verdict}{f'; {REBUILT}' if row.reconstructed else ''}"
 
 
 class ClaimRole(SphinxRole):

@@ -23,9 +23,11 @@ from . import board, linked
 FOLDER = "claims"
 #: What is read from here on is not searched: the scoreboard names every claim already, and finds it.
 UNSEARCHED = '<div class="qh-unsearched">'
+#: What a verdict means where the formula was rebuilt.
+REBUILT_MEANS = "what is judged is the formula as we rebuilt it from the words around it"
 #: Columns of the table, in their order; a claim of `claims.json` has these and more.
 COLUMNS = (
-    *("id", "paper", "where", "kind", "quantity", "unit", "printed", "verdict"),
+    *("id", "paper", "where", "kind", "quantity", "unit", "printed", "reconstructed", "verdict"),
     *("measured", "sd", "n", "interval_low", "interval_high", "reading", "failed_checks", "records", "again", "page"),
 )
 
@@ -82,11 +84,12 @@ def entry(row: Any) -> str:
     claim = board.claims()[row.id]
     badge = f'<span class="qh-verdict {board.style(row.verdict)}">{escape(row.verdict)}</span>'
     where = f'<span class="qh-where">{escape(board.place(row))}</span>'
+    meaning = REBUILT_MEANS if row.reconstructed else VERDICTS[row.verdict].meaning
     facts = {
         "Printed": board.printed(row) + where + source(row),
         "What it is": escape(f"{board.SORT_NAMES_ONE[row.sort]}: {row.quantity.replace('_', ' ')}, {claim.meaning.meaning}"),
         "Measured": f"{board.marked(row)}{interval(row)}" if row.measured is not None else "not measured",
-        "Verdict": f"<p>{escape(VERDICTS[row.verdict].meaning.capitalize())}.</p>{board.reason(row)}",
+        "Verdict": f"<p>{escape(meaning.capitalize())}.</p>{board.reason(row)}",
         "Checks": listed(f"{name}: {outcome}. {sentence}" for name, outcome, sentence in checked(row)),
         "Readings": readings(row),
         "Records": named_records(row),
@@ -167,6 +170,7 @@ def plain(row: Any) -> dict[str, Any]:
         "quantity": row.quantity,
         "unit": claim.unit,
         "printed": row.printed,
+        "reconstructed": row.reconstructed,
         "verdict": row.verdict,
         "measured": row.measured,
         "sd": row.sd,

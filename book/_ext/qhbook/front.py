@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from qhelpers.verdicts import VERDICTS
+from qhelpers.verdicts import VERBS, VERDICTS
 
 from . import board, linked
 from .citing import paper_items
@@ -56,11 +56,12 @@ def helps(found: Sequence[Any]) -> str:
 
     counts = replaced(found)
     n = sum(counts.values()) - counts["few"]
+    times = "Once" if n == 1 else f"{n} times"
+    rest = f"; in the other {told(counts['open'])} we could not tell" if counts["open"] else ""
     first = "Here and there" if ahead_of_all(found) else "Not that we could see"
     return (
-        f"<strong>Does it help?</strong> {first}. {n} times we put something classical in the place of a quantum part. The "
-        f"quantum part was clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}; in "
-        f"the other {told(counts['open'])} we could not tell."
+        f"<strong>Does it help?</strong> {first}. {times} we put something classical in the place of a quantum part. The "
+        f"quantum part was clearly better in {told(counts['ahead'])}, clearly worse in {told(counts['behind'])}{rest}."
     )
 
 
@@ -117,9 +118,9 @@ def bars(rows: Sequence[Any]) -> str:
             lines.append(f'<div class="qh-bar-row"><div class="qh-bar-name">{name}: none could be judged</div></div>')
             continue
         used += [one for one, _ in shown]
-        hold = counts["holds"] + counts["holds, for another reason"]
+        hold = counting.numbered(counts["holds"] + counts["holds, for another reason"], f"of {n} holds", f"of {n} hold")
         some = f", {counts[SOME]} under some readings" if counts[SOME] else ""
-        lines.append(board.bar(f"{name}: {hold} of {n} hold{some}", name, shown))
+        lines.append(board.bar(f"{name}: {hold}{some}", name, shown))
     legend = "".join(
         f'<li><span class="qh-verdict {board.style(one)}">{escape(one)}</span></li>' for one in VERDICTS if one in used
     )
@@ -141,12 +142,15 @@ def holding(rows: Sequence[Any]) -> str:
     own = {paper.number: set(paper.labels) for paper in papers()}
     low = [board.claims()[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
+    kinds = counting.numbered(of_set, "is a setting, a count or an equation", "are settings, counts and equations")
+    apart = counting.rebuilt(row for row in rows if row.verdict in good)
     return (
         f'<p class="qh-front-holds">{counting.judged(results)} of the {results.total()} measured values that the papers print '
-        f"could be checked: <strong>{hold['results']} hold</strong>, {results[SOME]} more under some readings of the text. "
-        f"{len(low)} came out better than printed, {rivals} of them those of rivals that the papers compare theirs with. Of all "
-        f"{sum(hold.values())} claims that hold, {of_set} are settings, counts and equations: what was set, not what came of "
-        "it.</p>"
+        f"could be checked: <strong>{counting.numbered(hold['results'], *VERBS['holds'])}</strong>, {results[SOME]} more under "
+        f"some readings of the text. {len(low)} came out better than printed; "
+        f"{counting.numbered(rivals, 'of these is', 'of these are')} of rivals that the papers compare theirs with. Of all "
+        f"{counting.numbered(sum(hold.values()), 'claim that holds', 'claims that hold')}, {kinds}: what was set, not what came "
+        f"of it.{f' {apart}.' if apart else ''}</p>"
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qhelpers.verdicts import VERDICTS, slug
+from qhelpers.verdicts import REBUILT, VERDICTS, slug
 
 #: What a column of the claims holds.
 COLUMNS_EXPLAINED = {
@@ -24,6 +24,7 @@ COLUMNS_EXPLAINED = {
     "quantity": "what the number is, by the ledger's glossary",
     "unit": "as the paper prints it",
     "printed": "to the letter; empty where it is lost from the text",
+    "reconstructed": f"true where {REBUILT}",
     "verdict": "one of: " + "; ".join(f"{name} ({word.meaning})" for name, word in VERDICTS.items()),
     "measured": "mean over runs on the real data; of a sentence the share of resamplings or runs in which it holds",
     "sd": "spread over runs",
@@ -171,7 +172,7 @@ def crate(claims: Sequence[Mapping[str, Any]], papers: Mapping[str, Mapping[str,
                 "claimReviewed": f"{claim['quantity']}: {claim['printed'] or 'lost from the text'}",
                 "itemReviewed": {"@id": f"#{claim['id']}"},
                 "reviewRating": {"@id": f"#verdict-{slug(claim['verdict'])}"},
-                "reviewBody": claim["sentence"],
+                "reviewBody": claim["sentence"] + (f" Here {REBUILT}." if claim["reconstructed"] else ""),
                 "author": {"@id": "#authors"},
                 "url": f"../{claim['page']}",
             }

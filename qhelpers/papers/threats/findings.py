@@ -10,6 +10,7 @@ from scipy import stats
 
 from qhelpers import ledger
 from qhelpers.ledger.checks import one_of
+from qhelpers.ledger.counting import numbered
 from qhelpers.papers.threats import loss
 
 #: Usual shares of a file that is split in three, the paper names none: for training, validation and test.
@@ -81,8 +82,9 @@ def loss_above_constant() -> Finding:
     said = ", ".join(f"{of.loss.mid:.4f} in {loss.SPLITS[split]}" for split, of in printed.items())
     sentence = (
         f"To give each flow the same probability of being an attack, {100 * loss.BASE_RATE:.2f} %, costs {least:.4f} nats a row. "
-        f"The printed losses are {said}: {len(above)} of {len(printed)} are above that, with accuracies from "
-        f"{100 * lowest:.2f} % on. No balancing or weighting of the classes is mentioned, which would change the comparison."
+        f"The printed losses are {said}: {numbered(len(above), f'of {len(printed)} is', f'of {len(printed)} are')} above that, "
+        f"with accuracies from {100 * lowest:.2f} % on. No balancing or weighting of the classes is mentioned, which would "
+        "change the comparison."
     )
     numbers = {"constant": least} | {split: of.loss.mid for split, of in printed.items()}
     return Finding("a loss above that of a constant", sentence, numbers, _claims("loss"))
@@ -196,7 +198,8 @@ def nothing_compared() -> Finding:
     others = [claim for claim in results if claim.of["model"] != "pure-hqml"]
     compares = ("2.conclusion.order.benchmarks", "2.intro.order.without-compromising", "2.conclusion.order.speed")
     sentence = (
-        f"Of {len(results)} printed results {len(others) or 'none'} is another model's, another number of features', or a time: "
+        f"Of {len(results)} printed results {numbered(len(others), 'is', 'are') if others else 'none is'} another model's, "
+        "another number of features', or a time: "
         "“outperforms benchmark models”, “without compromising detection accuracy” and “computational speed” compare with "
         "nothing that is printed."
     )
