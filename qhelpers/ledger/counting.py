@@ -90,11 +90,11 @@ def measured_values(found: Sequence[Verdict]) -> str:
     if some:
         said += f"{numbered(some, 'more holds', 'more hold')} under another reading of the text"
         said += f", {searched} of those only under a protocol that was searched for afterwards. " if searched else ". "
-    refuted = ", ".join(numbered(counts[name], *VERBS[name]) for name in ("falls short", "exceeded"))
-    return said + (
-        f"{refuted}, {counts['cannot hold']} cannot hold together, {numbered(counts['implausible'], *VERBS['implausible'])}, and "
-        f"{counts['inconclusive']} our runs could not have refuted."
-    )
+    parts = [numbered(counts[name], *VERBS[name]) for name in ("falls short", "exceeded")]
+    parts += [f"{counts['cannot hold']} cannot hold together", numbered(counts["implausible"], *VERBS["implausible"])]
+    if counts["inconclusive"]:
+        parts.append(f"{counts['inconclusive']} our runs could not have refuted")
+    return f"{said}{', '.join(parts[:-1])}, and {parts[-1]}."
 
 
 def sentences_judged(found: Iterable[Verdict], needs: str) -> str:

@@ -93,12 +93,16 @@ def test_a_count_agrees_with_each_verdict():
 def test_measured_values_are_counted(n, noun, verbs):
     holds, falls, was, is_ = verbs.split()
     names = ["holds", "holds under some readings", "falls short", "exceeded", "implausible", "cannot hold"]
-    said = re.sub("<[^>]+>", "", counting.measured_values([verdict(name, "results") for name in names] * n))
+    found = [verdict(name, "results") for name in names] * n
+    said, more = (
+        re.sub("<[^>]+>", "", counting.measured_values(some)) for some in (found, [*found, verdict("inconclusive", "results")])
+    )
     assert said == (
         f"Of {6 * n} measured values {n} {holds} as the paper describes the experiment. {n} more {holds} under another reading "
         f"of the text, {n} of those only under a protocol that was searched for afterwards. {n} {falls} short, {n} {was} "
-        f"printed too low, {n} cannot hold together, {n} {is_} implausible, and 0 our runs could not have refuted."
+        f"printed too low, {n} cannot hold together, and {n} {is_} implausible."
     )
+    assert more.endswith(f"together, {n} {is_} implausible, and 1 our runs could not have refuted.")
     few = re.sub("<[^>]+>", "", counting.measured_values([verdict("falls short", "results")] * n))
     assert few.startswith(f"Of {n} measured {noun} 0 hold as") and f"{n} {falls} short, 0 were printed" in few
 
