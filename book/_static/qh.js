@@ -102,7 +102,7 @@ function addFilter(table) {
       row.hidden =
         ["paper", "kind", "verdict"].some((name) => wanted[name] && row.dataset[name] !== wanted[name]) ||
         (wanted.check && !row.dataset.failed) ||
-        !words.every((word) => `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase().includes(word));
+        !words.every((word) => `${row.id} ${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase().includes(word));
       shown += !row.hidden;
     }
     form.querySelector("output").textContent = `${shown} of ${rows.length} claims`;
