@@ -16,8 +16,10 @@ const FRAMES = ".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-ar
 /** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. All is measured, then all changed. */
 function reach() {
   const boxes = [...document.querySelectorAll(FRAMES)];
-  for (const box of boxes) box.classList.remove("qh-fits");  // or what fitted a wider window would never scroll in a narrow one
-  const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible");
+  const isWide = (box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+  for (const box of boxes) box.classList.remove("qh-fits", "qh-tight");  // or what fitted a wider window would never scroll in a narrow one
+  for (const table of boxes.filter((box) => box.matches(".qh-table") && isWide(box))) table.classList.add("qh-tight");
+  const wide = boxes.map(isWide);
   boxes.forEach((box, place) => {
     if (wide[place] && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     box.classList.toggle("qh-cut", wide[place]);
