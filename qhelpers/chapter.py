@@ -436,7 +436,7 @@ def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str, str, s
     from qhelpers.verdicts import slug
 
     judged = bool(rows) and rows[0][4] is not None
-    heads = ["quantity, and where it stands", "printed", *(["measured", "verdict"] if judged else []), "claim"]
+    heads = ["quantity, and where", "printed", *(["measured", "verdict"] if judged else []), "claim"]
     body, lines = "", []
     for identifier, where, quantity, printed, found in rows:
         told = [f'{html.escape(quantity)}<span class="qh-where">, {html.escape(where)}</span>', html.escape(printed)]

@@ -27,6 +27,14 @@ function reach() {
   });
 }
 
+/** Printed columns keep their lines and scroll; printed sentences are wrapped. */
+function columns() {
+  for (const box of document.querySelectorAll(".output.stream pre")) {
+    const lines = box.textContent.split("\n");
+    box.classList.toggle("qh-columns", lines.filter((line) => /\S {2,}\S|[│┌└├┤]/.test(line)).length > 1 && lines.every((line) => line.length <= 120));
+  }
+}
+
 let asked = 0;
 /** Ask for `reach` once before the next picture, however often something changes until then. */
 function reachSoon() {
@@ -45,6 +53,7 @@ function aim(entry, tries = 5) {
 }
 
 window.addEventListener("load", () => {
+  columns();
   reachSoon();
   // fonts, mathematics and a turned phone change what fits
   document.fonts.ready.then(reachSoon);

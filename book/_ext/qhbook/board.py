@@ -265,7 +265,7 @@ def table(rows: Sequence[Any]) -> str:
             f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td>'
             f'<td class="qh-id"><a href="claims-{row.paper}.html#{name}">{shown}</a></td></tr>'
         )
-    names = ("quantity, and where it stands", "printed", "measured: mean ± sd", "verdict", "failed checks", "claim")
+    names = ("quantity, and where", "printed", "measured: mean ± sd", "verdict", "failed checks", "claim")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     titles = "|".join(f"Part {number}, {paper.title}" for number, paper in sorted(papers().items()))
     kinds = "|".join(SORT_NAMES.values())
