@@ -7,6 +7,7 @@ if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined
 }
 
 document.addEventListener("DOMContentLoaded", () => {
+  columns();
   const table = document.querySelector("table.qh-claims");
   if (table) addFilter(table);
 });
@@ -21,7 +22,7 @@ function reach() {
   for (const table of boxes.filter((box) => box.matches(".qh-table") && isWide(box))) table.classList.add("qh-tight");
   const wide = boxes.map(isWide);
   boxes.forEach((box, place) => {
-    if (wide[place] && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    if (wide[place] && box.tabIndex < 0) box.tabIndex = 0;  // the theme's -1 is of a time when it fitted
     box.classList.toggle("qh-cut", wide[place]);
     if (box.matches(".qh-table")) box.classList.toggle("qh-fits", !wide[place]);
   });
@@ -53,7 +54,6 @@ function aim(entry, tries = 5) {
 }
 
 window.addEventListener("load", () => {
-  columns();
   reachSoon();
   // fonts, mathematics and a turned phone change what fits
   document.fonts.ready.then(reachSoon);
