@@ -188,16 +188,17 @@ class Page:
         return rows
 
     def claims(self, *ids: str, caption: str) -> None:
-        """Show claims as the paper prints them: place, quantity, printed value, and a link to what became of each."""
+        """Show claims as the paper prints them: quantity, place, printed value, and a link to what became of each."""
         from qhelpers import ledger
+        from qhelpers.ledger.shown import named
 
         rows = [ledger.claim(one) for one in ids]
-        _claim_table([(c.id, _where(c), c.quantity.replace("_", " "), _printed(c), None) for c in rows], caption)
+        _claim_table([(c.id, _where(c), named(c.quantity), _printed(c), None) for c in rows], caption)
 
     def verdicts(self, *ids: str, caption: str) -> None:
         """Show what became of claims: what was measured under the main reading, and the verdict over all readings."""
         from qhelpers import ledger
-        from qhelpers.ledger.shown import decimals, exact, told
+        from qhelpers.ledger.shown import decimals, exact, named, told
 
         rows = []
         for one in ids:
@@ -215,7 +216,7 @@ class Page:
                 rest = f"\u00a0±\u00a0{spread} (n\u00a0=\u00a0{verdict.n_seeds}; {verdict.reading})"
             of = verdict.readings[0].of if verdict.readings else ""
             said = (value, rest, f"{verdict.verdict}{'; rebuilt' if verdict.reconstructed else ''}", of)
-            rows.append((one, _where(claim), claim.quantity.replace("_", " "), _printed(claim), said))
+            rows.append((one, _where(claim), named(claim.quantity), _printed(claim), said))
         _claim_table(rows, caption)
 
     def ask(self, first: str) -> None:
@@ -444,23 +445,28 @@ def _printed(claim: Any) -> str:
 
 
 def _claim_table(rows: Sequence[tuple[str, str, str, str, tuple[str, str, str, str] | None]], caption: str) -> None:
-    """Claims as printed; with what was measured (the value, what else is said, of what it is) and the verdict."""
+    """Claims as printed; with what was measured (the value, what else is said, of what it is) and the verdict; ids last."""
+    from qhelpers.figures import LEFT
     from qhelpers.ledger.shown import mark
+    from qhelpers.verdicts import slug
 
     judged = bool(rows) and rows[0][4] is not None
-    heads = ["claim", "where", "quantity", "printed", *(["measured", "verdict"] if judged else [])]
+    heads = ["quantity, and where", "printed", *(["measured", "verdict"] if judged else []), "claim"]
     body, lines = "", []
     for identifier, where, quantity, printed, found in rows:
-        link = f'<a href="../scoreboard.html#{html.escape(identifier)}"><code>{html.escape(identifier)}</code></a>'
-        told = [html.escape(text) for text in (where, quantity, printed)]
-        lines.append(" | ".join([identifier, where, quantity, printed]))
+        told = [f'{html.escape(quantity)}<span class="qh-where">, {html.escape(where)}</span>', html.escape(printed)]
+        plain = [quantity, where, printed]
         if found is not None:
             value, rest, verdict, of = found
-            told += [mark(value, of) + html.escape(rest), html.escape(verdict)]
-            lines[-1] += f" | {value}{rest} | {verdict}"
-        cells = zip(heads[1:], told, strict=True)
-        body += f"<tr><td>{link}</td>" + "".join(f'<td data-name="{head}">{text}</td>' for head, text in cells) + "</tr>"
-    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
+            badge = f'<span class="qh-verdict qh-v-{slug(verdict.partition(";")[0])}">{html.escape(verdict)}</span>'
+            told += [mark(value, of) + html.escape(rest), badge]
+            plain += [value + rest, verdict]
+        lines.append(" | ".join([*plain, identifier]))
+        first, *others = told
+        cells = "".join(f'<td data-name="{name}"{LEFT}>{text}</td>' for name, text in zip(heads[1:-1], others, strict=True))
+        link = f'<a href="../scoreboard.html#{html.escape(identifier)}"><code>{html.escape(identifier)}</code></a>'
+        body += f'<tr><td{LEFT}>{first}</td>{cells}<td class="qh-id"{LEFT}>{link}</td></tr>'
+    head = "".join(f'<th scope="col"{LEFT}>{one}</th>' for one in heads)
     label = html.escape(caption, quote=True)
     _show(
         f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table class="qh-stacked">'

@@ -28,6 +28,16 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#9
 
 _count = itertools.count(1)
 
+_END = ' class="num"'
+
+#: JupyterLab sets all cells of a table at the right, words too.
+LEFT = ' style="text-align:left"'
+
+_ONE = r"[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?\s?(?:%|×|s|ms|µs|min|h|J|mJ|Wh|kB|MB|Hz|kHz)?"
+
+#: A number as text: alone or with its unit, its spread, the other end of a range, an interval, or a count in brackets.
+_WRITTEN = re.compile(rf"{_ONE}(?:\s?(?:±|/|–|to|of)\s?{_ONE})?(?:\s[\[(](?:n\s?=\s?)?{_ONE}(?:(?:,| to)\s{_ONE})?[\])])?")
+
 
 def style() -> None:
     """Set matplotlib to the look of the book, whatever the user's own settings: open axes, quiet grid, transparent ground."""
@@ -173,24 +183,45 @@ def table_html(
     data = data.reset_index() if index else data
     formats = formats or {}
 
-    def cell(column: str, value: Any) -> str:
+    def told(column: str, value: Any) -> str:
         missing = value is None or (isinstance(value, float) and np.isnan(value))
-        text = "" if missing else formats.get(column, "{}").format(value)
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if column == took:
-            return f'<td class="num qh-cost">{html.escape(text)}</td>'
-        return f'<td class="num">{html.escape(text)}</td>' if number else f"<td>{html.escape(text)}</td>"
+        return "" if missing else formats.get(column, "{}").format(value)
 
-    head = "".join(f'<th scope="col">{html.escape(str(column))}</th>' for column in data.columns)
-    rows = "".join(
-        "<tr>" + "".join(cell(str(c), v) for c, v in zip(data.columns, row, strict=True)) + "</tr>"
-        for row in data.itertuples(index=False, name=None)
-    )
+    names = [str(column) for column in data.columns]
+    rows = [[(told(name, value), value) for name, value in zip(names, row, strict=True)] for row in data.itertuples(False, None)]
+    right = [_numbers([row[place] for row in rows]) for place in range(len(names))]
+
+    def cell(place: int, text: str, value: Any) -> str:
+        if right[place] or _is_number(value) or names[place] == took:
+            cost = " qh-cost" if names[place] == took else ""
+            return f'<td class="num{cost}">{html.escape(_typeset(text))}</td>'
+        begins = re.match(r"-\.?\d\S*", text)  # a number with words behind it
+        return f"<td{LEFT}>{html.escape(_typeset(begins[0]) + text[begins.end() :] if begins else text)}</td>"
+
+    heads = (f'<th scope="col"{_END if end else LEFT}>{html.escape(name)}</th>' for name, end in zip(names, right, strict=True))
+    head = "".join(heads)
+    body = "".join("<tr>" + "".join(cell(place, *one) for place, one in enumerate(row)) + "</tr>" for row in rows)
     label = html.escape(re.sub("<[^>]+>", "", caption), quote=True)
     return (
         f'<div class="qh-table" tabindex="0" role="region" aria-label="{label}"><table>'
-        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _typeset(number: str) -> str:
+    """Return a number as it is printed: with the sign for minus, and in one piece up to what stands in brackets."""
+    number = re.sub(r"(?<![\w.)\]])-(?=\.?\d)|(?<=\de)-(?=\d)", "\N{MINUS SIGN}", number)
+    return re.sub(r"\s(?![\[(])", "\N{NO-BREAK SPACE}", number)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _numbers(cells: Sequence[tuple[str, Any]]) -> bool:
+    """Whether a column holds nothing but numbers, be they typed or written; what is missing may be empty or a dash."""
+    found = [_is_number(value) or bool(_WRITTEN.fullmatch(text)) for text, value in cells if text.strip(" –-")]
+    return bool(found) and all(found)
 
 
 def band(ax: Axes, curves: Sequence[ArrayLike], *, label: str, color: str) -> None:

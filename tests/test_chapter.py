@@ -64,6 +64,8 @@ def test_claims_come_from_the_ledger_with_a_link(shown):
     printed = ledger.claim("1.T1.qnn-p.f1").printed
     assert 'href="../scoreboard.html#1.T1.qnn-p.f1"' in shown[-1] and f">{printed}</td>" in shown[-1]
     assert page.printed("1.T1.qnn-p.f1") == printed == "0.95"
+    first, last = shown[-1].index("F1<span"), shown[-1].index('<td class="qh-id"')
+    assert first < shown[-1].index(f">{printed}</td>") < last, "a claim's quantity stands first, its name last"
     assert page.printed("1.T9.nothing", missing_ok=True) is None
     with pytest.raises((KeyError, ValueError), match=r"1\.T9\.nothing"):
         page.printed("1.T9.nothing")

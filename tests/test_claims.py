@@ -49,7 +49,7 @@ def entries(page):
 def test_every_claim_has_its_entry_and_its_row_leads_there(claims, board, rows):
     found = entries(claims.page(PAPER, rows))
     assert list(found) and set(found) == {claim.id for claim in ledger.claims(PAPER)}
-    led = re.findall(r'<td><a href="claims-(\d)\.html#([^"]+)">', board.table(rows))
+    led = re.findall(r'<td class="qh-id"><a href="claims-(\d)\.html#([^"]+)">', board.table(rows))
     assert {name for _, name in led} == set(found) and {number for number, _ in led} == {PAPER}
 
 

@@ -103,6 +103,40 @@ def test_table_escapes_aligns_and_leaves_missing_cells_empty():
     assert [cell.get("scope") for cell in root.iter("th")] == ["col", "col"]
 
 
+def cells(**columns):
+    """Cells and heads of a table of one row a value: their text, and whether they stand at the right."""
+    root = ET.fromstring(figures.table_html(pd.DataFrame(columns), caption="c", formats={"typed": "{:+.2f}"}))
+    return {name: [(cell.text, cell.get("class") == "num") for cell in root.iter(name)] for name in ("th", "td")}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("-0.5", "−0.5"),
+        ("12.5%", "12.5%"),
+        ("1,200", "1,200"),
+        ("-1e-05", "−1e−05"),
+        ("0.93 ± 0.02 (n = 20)", "0.93\xa0±\xa00.02 (n\xa0=\xa020)"),
+        ("-0.1 [-0.2, +0.1]", "−0.1 [−0.2,\xa0+0.1]"),
+        ("-3.5% to 2.0%", "−3.5%\xa0to\xa02.0%"),
+        ("3 of 8", "3\xa0of\xa08"),
+        ("0.4 s", "0.4\xa0s"),
+    ],
+)
+def test_a_number_in_a_table_stands_at_the_right_with_the_sign_for_minus_typed_or_written(written, read):
+    found = cells(typed=[-0.5], written=[written])
+    assert found == {"th": [("typed", True), ("written", True)], "td": [("−0.50", True), (read, True)]}
+
+
+@pytest.mark.parametrize("word", ["QNN-P", "1-qubit", "2015-02-04", "5-fold", "1.2.3", "3 qubits, -2", "a -1"])
+def test_words_with_hyphens_stay_as_they_are(word):
+    assert cells(words=[word, "-1"])["td"] == [(word, False), ("−1", False)]
+
+
+def test_a_missing_number_leaves_its_column_at_the_right():
+    assert cells(share=["-1%", "", "–"])["td"] == [("−1%", True), (None, True), ("–", True)]
+
+
 def test_band_keeps_the_last_value_of_a_short_curve():
     _, ax = plt.subplots()
     figures.band(ax, [[1.0, 3.0], [1.0, 3.0, 5.0]], label="a", color="C0")

@@ -415,7 +415,8 @@
     ];
     const live = make("section", { class: "qh-live-app", "aria-label": "The trained circuit, live" },
       make("div", { class: "qh-live-choices" }, ...(given.tasks.length > 1 ? choices : choices.slice(1))),
-      ...(brief ? [result, spoken, sliders, presets, about] : [about, result, spoken, presets, sliders]));
+      // the answer stays in sight as long as a slider can be moved, and leaves with the last of them
+      ...(brief ? [result, spoken, sliders, presets, about] : [about, make("div", {}, result, spoken, presets, sliders)]));
     if (!brief) live.append(
       make("p", { class: "qh-live-title", role: "heading", "aria-level": 3, id: `${id}-title` }, "Its terms, the largest coefficient first, and what each adds now"),
       list, sum, more,

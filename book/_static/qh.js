@@ -7,6 +7,7 @@ if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined
 }
 
 document.addEventListener("DOMContentLoaded", () => {
+  columns();
   const table = document.querySelector("table.qh-claims");
   if (table) addFilter(table);
 });
@@ -16,13 +17,23 @@ const FRAMES = ".output.text_html, .qh-table, .qh-figure, .highlight pre, .bd-ar
 /** Let the keyboard reach what is wider than its frame and scrolls in it: tables, code, figures. All is measured, then all changed. */
 function reach() {
   const boxes = [...document.querySelectorAll(FRAMES)];
-  for (const box of boxes) box.classList.remove("qh-fits");  // or what fitted a wider window would never scroll in a narrow one
-  const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible");
+  const isWide = (box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";
+  for (const box of boxes) box.classList.remove("qh-fits", "qh-tight");  // or what fitted a wider window would never scroll in a narrow one
+  for (const table of boxes.filter((box) => box.matches(".qh-table") && isWide(box))) table.classList.add("qh-tight");
+  const wide = boxes.map(isWide);
   boxes.forEach((box, place) => {
-    if (wide[place] && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    if (wide[place] && box.tabIndex < 0) box.tabIndex = 0;  // the theme's -1 is of a time when it fitted
     box.classList.toggle("qh-cut", wide[place]);
     if (box.matches(".qh-table")) box.classList.toggle("qh-fits", !wide[place]);
   });
+}
+
+/** Printed columns keep their lines and scroll; printed sentences are wrapped. */
+function columns() {
+  for (const box of document.querySelectorAll(".output.stream pre")) {
+    const lines = box.textContent.split("\n");
+    box.classList.toggle("qh-columns", lines.filter((line) => /\S {2,}\S|[│┌└├┤]/.test(line)).length > 1 && lines.every((line) => line.length <= 120));
+  }
 }
 
 let asked = 0;
@@ -102,7 +113,7 @@ function addFilter(table) {
       row.hidden =
         ["paper", "kind", "verdict"].some((name) => wanted[name] && row.dataset[name] !== wanted[name]) ||
         (wanted.check && !row.dataset.failed) ||
-        !words.every((word) => `${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase().includes(word));
+        !words.every((word) => `${row.id} ${row.cells[0].textContent} ${row.cells[1].textContent}`.toLowerCase().includes(word));
       shown += !row.hidden;
     }
     form.querySelector("output").textContent = `${shown} of ${rows.length} claims`;

@@ -10,6 +10,8 @@ from typing import Any
 from qhelpers._extras import require
 from qhelpers.ledger.evidence import Sample, committed
 
+_SHORT = {"rmse", "mse", "mae", "mape", "rse", "auc", "fps", "f1", "ci"}
+
 _MARKED = re.compile(r'<span class="qh-value" data-of="([^"]+)">([^<]+)</span>')
 
 
@@ -56,6 +58,11 @@ def plain(text: str) -> str:
     latex = require("pylatexenc.latex2text", "circuits")
     bare = re.sub(r"(?<!\\)%", r"\\%", text.replace("$", ""))
     return str(latex.LatexNodes2Text().latex_to_text(bare))
+
+
+def named(quantity: str) -> str:
+    """Return a quantity of the ledger as a reader calls it: ``"rmse_sd"`` is RMSE sd."""
+    return " ".join(word.upper() if word in _SHORT else word for word in re.split("[_-]", quantity))
 
 
 def decimals(value: float) -> int:

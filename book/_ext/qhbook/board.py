@@ -253,6 +253,8 @@ def reason(row: Any) -> str:
 
 def table(rows: Sequence[Any]) -> str:
     """Return all claims as a table, one row a claim, each with an anchor; the rest is on the page of its paper's claims."""
+    from qhelpers.ledger.shown import named
+
     body = []
     for row in rows:
         failed = ", ".join(check.replace("-", " ") for check in row.failed_checks)
@@ -262,13 +264,14 @@ def table(rows: Sequence[Any]) -> str:
         body.append(
             f'<tr id="{name}" data-paper="{row.paper}" data-kind="{row.sort}" data-verdict="{escape(row.verdict)}" '
             f'data-failed="{escape(failed)}">'
-            f'<td><a href="claims-{row.paper}.html#{name}">{shown}</a><span class="qh-where">{escape(place(row))}</span></td>'
+            f'<td>{escape(named(row.quantity))}<span class="qh-where">{escape(place(row))}</span></td>'
             f'<td data-name="printed">{printed(row)}</td>'
             f'<td data-name="measured"{"" if "holds" in measured(row) else LINE}>{marked(row)}</td>'
             f"<td>{badge}</td>"
-            f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td></tr>'
+            f'<td class="qh-why"{WHY if failed else ""}>{escape(failed)}</td>'
+            f'<td class="qh-id"><a href="claims-{row.paper}.html#{name}">{shown}</a></td></tr>'
         )
-    names = ("claim, and where it stands", "printed", "measured: mean ± sd", "verdict", "failed checks")
+    names = ("quantity, and where", "printed", "measured: mean ± sd", "verdict", "failed checks", "claim")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     titles = "|".join(f"Part {number}, {paper.title}" for number, paper in sorted(papers().items()))
     kinds = "|".join(SORT_NAMES.values())

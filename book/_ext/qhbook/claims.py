@@ -81,13 +81,15 @@ def checked(row: Any) -> list[tuple[str, str, str]]:
 
 def entry(row: Any) -> str:
     """Return all about one claim, in HTML."""
+    from qhelpers.ledger.shown import named
+
     claim = board.claims()[row.id]
     badge = f'<span class="qh-verdict {board.style(row.verdict)}">{escape(row.verdict)}</span>'
     where = f'<span class="qh-where">{escape(board.place(row))}</span>'
     meaning = REBUILT_MEANS if row.reconstructed else VERDICTS[row.verdict].meaning
     facts = {
         "Printed": board.printed(row) + where + source(row),
-        "What it is": escape(f"{board.SORT_NAMES_ONE[row.sort]}: {row.quantity.replace('_', ' ')}, {claim.meaning.meaning}"),
+        "What it is": escape(f"{board.SORT_NAMES_ONE[row.sort]}: {named(row.quantity)}, {claim.meaning.meaning}"),
         "Measured": f"{board.marked(row)}{interval(row)}" if row.measured is not None else "not measured",
         "Verdict": f"<p>{escape(meaning.capitalize())}.</p>{board.reason(row)}",
         "Checks": listed(f"{name}: {outcome}. {sentence}" for name, outcome, sentence in checked(row)),
