@@ -56,7 +56,7 @@ def numbered(count: int, one: str, several: str) -> str:
 
 def rebuilt(found: Iterable[Verdict]) -> str:
     """How many of those that hold are formulas that were rebuilt, as a clause; empty if there is none."""
-    n = sum(one.reconstructed and one.verdict.startswith("holds") for one in found)
+    n = sum(one.reconstructed and one.verdict in ("holds", "holds, for another reason") for one in found)
     of = numbered(n, "of those that hold is a rebuilt formula", "of those that hold are rebuilt formulas")
     return f"{of}, since the printed {'one' if n == 1 else 'ones'} could not be read" if n else ""
 

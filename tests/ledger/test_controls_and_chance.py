@@ -108,13 +108,13 @@ def test_measured_values_are_counted(n, noun, verbs):
 
 
 def test_rebuilt_formulas_are_counted_apart():
-    built = [verdict(name, "equations", True) for name in ("holds", "holds under some readings", "cannot hold")]
-    assert counting.rebuilt([verdict("holds"), built[2]]) == ""
+    built = [verdict(name, "equations", True) for name in ("holds", "holds", "holds under some readings", "cannot hold")]
+    assert counting.rebuilt([verdict("holds"), *built[2:]]) == ""
     assert counting.told([verdict("holds"), *built[:1]]) == (
         "2 hold (1 of those that hold is a rebuilt formula, since the printed one could not be read)"
     )
     assert counting.rebuilt(built) == "2 of those that hold are rebuilt formulas, since the printed ones could not be read"
-    assert counting.tally(built)["equations"].total() == 3
+    assert counting.tally(built)["equations"].total() == 4
 
 
 def test_a_formula_of_which_the_text_has_only_the_number_is_marked():

@@ -309,7 +309,8 @@ def test_counts_of_the_board_are_the_ledgers(visit: Any) -> None:
     wanted = Counter((one.sort, one.verdict) for one in verdicts)
     assert sorted(counted.values()) == sorted(wanted.values())
     assert {name for _, name in counted} == {name for _, name in wanted}
-    assert sum(rebuilt) == sum(one.reconstructed and one.verdict.startswith("holds") for one in verdicts) > 0
+    good = {"holds", "holds, for another reason"}
+    assert sum(rebuilt) == sum(one.reconstructed and one.verdict in good for one in verdicts) > 0
     legend = {line.strip() for line in page.locator(".qh-board .qh-legend li").all_inner_texts()}
     assert legend == {name for _, name in wanted}
 

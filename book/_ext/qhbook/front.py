@@ -143,7 +143,7 @@ def holding(rows: Sequence[Any]) -> str:
     low = [board.claims()[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     kinds = counting.numbered(of_set, "is a setting, a count or an equation", "are settings, counts and equations")
-    apart = counting.rebuilt(row for row in rows if row.verdict in good)
+    apart = counting.rebuilt(rows)
     return (
         f'<p class="qh-front-holds">{counting.judged(results)} of the {results.total()} measured values that the papers print '
         f"could be checked: <strong>{counting.numbered(hold['results'], *VERBS['holds'])}</strong>, {results[SOME]} more under "
