@@ -1,5 +1,7 @@
 """Figures and tables work on light and dark pages and for those who cannot see them."""
 
+import colorsys
+import itertools
 import re
 import xml.etree.ElementTree as ET
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 
 from qhelpers import figures
+from qhelpers.verdicts import VERDICTS
 
 
 def drawn():
@@ -54,6 +57,18 @@ def test_words_of_a_figure_are_marked_so_that_their_contrast_can_be_judged():
     ax.set_xticks([0, 1], ["no", "yes"])
     ax.set_yticks([])
     assert figures.svg(fig, alt="a").count('<g class="words"') == 4
+
+
+def hue(color):
+    return colorsys.rgb_to_hls(*(int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)))[0]
+
+
+@pytest.mark.parametrize("name", [name for name in VERDICTS if name not in ("inconclusive", "not measurable", "lost", "pending")])
+def test_a_verdict_has_one_colour_on_light_pages_on_dark_ones_and_in_figures(name):
+    word = VERDICTS[name]
+    for one, other in itertools.combinations((word.light, word.dark, word.both), 2):
+        apart = abs(hue(one) - hue(other))
+        assert min(apart, 1 - apart) < 0.05
 
 
 def test_panels_are_told_apart_and_may_shrink():
