@@ -61,7 +61,11 @@ def plain(text: str) -> str:
 
 
 def named(quantity: str) -> str:
-    """Return a quantity of the ledger as a reader calls it: ``"rmse_sd"`` is RMSE sd."""
+    """Return a quantity of the ledger as a reader calls it: ``"rmse_sd"`` is RMSE sd, and the performance of a sentence what it
+    compares.
+    """
+    if quantity == "performance":
+        return "comparison"
     return " ".join(word.upper() if word in _SHORT else word for word in re.split("[_-]", quantity))
 
 
