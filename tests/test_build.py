@@ -304,7 +304,7 @@ def test_an_interruption_ends_everything_and_leaves_nothing_half_written(book, h
 
 
 def test_the_board_shows_only_verdicts_that_some_claim_has_and_a_dash_for_what_was_not_measured(board):
-    drawn = board.figure([SimpleNamespace(paper="1", verdict="holds", sort="results")])
+    drawn = board.figure([SimpleNamespace(paper="1", verdict="holds", sort="results", reconstructed=False)])
     drawn = re.sub(r"<[^>]+>", "", drawn.replace("<figcaption>", "|"))
     assert "Measured values: 1 (1 holds)" in drawn and "0 " not in drawn.split("|")[0] and "falls short" not in drawn
     assert board.measured(SimpleNamespace(id="none", measured=None)) == "–"

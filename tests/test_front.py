@@ -85,9 +85,7 @@ def test_what_holds_is_said_plainly(front, rows):
     assert told.endswith("what was set, not what came of it.")
     assert "Of all 1 claim that holds, 0 are settings" in text(front.holding(rows[:3]))
     rows[-1].reconstructed = True
-    assert text(front.holding(rows)).endswith(
-        "it. 1 of those that hold is a rebuilt formula, since the printed one could not be read."
-    )
+    assert text(front.holding(rows)).endswith("it. 1 is a formula that we rebuilt.")
 
 
 def test_bars_are_of_measured_values_alone(front, rows):

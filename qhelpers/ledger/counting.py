@@ -54,9 +54,14 @@ def numbered(count: int, one: str, several: str) -> str:
     return f"{count} {one if count == 1 else several}"
 
 
+def n_rebuilt(found: Iterable[Verdict]) -> int:
+    """How many of those that hold are formulas that were rebuilt."""
+    return sum(one.reconstructed and one.verdict in ("holds", "holds, for another reason") for one in found)
+
+
 def rebuilt(found: Iterable[Verdict]) -> str:
-    """How many of those that hold are formulas that were rebuilt, as a clause; empty if there is none."""
-    n = sum(one.reconstructed and one.verdict in ("holds", "holds, for another reason") for one in found)
+    """`n_rebuilt` as a clause; empty if there is none."""
+    n = n_rebuilt(found)
     of = numbered(n, "of those that hold is a rebuilt formula", "of those that hold are rebuilt formulas")
     return f"{of}, since the printed {'one' if n == 1 else 'ones'} could not be read" if n else ""
 

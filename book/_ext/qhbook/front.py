@@ -143,7 +143,8 @@ def holding(rows: Sequence[Any]) -> str:
     low = [board.claims()[row.id] for row in rows if row.sort == "results" and row.verdict == "exceeded"]
     rivals = sum(claim.of.get("model", "") not in own[claim.paper] | {""} for claim in low)
     kinds = counting.numbered(of_set, "is a setting, a count or an equation", "are settings, counts and equations")
-    apart = counting.rebuilt(rows)
+    n = counting.n_rebuilt(rows)
+    apart = counting.numbered(n, "is a formula that we rebuilt", "are formulas that we rebuilt") if n else ""
     return (
         f'<p class="qh-front-holds">{counting.judged(results)} of the {results.total()} measured values that the papers print '
         f"could be checked: <strong>{counting.numbered(hold['results'], *VERBS['holds'])}</strong>, {results[SOME]} more under "
