@@ -59,6 +59,13 @@ def test_a_chapter_lets_the_reader_move_what_is_run(path):
     assert re.search(r"\bpage\.(control|slide|ask)\(", "\n".join(map(source, cells(path, "code")))), "no menu, no slider"
 
 
+@every_notebook
+def test_what_is_tried_on_the_readers_own_data_runs_as_it_stands(path):
+    for cell in cells(path, "markdown"):
+        for exercise in re.split(r"\n(?=\d\. \*\*)", source(cell)):
+            assert "```python" not in exercise or not re.match(r"\d\. \*\*Your own", exercise), "a snippet; make it a cell"
+
+
 def test_the_table_of_contents_names_every_notebook():
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
     pages = {chapter["file"] for part in toc.get("parts", [toc]) for chapter in part.get("chapters", [])}
