@@ -73,6 +73,11 @@ _LONG = re.compile(r"-?\d+\.\d{3,}")
 _LINES = re.compile(r"(L [-\d. ]+)((?:L [-\d. ]+)+)")
 
 
+def _short(number: re.Match[str]) -> str:
+    """Return a number to a hundredth, without noughts at its end."""
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
 def svg(fig: Figure, alt: str) -> str:
     """Render a matplotlib figure as an SVG element without size, in the page's text colour where it is black.
 
@@ -104,7 +109,7 @@ def svg(fig: Figure, alt: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
-    text = _PLACES.sub(lambda found: _LONG.sub(lambda number: f"{float(number[0]):.2f}", found[0]), text)
+    text = _PLACES.sub(lambda found: _LONG.sub(_short, found[0]).replace(' "', '"'), text)
     # what nothing reads: indentation, fonts in names of glyphs, a name space that browsers need no more, repeated commands
     text = re.sub(r"(?<=base64,)[^\"]+", lambda found: "".join(found[0].split()), text)
     text = re.sub(r"\s+", " ", text).replace("> <", "><").replace("DejaVuSans-", "").replace("xlink:href", "href")
