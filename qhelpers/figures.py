@@ -109,11 +109,12 @@ def svg(fig: Figure, alt: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.S)
-    text = _PLACES.sub(lambda found: _LONG.sub(_short, found[0]).replace(' "', '"'), text)
+    text = _PLACES.sub(lambda found: _LONG.sub(_short, found[0]), text)
     # what nothing reads: indentation, fonts in names of glyphs, a name space that browsers need no more, repeated commands
     text = re.sub(r"(?<=base64,)[^\"]+", lambda found: "".join(found[0].split()), text)
     text = re.sub(r"\s+", " ", text).replace("> <", "><").replace("DejaVuSans-", "").replace("xlink:href", "href")
     text = _LINES.sub(lambda found: found[1] + found[2].replace("L ", ""), text)
+    text = re.sub(r'( d="[^"]*?) "', r'\1"', text)
     text = re.sub(r'\bid="', f'id="{mark}-', text)
     text = re.sub(r'( href="|url\()#', rf"\1#{mark}-", text)
     text = re.sub(r"(fill|stroke): ?(#000000|#000|black)\b", r"\1: currentColor", text)
